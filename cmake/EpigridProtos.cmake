@@ -1,0 +1,32 @@
+# epigrid_proto_library(NAME PROTOS a.proto ... [GRPC] DEPS lib ...): C++ messages (and services) of protos below protos/.
+get_target_property(EPIGRID_GRPC_CPP_PLUGIN gRPC::grpc_cpp_plugin LOCATION)
+
+function(epigrid_proto_library name)
+  cmake_parse_arguments(arg "GRPC" "" "PROTOS;DEPS" ${ARGN})
+  set(out ${CMAKE_BINARY_DIR}/generated)
+  file(MAKE_DIRECTORY ${out})
+  set(sources)
+  foreach(proto ${arg_PROTOS})
+    string(REGEX REPLACE "\\.proto$" "" stem ${proto})
+    set(generated ${out}/${stem}.pb.cc ${out}/${stem}.pb.h)
+    set(flags --cpp_out=${out})
+    if(arg_GRPC)
+      list(APPEND generated ${out}/${stem}.grpc.pb.cc ${out}/${stem}.grpc.pb.h)
+      list(APPEND flags --grpc_out=${out} --plugin=protoc-gen-grpc=${EPIGRID_GRPC_CPP_PLUGIN})
+    endif()
+    add_custom_command(
+      OUTPUT ${generated}
+      COMMAND protobuf::protoc -I ${CMAKE_SOURCE_DIR}/protos ${flags} ${CMAKE_SOURCE_DIR}/protos/${proto}
+      DEPENDS ${CMAKE_SOURCE_DIR}/protos/${proto})
+    list(APPEND sources ${generated})
+  endforeach()
+  add_library(${name} STATIC ${sources})
+  target_include_directories(${name} SYSTEM PUBLIC ${out})
+  target_link_libraries(${name} PUBLIC protobuf::libprotobuf ${arg_DEPS})
+  if(arg_GRPC)
+    target_link_libraries(${name} PUBLIC gRPC::grpc++)
+  endif()
+  if(EPIGRID_SANITIZE)
+    target_compile_options(${name} PRIVATE -fsanitize=${EPIGRID_SANITIZE})
+  endif()
+endfunction()

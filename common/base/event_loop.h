@@ -1,0 +1,45 @@
+// EventLoop: a thread with a libuv loop on it. Redis connections, timers and the step machines of one service run on
+// one loop, without locks between them.
+//
+//   EventLoop loop("tracing");
+//   loop.Post([] { ... });                 // from any thread
+//   co_await loop.Sleep(20ms);             // resumes on the loop's thread
+//
+// Life cycle: runs from construction; Stop() (also called by the destructor, never from the loop's thread) lets what
+// is posted finish, drops pending sleeps and joins the thread. Objects that live on the loop are destroyed on it: post
+// their destruction before Stop (RunOnLoop waits for it).
+#pragma once
+
+#include <uv.h>
+
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "common/base/scheduler.h"
+
+namespace epigrid {
+
+class EventLoop final : public Scheduler {
+ public:
+  explicit EventLoop(std::string name);
+  ~EventLoop() override;
+
+  Time Now() const override;
+  Future<Done> Sleep(Duration duration) override;
+  void Post(std::function<void()> fn) override;
+
+  // Posts fn and waits until it has run. Never from the loop's thread.
+  void RunOnLoop(std::function<void()> fn);
+  void Stop();
+  bool OnLoopThread() const;
+
+  // For those who add their own handles, on the loop's thread only.
+  uv_loop_t* uv();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace epigrid

@@ -1,0 +1,85 @@
+// RedisClient: one pipelined, asynchronous connection to one Redis server.
+//
+//   Result<Reply> reply = co_await redis.Call({"HGET", key, field});
+//
+// Commands of all threads go out in the order in which they were called, many to a system call, and are answered in
+// that order. The connection is made on first use and made again, with back-off, when it is lost.
+//
+// Errors of Call, as a Status:
+//   UNAVAILABLE REDIS_NOT_SENT       not connected before the deadline; the server has not seen the command
+//   UNAVAILABLE REDIS_OUTCOME_UNKNOWN the connection was lost, or the deadline passed, with the command on its way
+//   RESOURCE_EXHAUSTED REDIS_QUEUE_FULL more than `queue_max` commands await an answer
+// An error that the server answered (-ERR, -OOM, -NOSCRIPT) is a Reply of type kError, not a Status.
+//
+// A late answer to a command whose deadline has passed is thrown away. Threads: Call may be called from any; Futures
+// are set on the loop's thread. The destructor fails what is in flight and must run on another thread than the loop's.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/event_loop.h"
+#include "common/base/status.h"
+#include "common/base/task.h"
+#include "common/redis/reply.h"
+
+namespace epigrid {
+
+struct RedisAddress {
+  std::string host = "127.0.0.1";
+  uint16_t port = 6379;
+  std::string unix_socket;  // instead of host and port, if set
+  std::string user;         // for AUTH; empty: none
+  std::string password;
+};
+
+struct RedisOptions {
+  RedisAddress address;
+  Duration deadline = std::chrono::seconds(2);  // of a command whose caller names none
+  Duration connect_timeout = std::chrono::seconds(1);
+  size_t queue_max = 100'000;
+  std::string name;  // CLIENT SETNAME, and in logs
+};
+
+class RedisClient {
+ public:
+  RedisClient(EventLoop& loop, RedisOptions options);
+  ~RedisClient();
+
+  Future<Result<Reply>> Call(std::vector<std::string> arguments);
+  // With a deadline of its own, counted from now; a blocking command (XREAD BLOCK) needs one beyond its block time and
+  // a connection of its own.
+  Future<Result<Reply>> Call(std::vector<std::string> arguments, Duration deadline);
+
+ private:
+  class Connection;
+  std::shared_ptr<Connection> connection_;
+};
+
+// A server-side script, called by its SHA-1 and loaded when the server does not know it. `keys` are declared to Redis.
+class RedisScript {
+ public:
+  explicit RedisScript(std::string source);
+  Task<Result<Reply>> Call(RedisClient& redis, std::vector<std::string> keys, std::vector<std::string> arguments,
+                           Duration deadline) const;
+
+ private:
+  std::string source_;
+  std::string sha1_;
+};
+
+// Listens to channels on a connection of its own; subscribes again after a reconnect. `on_message(channel, message)`
+// runs on the loop's thread. Messages sent while the connection is down are lost: callers poll as well.
+class RedisSubscriber {
+ public:
+  RedisSubscriber(EventLoop& loop, RedisOptions options, std::vector<std::string> channels,
+                  std::function<void(std::string_view, std::string_view)> on_message);
+  ~RedisSubscriber();
+
+ private:
+  class Connection;
+  std::shared_ptr<Connection> connection_;
+};
+
+}  // namespace epigrid
