@@ -1,10 +1,11 @@
-// Time, as this project speaks of it: points are microseconds since the Unix epoch (UTC), and who needs the time is
-// given a Clock. Folds have none: their time is the shard's (common/projector/fold.h).
+// Time, as this project speaks of it: points are microseconds since the Unix epoch (UTC), and who
+// needs the time is given a Clock. Folds have none: their time is the shard's
+// (common/projector/fold.h).
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <compare>
+#include <cstdint>
 
 namespace epigrid {
 

@@ -1,13 +1,13 @@
-// EventLoop: a thread with a libuv loop on it. Redis connections, timers and the step machines of one service run on
-// one loop, without locks between them.
+// EventLoop: a thread with a libuv loop on it. Redis connections, timers and the step machines of
+// one service run on one loop, without locks between them.
 //
 //   EventLoop loop("tracing");
 //   loop.Post([] { ... });                 // from any thread
 //   co_await loop.Sleep(20ms);             // resumes on the loop's thread
 //
-// Life cycle: runs from construction; Stop() (also called by the destructor, never from the loop's thread) lets what
-// is posted finish, drops pending sleeps and joins the thread. Objects that live on the loop are destroyed on it: post
-// their destruction before Stop (RunOnLoop waits for it).
+// Life cycle: runs from construction; Stop() (also called by the destructor, never from the loop's
+// thread) lets what is posted finish, drops pending sleeps and joins the thread. Objects that live
+// on the loop are destroyed on it: post their destruction before Stop (RunOnLoop waits for it).
 #pragma once
 
 #include <uv.h>

@@ -1,8 +1,9 @@
 // Opaque ids with a check character, so that a mistyped id is refused without a look-up.
 //
-// An id is a kind's prefix, an underscore, 26 characters of Crockford's base 32 in lower case (130 bits, of which 128
-// are used) and one check character of the same alphabet (ISO 7064 MOD 37,36 computed over the 26 characters, whose
-// alphabet is a subset of 0-9A-Z; the check character may be any of 0-9a-z):
+// An id is a kind's prefix, an underscore, 26 characters of Crockford's base 32 in lower case (130
+// bits, of which 128 are used) and one check character of the same alphabet (ISO 7064 MOD 37,36
+// computed over the 26 characters, whose alphabet is a subset of 0-9A-Z; the check character may be
+// any of 0-9a-z):
 //
 //   person_0c9k4m2x7...q3
 #pragma once
@@ -48,8 +49,9 @@ class RandomSource {
 
 std::string MakeId(IdKind kind, const IdBytes& bytes);
 
-// An id that is a function of what it stands for (SHA-256 of the parts, each preceded by its length): the same parts
-// give the same id, which is how a fold, which has no randomness, makes ids.
+// An id that is a function of what it stands for (SHA-256 of the parts, each preceded by its
+// length): the same parts give the same id, which is how a fold, which has no randomness, makes
+// ids.
 std::string DeriveId(IdKind kind, std::initializer_list<std::string_view> parts);
 
 // OK, or INVALID_ARGUMENT with reason ID_MALFORMED and metadata "field".

@@ -1,5 +1,5 @@
-// Scheduler: what a step machine may ask of the thread that runs it. EventLoop (event_loop.h) is the production one;
-// the simulation has its own, with a clock that only it moves.
+// Scheduler: what a step machine may ask of the thread that runs it. EventLoop (event_loop.h) is
+// the production one; the simulation has its own, with a clock that only it moves.
 #pragma once
 
 #include <functional>

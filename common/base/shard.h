@@ -1,5 +1,6 @@
-// Shards: every entity (a person, a setting, a document's keyed hash) belongs to one of S shards of a service, for
-// ever, by the hash of its id. A shard is one partition of the inbox and one Redis hash tag.
+// Shards: every entity (a person, a setting, a document's keyed hash) belongs to one of S shards of
+// a service, for ever, by the hash of its id. A shard is one partition of the inbox and one Redis
+// hash tag.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +11,8 @@ namespace epigrid {
 
 using Shard = uint32_t;
 
-// The name of the hash, written into the log when it is created: "xxh3-64-mod" is XXH3's 64-bit hash with seed 0 of
-// the id's bytes, modulo S. Its test vectors are in shard_test.cc.
+// The name of the hash, written into the log when it is created: "xxh3-64-mod" is XXH3's 64-bit
+// hash with seed 0 of the id's bytes, modulo S. Its test vectors are in shard_test.cc.
 inline constexpr std::string_view kShardHashName = "xxh3-64-mod";
 // S where nothing else is configured.
 inline constexpr uint32_t kDefaultShardCount = 64;

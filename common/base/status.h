@@ -1,7 +1,8 @@
 // Status and Result<T>: what a call that may fail for an expected reason returns.
 //
-// A Status is a canonical gRPC code, a stable reason (UPPER_SNAKE_CASE, what programs switch on, sent as
-// google.rpc.ErrorInfo.reason) and a message that tells a person what to mend. Messages never carry personal data.
+// A Status is a canonical gRPC code, a stable reason (UPPER_SNAKE_CASE, what programs switch on,
+// sent as google.rpc.ErrorInfo.reason) and a message that tells a person what to mend. Messages
+// never carry personal data.
 //
 //   Result<Colour> Parse(std::string_view text) {
 //     if (text != "GREEN") return InvalidArgument("COLOUR_UNKNOWN", "colour must be GREEN");
@@ -54,7 +55,8 @@ class [[nodiscard]] Status {
   Code code() const { return code_; }
   const std::string& reason() const { return reason_; }
   const std::string& message() const { return message_; }
-  // What ErrorInfo.metadata carries: for example {"field", "onset_time"}, {"retry_after_ms", "500"}.
+  // What ErrorInfo.metadata carries: for example {"field", "onset_time"}, {"retry_after_ms",
+  // "500"}.
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
   Status With(std::string key, std::string value) && {
@@ -86,7 +88,8 @@ Status Internal(std::string reason, std::string message);
 [[noreturn]] void CheckFailed(const char* file, int line, const char* expression,
                               std::string_view message);
 
-// Aborts with the message when the condition is false: for states that cannot be unless the program is wrong.
+// Aborts with the message when the condition is false: for states that cannot be unless the program
+// is wrong.
 #define EPIGRID_CHECK(condition, message)                              \
   do {                                                                 \
     if (!(condition)) [[unlikely]]                                     \
@@ -97,7 +100,7 @@ Status Internal(std::string reason, std::string message);
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
   Result(Status status) : status_(std::move(status)) {  // NOLINT(google-explicit-constructor)
     EPIGRID_CHECK(!status_.ok(), "a Result without a value needs an error");
   }
@@ -130,10 +133,10 @@ class [[nodiscard]] Result {
 #define EPIGRID_CONCAT_INNER(a, b) a##b
 #define EPIGRID_CONCAT(a, b) EPIGRID_CONCAT_INNER(a, b)
 
-#define EPIGRID_RETURN_IF_ERROR_AS(return_keyword, expression)           \
-  do {                                                                   \
+#define EPIGRID_RETURN_IF_ERROR_AS(return_keyword, expression)                 \
+  do {                                                                         \
     if (::epigrid::Status epigrid_status = (expression); !epigrid_status.ok()) \
-      return_keyword epigrid_status;                                     \
+      return_keyword epigrid_status;                                           \
   } while (false)
 #define EPIGRID_ASSIGN_OR_RETURN_AS(return_keyword, temporary, declaration, expression) \
   auto temporary = (expression);                                                        \
@@ -141,12 +144,12 @@ class [[nodiscard]] Result {
   declaration = std::move(temporary).value()
 
 #define EPIGRID_RETURN_IF_ERROR(expression) EPIGRID_RETURN_IF_ERROR_AS(return, expression)
-#define EPIGRID_ASSIGN_OR_RETURN(declaration, expression)                                       \
+#define EPIGRID_ASSIGN_OR_RETURN(declaration, expression)                                     \
   EPIGRID_ASSIGN_OR_RETURN_AS(return, EPIGRID_CONCAT(epigrid_result_, __LINE__), declaration, \
-                              expression)
+                                    expression)
 // The same inside a coroutine.
 #define EPIGRID_CO_RETURN_IF_ERROR(expression) EPIGRID_RETURN_IF_ERROR_AS(co_return, expression)
-#define EPIGRID_CO_ASSIGN_OR_RETURN(declaration, expression)                                       \
+#define EPIGRID_CO_ASSIGN_OR_RETURN(declaration, expression)                                     \
   EPIGRID_ASSIGN_OR_RETURN_AS(co_return, EPIGRID_CONCAT(epigrid_result_, __LINE__), declaration, \
                               expression)
 

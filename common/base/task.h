@@ -6,19 +6,20 @@
 //     co_return 42;
 //   }
 //
-// * Promise<T> / Future<T>: one value, set once by whoever does the work and awaited once by whoever needs it. Every
-//   input or output of this project (Redis, the log, a timer) answers by a Future, which is already under way when it
-//   is returned.
-// * Task<T>: a coroutine that has not begun until it is awaited. Destroying a Task that is suspended destroys its
-//   frame and with it all Tasks that it awaits: that is how an owner stops work, and how the simulation crashes it.
+// * Promise<T> / Future<T>: one value, set once by whoever does the work and awaited once by
+//   whoever needs it. Every input or output of this project (Redis, the log, a timer) answers by a
+//   Future, which is already under way when it is returned.
+// * Task<T>: a coroutine that has not begun until it is awaited. Destroying a Task that is
+//   suspended destroys its frame and with it all Tasks that it awaits: that is how an owner stops
+//   work, and how the simulation crashes it.
 // * Spawn(task) lets a Task run on its own; Run(task) does and returns the Future of its value.
 //
 // Rules.
-// 1. A coroutine takes its arguments by value, or by reference to what its starter keeps alive until it has ended.
-//    A coroutine is never a capturing lambda whose closure dies first.
+// 1. A coroutine takes its arguments by value, or by reference to what its starter keeps alive
+//    until it has ended. A coroutine is never a capturing lambda whose closure dies first.
 // 2. A waiter is resumed on the thread that sets the Promise, before Set returns.
-// 3. A Promise that is destroyed unset leaves its waiter suspended for ever: whoever makes a Promise sets it, with an
-//    error if need be.
+// 3. A Promise that is destroyed unset leaves its waiter suspended for ever: whoever makes a
+//    Promise sets it, with an error if need be.
 // 4. A suspended Task may be destroyed only on the thread that sets the Promises it waits for.
 #pragma once
 

@@ -1,19 +1,23 @@
-// EventLog: the truth of the system. Topics of S shards; a record appended to a shard is there for good, in order.
+// EventLog: the truth of the system. Topics of S shards; a record appended to a shard is there for
+// good, in order.
 //
 //            Producer::Append ──▶ [topic/shard: offset 1, 2, 4, 5, ...] ──▶ Consumer::Poll
 //
 // The contract, which every implementation passes (tests/component/event_log_contract.h):
-//  * Offsets of a shard strictly increase from 1 and may have gaps. Zero is "before the first". Nothing computes a
-//    next offset but as a place to read after.
-//  * Append answers only when the records are durable. All records of one Append are appended, in their order per
-//    shard, or none is; a failed Append (its outcome is unknown) fails all later ones of that Producer.
+//  * Offsets of a shard strictly increase from 1 and may have gaps. Zero is "before the first".
+//    Nothing computes a next offset but as a place to read after.
+//  * Append answers only when the records are durable. All records of one Append are appended, in
+//    their order per shard, or none is; a failed Append (its outcome is unknown) fails all later
+//    ones of that Producer.
 //  * Appends of one Producer reach each shard in the order in which they were called.
-//  * A Consumer sees every record after the offset it was assigned at, in order, once. Where the shard's start has
-//    moved past that offset (retention), Poll answers OUT_OF_RANGE with reason LOG_START_MOVED and that stops it.
+//  * A Consumer sees every record after the offset it was assigned at, in order, once. Where the
+//    shard's start has moved past that offset (retention), Poll answers OUT_OF_RANGE with reason
+//    LOG_START_MOVED and that stops it.
 //  * A floor per (group, topic, shard) only rises.
 //
-// Implementations: RedisStreamsLog (redis_streams_log.h), and the simulation's. All Futures are set on the thread of
-// the Scheduler or loop that the implementation was made with; Producer::Append may be called from any thread.
+// Implementations: RedisStreamsLog (redis_streams_log.h), and the simulation's. All Futures are set
+// on the thread of the Scheduler or loop that the implementation was made with; Producer::Append
+// may be called from any thread.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +35,8 @@ namespace epigrid {
 
 using Offset = uint64_t;
 
-// One shard of one topic, for example {"health_code.inbox", 7}. Topic names: <service>.inbox, <service>.<noun>.v<N>.
+// One shard of one topic, for example {"health_code.inbox", 7}. Topic names: <service>.inbox,
+// <service>.<noun>.v<N>.
 struct TopicShard {
   std::string topic;
   Shard shard = 0;
@@ -41,7 +46,8 @@ struct TopicShard {
 // A record on its way into the log.
 struct NewRecord {
   TopicShard to;
-  std::string key;    // the opaque id of the entity it concerns; readable without decoding the value; may be empty
+  // the opaque id of the entity it concerns; readable without decoding the value; may be empty
+  std::string key;
   std::string value;  // a serialized epigrid.events.v1.Envelope, at most kRecordBytesMax
 };
 
@@ -59,9 +65,10 @@ inline constexpr size_t kRecordBytesMax = 1 << 20;
 class Producer {
  public:
   virtual ~Producer() = default;
-  // The offsets, one for each record. A failure is UNAVAILABLE with reason OUTCOME_UNKNOWN (the records may or may not
-  // be in the log) or LOG_UNAVAILABLE (they are not), and the Producer is broken from then on. What is queued is
-  // bounded: RESOURCE_EXHAUSTED with LOG_QUEUE_FULL breaks nothing.
+  // The offsets, one for each record. A failure is UNAVAILABLE with reason OUTCOME_UNKNOWN (the
+  // records may or may not be in the log) or LOG_UNAVAILABLE (they are not), and the Producer is
+  // broken from then on. What is queued is bounded: RESOURCE_EXHAUSTED with LOG_QUEUE_FULL breaks
+  // nothing.
   virtual Future<Result<std::vector<Offset>>> Append(std::vector<NewRecord> records) = 0;
   virtual bool broken() const = 0;
 };
@@ -81,8 +88,9 @@ class Consumer {
   virtual void Unassign(const TopicShard& from) = 0;
   // A paused shard stays where it is: how a slow reader holds back.
   virtual void SetPaused(const TopicShard& from, bool paused) = 0;
-  // What has come for the assigned shards that are not paused; waits up to `wait` for a first record, then answers an
-  // empty list. A change of assignment is heeded within that time. Errors: UNAVAILABLE LOG_UNAVAILABLE (call again).
+  // What has come for the assigned shards that are not paused; waits up to `wait` for a first
+  // record, then answers an empty list. A change of assignment is heeded within that time. Errors:
+  // UNAVAILABLE LOG_UNAVAILABLE (call again).
   virtual Future<Result<std::vector<Polled>>> Poll(Duration wait) = 0;
 };
 
@@ -96,7 +104,8 @@ class EventLog {
  public:
   virtual ~EventLog() = default;
 
-  // Creates the log's metadata if there is none. FAILED_PRECONDITION with LOG_MISMATCH says what differs.
+  // Creates the log's metadata if there is none. FAILED_PRECONDITION with LOG_MISMATCH says what
+  // differs.
   virtual Future<Result<Done>> Open(const LogIdentity& identity) = 0;
 
   virtual std::unique_ptr<Producer> NewProducer() = 0;
@@ -110,15 +119,18 @@ class EventLog {
   virtual Future<Result<std::vector<LogRecord>>> Read(const TopicShard& from, Offset after,
                                                       size_t limit) = 0;
 
-  // The floor of a group (a service's name) on a shard: everything up to it is done with (emitted, or copied on).
+  // The floor of a group (a service's name) on a shard: everything up to it is done with (emitted,
+  // or copied on).
   virtual Future<Result<std::vector<Offset>>> Floors(const std::string& group,
                                                      std::vector<TopicShard> of) = 0;
   // Raises floors; a lower value than what is there changes nothing.
   virtual Future<Result<Done>> RaiseFloors(const std::string& group,
                                            std::map<TopicShard, Offset> floors) = 0;
 
-  // Log metadata of a shard that must outlive every view, such as the offsets that are parked. Small.
-  virtual Future<Result<std::map<std::string, std::string>>> ShardMetadata(const TopicShard& of) = 0;
+  // Log metadata of a shard that must outlive every view, such as the offsets that are parked.
+  // Small.
+  virtual Future<Result<std::map<std::string, std::string>>> ShardMetadata(
+      const TopicShard& of) = 0;
   virtual Future<Result<Done>> PutShardMetadata(const TopicShard& of, std::string field,
                                                 std::string value) = 0;
   virtual Future<Result<Done>> DeleteShardMetadata(const TopicShard& of, std::string field) = 0;

@@ -1,9 +1,9 @@
-// Cells: a shard's state as a fold sees it, kept in memory by the projector between batches and written through to the
-// view in guarded batches.
+// Cells: a shard's state as a fold sees it, kept in memory by the projector between batches and
+// written through to the view in guarded batches.
 //
 // Three shapes, told apart by how they are asked for; a key has one shape for ever:
-//   string cell       one value under a key                          "person:<id>"
-//   member cells      many values under a key, each by its field      "stays:<setting>:<day>" [person id]
+//   string cell       one value under a key                        "person:<id>"
+//   member cells      many values under a key, each by its field   "stays:<setting>:<day>" [person]
 //   index             ids under a key, for queries to page through; folds write but never read it
 // and timers, which fire by shard time.
 //
@@ -73,8 +73,8 @@ class CellReader {
     bool string_known = false;
     std::optional<std::string> string;
     bool members_complete = false;
-    std::map<std::string, std::string> members;      // those that exist
-    std::set<std::string> members_known_absent;      // asked for one by one and not there
+    std::map<std::string, std::string> members;  // those that exist
+    std::set<std::string> members_known_absent;  // asked for one by one and not there
   };
   const Loaded* Find(const std::string& key) const;
 
@@ -99,15 +99,16 @@ class Cells : public CellReader {
     SetMember(key, field, proto.SerializeAsString());
   }
 
-  // The fold knows from its cells whether the member is in the index: adding what is there, or removing what is not,
-  // is a bug that the digest shows.
+  // The fold knows from its cells whether the member is in the index: adding what is there, or
+  // removing what is not, is a bug that the digest shows.
   void AddToIndex(const std::string& key, const std::string& member);
   void RemoveFromIndex(const std::string& key, const std::string& member);
 
-  // Moves a timer. `from` is what the fold last set it to (unset: it was not armed or has fired), `to` unset disarms.
+  // Moves a timer. `from` is what the fold last set it to (unset: it was not armed or has fired),
+  // `to` unset disarms.
   void MoveTimer(const std::string& id, Time from, Time to);
 
-  // --- for the projector ---------------------------------------------------------------------------------------------
+  // --- for the projector ---------------------------------------------------------------------
   // Which of the reads are not loaded yet, each once.
   std::vector<CellRead> Missing(const std::vector<CellRead>& reads) const;
   void Load(const CellRead& read, CellFound found);

@@ -1,13 +1,15 @@
-// Fold: the part of a service that is its own: how one inbox record changes the service's state, and what it emits.
+// Fold: the part of a service that is its own: how one inbox record changes the service's state,
+// and what it emits.
 //
-// A fold is a deterministic function of the inbox: it has no clock, no randomness, no look-up; its time is the shard's
-// (`Context::shard_time`, the greatest Tick), its configuration comes as Configured records. The projector
-// (projector.h) gives it two calls per event:
+// A fold is a deterministic function of the inbox: it has no clock, no randomness, no look-up; its
+// time is the shard's (`Context::shard_time`, the greatest Tick), its configuration comes as
+// Configured records. The projector (projector.h) gives it two calls per event:
 //
-//   Needs(event, cells, needs)   names the cells that Apply will touch; asked again as long as it names new ones, so it
-//                                may look at those that are loaded already (cells.Has...) to name further ones
-//   Apply(event, cells, context) reads and writes loaded cells, arms timers, emits. Touching a cell that is not loaded
-//                                aborts: it is a bug.
+//   Needs(event, cells, needs)   names the cells that Apply will touch; asked again as long as it
+//                                names new ones, so it may look at those that are loaded already
+//                                (cells.Has...) to name further ones
+//   Apply(event, cells, context) reads and writes loaded cells, arms timers, emits. Touching a cell
+//                                that is not loaded aborts: it is a bug.
 //
 // and the same pair for timers that a Tick finds due.
 //
@@ -21,8 +23,8 @@
 //     context.EmitToInbox(setting_id, std::move(presence_event));
 //   }
 //
-// Threads: none of its own. A Fold object is used by one thread at a time and keeps nothing between calls but what it
-// was constructed with.
+// Threads: none of its own. A Fold object is used by one thread at a time and keeps nothing between
+// calls but what it was constructed with.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +45,8 @@ namespace epigrid {
 using events::v1::Envelope;
 using events::v1::Event;
 
-// An event writes at most this many cells (asserted); larger work goes on by continuation events to itself.
+// An event writes at most this many cells (asserted); larger work goes on by continuation events to
+// itself.
 inline constexpr size_t kWritesPerEventMax = 16;
 // A record carries at most this many events; emitters and APIs cut there.
 inline constexpr size_t kEventsPerRecordMax = 128;
@@ -55,7 +58,8 @@ struct Emission {
   Event event;
 };
 
-// The answer to a decided command: OK with a result (a serialized message of the service's own), or the reason why not.
+// The answer to a decided command: OK with a result (a serialized message of the service's own), or
+// the reason why not.
 struct Outcome {
   Status status;
   std::string result;
@@ -65,13 +69,18 @@ struct Outcome {
 class Context {
  public:
   Context(Shard shard, Offset offset, uint32_t event_index, Time shard_time, Time recorded_at)
-      : shard(shard), offset(offset), event_index(event_index), shard_time(shard_time), recorded_at(recorded_at) {}
+      : shard(shard),
+        offset(offset),
+        event_index(event_index),
+        shard_time(shard_time),
+        recorded_at(recorded_at) {}
 
   const Shard shard;
   const Offset offset;         // of the inbox record: the version of whatever this event changes
   const uint32_t event_index;  // within the record
   const Time shard_time;
-  const Time recorded_at;      // when the record's origin was taken in, by the clock of the API that did: a fact
+  // when the record's origin was taken in, by the clock of the API that did: a fact
+  const Time recorded_at;
 
   // To the inbox shard of that entity of this same service.
   void EmitToInbox(std::string entity, Event event) {
@@ -81,9 +90,11 @@ class Context {
   void Publish(std::string topic, std::string key, Event event) {
     emissions.push_back({std::move(topic), std::move(key), std::move(event)});
   }
-  // Only for an event with a request: what its caller is answered. Not called: OK with an empty result.
+  // Only for an event with a request: what its caller is answered. Not called: OK with an empty
+  // result.
   void Answer(Outcome outcome) { answer = std::move(outcome); }
-  // Counts something that changed nothing but that an operator should see: a conflict, a stale fact. Stable reasons.
+  // Counts something that changed nothing but that an operator should see: a conflict, a stale
+  // fact. Stable reasons.
   void Ignore(std::string_view reason) { ignored.emplace_back(reason); }
 
   std::vector<Emission> emissions;
@@ -99,8 +110,8 @@ class Fold {
   virtual std::string_view service() const = 0;
   // Rises whenever the same inbox would give another state.
   virtual uint32_t version() const = 0;
-  // The public topics of other services that are copied into this inbox, and the entity to whose shard an event goes
-  // (empty: this service has no use for it).
+  // The public topics of other services that are copied into this inbox, and the entity to whose
+  // shard an event goes (empty: this service has no use for it).
   virtual std::vector<std::string> subscriptions() const = 0;
   virtual std::string Route(const Event& foreign) const = 0;
   // The entities of an event: what parks with it, should it be poison.
@@ -113,8 +124,8 @@ class Fold {
   virtual void TimerNeeds(const Timer& timer, const CellReader& cells, NeedSet& needs) const = 0;
   virtual void FireTimer(const Timer& timer, Cells& cells, Context& context) const = 0;
 
-  // Turns what must not stand in the log in clear into what the fold reads (identity: decryption by person keys), for
-  // all events of a batch, before Needs. Most services have nothing to do.
+  // Turns what must not stand in the log in clear into what the fold reads (identity: decryption by
+  // person keys), for all events of a batch, before Needs. Most services have nothing to do.
   virtual Task<Status> Prepare(std::vector<Event*> events) const {
     (void)events;
     co_return OkStatus();

@@ -1,16 +1,19 @@
-// View: where a projector keeps what it has folded. One shard's state in one generation is a set of cells; the only
-// ways to touch it are one read and one guarded write, each atomic.
+// View: where a projector keeps what it has folded. One shard's state in one generation is a set of
+// cells; the only ways to touch it are one read and one guarded write, each atomic.
 //
 // Physical layout (RedisView), with the hash tag of the shard in front of every key:
 //
-//   {service-7}live              the number of the generation that queries read; absent while there is none
-//   {service-7}<g>:meta          hash: fold, applied, time, quiet, digest, attempt, and mark:<stream>/<source shard>
-//   {service-7}<g>:timers        sorted set: timer id by due time in microseconds
-//   {service-7}<g>:<key>         a cell: a string, or a hash of members, or an index (sorted set of score 0)
+//   {service-7}live         the number of the generation that queries read; absent if there is none
+//   {service-7}<g>:meta     hash: fold, applied, time, quiet, digest, attempt, and
+//                           mark:<stream>/<source shard>
+//   {service-7}<g>:timers   sorted set: timer id by due time in microseconds
+//   {service-7}<g>:<key>    a cell: a string, or a hash of members, or an index (sorted set of
+//                           score 0)
 //
-// Rules: writes are absolute, so that a batch that is applied again changes nothing; a batch is applied only if the
-// shard's applied offset equals `prev`; the offset is written last. A read returns what it found together with the
-// applied offset, so that an owner notices when the view is not where it left it.
+// Rules: writes are absolute, so that a batch that is applied again changes nothing; a batch is
+// applied only if the shard's applied offset equals `prev`; the offset is written last. A read
+// returns what it found together with the applied offset, so that an owner notices when the view is
+// not where it left it.
 //
 // Implementations: RedisView (redis_view.h) and the simulation's, which is tested against it.
 #pragma once
@@ -32,15 +35,17 @@ namespace epigrid {
 
 using Generation = uint64_t;
 
-// A high-water mark: the position of the last record that was accepted from one source shard of one stream.
+// A high-water mark: the position of the last record that was accepted from one source shard of one
+// stream.
 struct Mark {
   Offset offset = 0;
   uint32_t index = 0;
   friend auto operator<=>(const Mark&, const Mark&) = default;
 };
 
-// The 128-bit sum (each half modulo 2^64) of the hashes of a shard's cells, indexes and timers: equal states have
-// equal digests, whatever the order in which they came about. Shard time is not in it.
+// The 128-bit sum (each half modulo 2^64) of the hashes of a shard's cells, indexes and timers:
+// equal states have equal digests, whatever the order in which they came about. Shard time is not
+// in it.
 struct Digest {
   uint64_t low = 0;
   uint64_t high = 0;
@@ -54,10 +59,12 @@ struct Digest {
 struct ShardMeta {
   uint32_t fold_version = 0;
   Offset applied = 0;
-  Time shard_time;                 // the greatest tick
-  Offset quiet = 0;                // the last record that changed or emitted anything beyond shard time
+  Time shard_time;  // the greatest tick
+  // the last record that changed or emitted anything beyond shard time
+  Offset quiet = 0;
   Digest digest;
-  Offset attempt_offset = 0;       // owners that began at this applied offset and did not end cleanly: poison.h
+  // owners that began at this applied offset and did not end cleanly: poison.h
+  Offset attempt_offset = 0;
   uint32_t attempt_count = 0;
   std::map<std::string, Mark> marks;  // by "<stream>/<source shard>"
 };
@@ -100,13 +107,13 @@ struct ViewRead {
 // One absolute write.
 struct CellWrite {
   enum class Kind : uint8_t {
-    kSet,          // key := value
-    kDelete,       // key and all that is in it
-    kSetMember,    // key[field] := value
+    kSet,        // key := value
+    kDelete,     // key and all that is in it
+    kSetMember,  // key[field] := value
     kDeleteMember,
-    kAddToIndex,   // field is a member of the index `key`
+    kAddToIndex,  // field is a member of the index `key`
     kRemoveFromIndex,
-    kSetTimer,     // timer `field` is due at `due`
+    kSetTimer,  // timer `field` is due at `due`
     kDeleteTimer,
   };
   Kind kind = Kind::kSet;
@@ -129,11 +136,12 @@ struct GuardedBatch {
 };
 
 struct Committed {
-  bool applied = false;  // false: refused, the view is not at `prev`; nothing was changed
+  bool applied = false;          // false: refused, the view is not at `prev`; nothing was changed
   std::optional<Time> next_due;  // the earliest timer after the batch
 };
 
-// Errors of all calls: UNAVAILABLE, reason VIEW_UNAVAILABLE; whether a Commit that failed so was applied is unknown.
+// Errors of all calls: UNAVAILABLE, reason VIEW_UNAVAILABLE; whether a Commit that failed so was
+// applied is unknown.
 class View {
  public:
   virtual ~View() = default;
@@ -147,10 +155,13 @@ class View {
   };
   virtual Future<Result<std::optional<Opened>>> Open(Shard shard, Generation generation) = 0;
   // Makes an empty generation at offset 0 if there is none, else changes nothing.
-  virtual Future<Result<Done>> Create(Shard shard, Generation generation, uint32_t fold_version) = 0;
-  // Lets queries read this generation, provided that it has applied exactly `applied` (false: it has not).
+  virtual Future<Result<Done>> Create(Shard shard, Generation generation,
+                                      uint32_t fold_version) = 0;
+  // Lets queries read this generation, provided that it has applied exactly `applied` (false: it
+  // has not).
   virtual Future<Result<bool>> SetLive(Shard shard, Generation generation, Offset applied) = 0;
-  // Removes a generation and everything in it. Not atomic: for generations that nobody reads any more.
+  // Removes a generation and everything in it. Not atomic: for generations that nobody reads any
+  // more.
   virtual Future<Result<Done>> Drop(Shard shard, Generation generation) = 0;
   // Writes the attempt fields alone.
   virtual Future<Result<Done>> SetAttempt(Shard shard, Generation generation, Offset offset,
@@ -158,7 +169,8 @@ class View {
 
   virtual Future<Result<ViewRead>> Read(Shard shard, Generation generation,
                                         std::vector<CellRead> reads) = 0;
-  // Also publishes "<shard> <applied>" on the channel <service>.applied, which is what waits for an outcome listen to.
+  // Also publishes "<shard> <applied>" on the channel <service>.applied, which is what waits for an
+  // outcome listen to.
   virtual Future<Result<Committed>> Commit(Shard shard, GuardedBatch batch) = 0;
 };
 

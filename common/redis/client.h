@@ -2,17 +2,22 @@
 //
 //   Result<Reply> reply = co_await redis.Call({"HGET", key, field});
 //
-// Commands of all threads go out in the order in which they were called, many to a system call, and are answered in
-// that order. The connection is made on first use and made again, with back-off, when it is lost.
+// Commands of all threads go out in the order in which they were called, many to a system call, and
+// are answered in that order. The connection is made on first use and made again, with back-off,
+// when it is lost.
 //
 // Errors of Call, as a Status:
-//   UNAVAILABLE REDIS_NOT_SENT       not connected before the deadline; the server has not seen the command
-//   UNAVAILABLE REDIS_OUTCOME_UNKNOWN the connection was lost, or the deadline passed, with the command on its way
-//   RESOURCE_EXHAUSTED REDIS_QUEUE_FULL more than `queue_max` commands await an answer
-// An error that the server answered (-ERR, -OOM, -NOSCRIPT) is a Reply of type kError, not a Status.
+//   UNAVAILABLE REDIS_NOT_SENT           not connected before the deadline; the server has not seen
+//                                        the command
+//   UNAVAILABLE REDIS_OUTCOME_UNKNOWN    the connection was lost, or the deadline passed, with the
+//                                        command on its way
+//   RESOURCE_EXHAUSTED REDIS_QUEUE_FULL  more than `queue_max` commands await an answer
+// An error that the server answered (-ERR, -OOM, -NOSCRIPT) is a Reply of type kError, not a
+// Status.
 //
-// A late answer to a command whose deadline has passed is thrown away. Threads: Call may be called from any; Futures
-// are set on the loop's thread. The destructor fails what is in flight and must run on another thread than the loop's.
+// A late answer to a command whose deadline has passed is thrown away. Threads: Call may be called
+// from any; Futures are set on the loop's thread. The destructor fails what is in flight and must
+// run on another thread than the loop's.
 #pragma once
 
 #include <memory>
@@ -48,8 +53,8 @@ class RedisClient {
   ~RedisClient();
 
   Future<Result<Reply>> Call(std::vector<std::string> arguments);
-  // With a deadline of its own, counted from now; a blocking command (XREAD BLOCK) needs one beyond its block time and
-  // a connection of its own.
+  // With a deadline of its own, counted from now; a blocking command (XREAD BLOCK) needs one beyond
+  // its block time and a connection of its own.
   Future<Result<Reply>> Call(std::vector<std::string> arguments, Duration deadline);
 
  private:
@@ -57,20 +62,22 @@ class RedisClient {
   std::shared_ptr<Connection> connection_;
 };
 
-// A server-side script, called by its SHA-1 and loaded when the server does not know it. `keys` are declared to Redis.
+// A server-side script, called by its SHA-1 and loaded when the server does not know it. `keys` are
+// declared to Redis.
 class RedisScript {
  public:
   explicit RedisScript(std::string source);
-  Task<Result<Reply>> Call(RedisClient& redis, std::vector<std::string> keys, std::vector<std::string> arguments,
-                           Duration deadline) const;
+  Task<Result<Reply>> Call(RedisClient& redis, std::vector<std::string> keys,
+                           std::vector<std::string> arguments, Duration deadline) const;
 
  private:
   std::string source_;
   std::string sha1_;
 };
 
-// Listens to channels on a connection of its own; subscribes again after a reconnect. `on_message(channel, message)`
-// runs on the loop's thread. Messages sent while the connection is down are lost: callers poll as well.
+// Listens to channels on a connection of its own; subscribes again after a reconnect.
+// `on_message(channel, message)` runs on the loop's thread. Messages sent while the connection is
+// down are lost: callers poll as well.
 class RedisSubscriber {
  public:
   RedisSubscriber(EventLoop& loop, RedisOptions options, std::vector<std::string> channels,
