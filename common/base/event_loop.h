@@ -6,15 +6,17 @@
 //   co_await loop.Sleep(20ms);             // resumes on the loop's thread
 //
 // Life cycle: runs from construction; Stop() (also called by the destructor, never from the loop's
-// thread) lets what is posted finish, drops pending sleeps and joins the thread. Objects that live
-// on the loop are destroyed on it: post their destruction before Stop (RunOnLoop waits for it).
+// thread) lets what is posted finish, with what that posts in turn, drops pending sleeps without
+// resuming who waits for them, and joins the thread. Objects that live on the loop are destroyed on
+// it: post their destruction before Stop (RunOnLoop waits for it). What is posted after Stop never
+// runs.
 #pragma once
 
 #include <uv.h>
 
 #include <functional>
+#include <memory>
 #include <string>
-#include <thread>
 
 #include "common/base/scheduler.h"
 
@@ -29,7 +31,7 @@ class EventLoop final : public Scheduler {
   Future<Done> Sleep(Duration duration) override;
   void Post(std::function<void()> fn) override;
 
-  // Posts fn and waits until it has run. Never from the loop's thread.
+  // Posts fn and waits until it has run. Never from the loop's thread, and not after Stop.
   void RunOnLoop(std::function<void()> fn);
   void Stop();
   bool OnLoopThread() const;

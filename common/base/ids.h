@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -45,6 +46,12 @@ class RandomSource {
     Fill(bytes.data(), bytes.size());
     return bytes;
   }
+};
+
+// OpenSSL's generator. Threads: may be used from any.
+class OpenSslRandom final : public RandomSource {
+ public:
+  void Fill(uint8_t* bytes, size_t size) override;
 };
 
 std::string MakeId(IdKind kind, const IdBytes& bytes);
