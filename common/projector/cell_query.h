@@ -1,0 +1,72 @@
+// CellQuery: reads cells of the live generation for queries, each by one pipelined Redis command.
+//
+//   Result<std::optional<std::string>> bytes = co_await cells.Get(person_id, "code:" + person_id);
+//   if (!bytes.ok()) co_return bytes.status();            // VIEW_REBUILDING, VIEW_UNAVAILABLE
+//   if (!bytes->has_value()) co_return NotFound(...);
+//
+// `entity` decides the shard, `cell` is the key that the fold wrote. A cell that is not found is
+// believed only if the generation is still the live one, which costs a second command: a view lost
+// this instant answers VIEW_REBUILDING and never NOT_FOUND. Errors of all: UNAVAILABLE with
+// VIEW_REBUILDING or VIEW_UNAVAILABLE.
+//
+// Threads: any; Futures are set on the thread of the RedisClient's loop.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/base/task.h"
+#include "common/projector/shard_table.h"
+#include "common/redis/client.h"
+
+namespace epigrid {
+
+// Names one string cell for GetMany.
+struct CellAddress {
+  std::string entity;
+  std::string cell;
+};
+
+class CellQuery {
+ public:
+  // Both outlive it.
+  CellQuery(RedisClient& redis, const ShardTable& shards) : redis_(redis), shards_(shards) {}
+
+  // A string cell; nullopt: there is none.
+  Task<Result<std::optional<std::string>>> Get(std::string entity, std::string cell) const;
+  // Many string cells, each with its own result, in their order; one MGET per shard, all pipelined.
+  Task<std::vector<Result<std::optional<std::string>>>> GetMany(
+      std::vector<CellAddress> addresses) const;
+  // One member of a hash; nullopt: there is none.
+  Task<Result<std::optional<std::string>>> GetMember(std::string entity, std::string cell,
+                                                     std::string field) const;
+  // A whole hash: for those that the fold keeps small.
+  Task<Result<std::map<std::string, std::string>>> GetMembers(std::string entity,
+                                                              std::string cell) const;
+  // Up to `limit` members of an index after this one (empty: from the first), in byte order.
+  Task<Result<std::vector<std::string>>> PageIndex(std::string entity, std::string cell,
+                                                   std::string after, size_t limit) const;
+  Task<Result<uint64_t>> CountIndex(std::string entity, std::string cell) const;
+  // The same for a shard's own cells, which belong to no entity.
+  Task<Result<std::vector<std::string>>> PageShardIndex(Shard shard, std::string cell,
+                                                        std::string after, size_t limit) const;
+  Task<Result<std::optional<std::string>>> GetOfShard(Shard shard, std::string cell) const;
+  // Up to `limit` timers of the shard due at or before `until`, in (due, id) order: what a worker
+  // looks for.
+  Task<Result<std::vector<Timer>>> DueTimers(Shard shard, Time until, size_t limit) const;
+
+ private:
+  // Sends a command on the key of a live cell, and again once when the generation has changed
+  // meanwhile.
+  Task<Result<Reply>> Call(Shard shard, std::string command, std::string cell,
+                           std::vector<std::string> arguments) const;
+  Task<Result<Generation>> Confirm(Shard shard) const;
+
+  RedisClient& redis_;
+  const ShardTable& shards_;
+};
+
+}  // namespace epigrid

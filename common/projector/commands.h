@@ -1,0 +1,83 @@
+// CommandLog: how an API hands facts to its service's inbox.
+//
+//   // An observation is answered when it is in the log.
+//   EPIGRID_CO_ASSIGN_OR_RETURN(std::vector<ShardOffset> revision,
+//                               co_await commands.Append(origin, {{person_id, event}, ...}));
+//
+//   // A decided command is answered by the fold. `event.request` must be set: it is the key of the decision.
+//   std::vector<Decision> decisions =
+//       co_await commands.Decide(origin, {{document_hash, event}}, deadline);
+//   decisions[0].outcome.status; decisions[0].outcome.result; decisions[0].at;
+//
+// Commands of one call are grouped into one record per shard (cut at 128 events), all appended
+// together or none.
+//
+// Errors of both: UNAVAILABLE OUTCOME_UNKNOWN (may or may not be in the log: send again with the
+// same request_id, or the same natural keys), UNAVAILABLE LOG_UNAVAILABLE (is not),
+// RESOURCE_EXHAUSTED LOG_QUEUE_FULL (is not; later). A broken producer is replaced before the next
+// call.
+//
+// Life cycle: construct, use, destroy after the last call has ended; the loop, log and table
+// outlive it. Threads: any; calls end on the loop's thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/event_loop.h"
+#include "common/base/status.h"
+#include "common/base/task.h"
+#include "common/event_log/event_log.h"
+#include "common/projector/cell_query.h"
+#include "common/projector/fold.h"
+#include "common/projector/shard_table.h"
+
+namespace epigrid {
+
+// What stands on a command's record besides its events.
+struct Origin {
+  Time recorded_at;         // when the API took it in
+  std::string actor;        // the caller's name
+  std::string purpose;      // "epidemic_control"
+  std::string traceparent;  // W3C trace context; may be empty
+};
+
+// One event for the inbox, and the entity whose shard receives it.
+struct Command {
+  std::string entity;
+  Event event;
+};
+
+// What became of a decided command.
+struct Decision {
+  // The fold's answer; or, of our own making: FAILED_PRECONDITION REQUEST_ID_REUSED (another
+  // content under this key was decided earlier), FAILED_PRECONDITION UNDER_REVIEW (a record of this
+  // entity could not be folded; operators know), UNAVAILABLE OUTCOME_UNKNOWN or DEADLINE_EXCEEDED
+  // OUTCOME_PENDING (it is in the log, the answer is not there yet: send again with the same
+  // request_id), and the errors of the append.
+  Outcome outcome;
+  ShardOffset at;  // of the request's record; offset 0 if it was not appended
+};
+
+// Fills RequestKey.fingerprint: SHA-256 of the bytes.
+std::string Fingerprint(std::string_view content);
+
+class CommandLog {
+ public:
+  CommandLog(EventLoop& loop, EventLog& log, ShardTable& shards, const CellQuery& cells,
+             std::string service, uint32_t shard_count);
+  ~CommandLog();
+
+  // Where the records are: one for each shard touched (the last, where it was cut).
+  Task<Result<std::vector<ShardOffset>>> Append(Origin origin, std::vector<Command> commands);
+
+  // One Decision per command, in their order. Every event has a request key.
+  Task<std::vector<Decision>> Decide(Origin origin, std::vector<Command> commands, Time deadline);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace epigrid

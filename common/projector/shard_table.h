@@ -1,0 +1,92 @@
+// ShardTable: what one instance knows of every shard's view of one service, so that a query needs
+// no look-up before its read: the generation to read, how far it is, and its time.
+//
+//   Result<std::string> key = shards.Key(person_id, "code:" + person_id);  // "{health_code-7}3:code:person_..."
+//   Result<Reply> reply = co_await redis.Call({"GET", *key});
+//   answer.as_of = shards.AsOf(person_id);
+//
+// It is filled by one pipelined round of a small script per shard every `refresh` (100 ms; 20 ms
+// while somebody waits), and moved on at once by what the guarded batches publish on
+// "<service>.applied". A generation that has been replaced stays readable for a minute, so that a
+// key made just before a switch is still good.
+//
+// Life cycle: construct, Start, co_await Stop, destroy; `redis` and the loop outlive it. Threads:
+// Key, AsOf and the other look-ups from any thread, without locks; Waits may be begun on any thread
+// and end on the loop's.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/event_loop.h"
+#include "common/base/shard.h"
+#include "common/base/status.h"
+#include "common/base/task.h"
+#include "common/event_log/event_log.h"
+#include "common/projector/view.h"
+#include "common/redis/client.h"
+
+namespace epigrid {
+
+// A place in a service's inbox: what a revision is made of.
+struct ShardOffset {
+  Shard shard = 0;
+  Offset offset = 0;
+  friend auto operator<=>(const ShardOffset&, const ShardOffset&) = default;
+};
+
+struct ShardTableOptions {
+  std::string service;
+  uint32_t shard_count = kDefaultShardCount;
+  Duration refresh = std::chrono::milliseconds(100);
+  Duration refresh_waiting = std::chrono::milliseconds(20);
+  // A shard that could not be read for so long counts as unknown: UNAVAILABLE VIEW_UNAVAILABLE.
+  Duration stale_after = std::chrono::seconds(10);
+};
+
+class ShardTable {
+ public:
+  // `redis_options` are the view's: the subscriber makes a connection of its own with them.
+  ShardTable(EventLoop& loop, RedisClient& redis, RedisOptions redis_options,
+             ShardTableOptions options);
+  ~ShardTable();
+
+  void Start();
+  // Done when nothing of it runs on the loop any more; whoever still waits gets UNAVAILABLE
+  // SHUTTING_DOWN.
+  Future<Done> Stop();
+  // Done after the first complete round, or after `within`.
+  Future<Done> AwaitFirstRound(Duration within);
+
+  Shard ShardOf(std::string_view entity) const;
+
+  // The Redis key of a cell. Errors: UNAVAILABLE VIEW_REBUILDING (the shard has no live generation
+  // now; with metadata "retry_after_ms") or VIEW_UNAVAILABLE (it could not be read yet, or for
+  // long).
+  Result<std::string> Key(std::string_view entity, std::string_view cell) const;
+  Result<std::string> KeyOf(Shard shard, std::string_view cell) const;
+  // The generation that queries read. The same errors.
+  Result<Generation> Live(Shard shard) const;
+
+  // The shard's time as sampled: what answers say as `as_of`. Not set before its first tick.
+  Time AsOf(std::string_view entity) const;
+  Time ShardTime(Shard shard) const;
+  Offset Applied(Shard shard) const;
+
+  // Whether a record concerning this entity could not be folded, so that its cells may be stale:
+  // queries then give a neutral answer. One atomic load while the shard has nothing parked.
+  bool IsParked(std::string_view entity) const;
+
+  // Waits until every shard named has applied the offset: OK, or DEADLINE_EXCEEDED
+  // REVISION_NOT_YET_APPLIED.
+  Future<Status> WaitFor(std::vector<ShardOffset> revision, Time deadline);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace epigrid
