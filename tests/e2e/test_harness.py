@@ -1,0 +1,104 @@
+"""The harness itself: what it says of a program under test is worth no more than this."""
+
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from harness import webhooks
+from harness.processes import Process, Redis
+from harness.waiting import wait_until
+
+
+def post(url, secret, body, webhook_id="msg_1", timestamp=None, timeout=10):
+    """Sends a webhook as epigrid would, and returns the status of the answer."""
+    data = json.dumps(body).encode()
+    timestamp = str(int(time.time()) if timestamp is None else timestamp)
+    request = urllib.request.Request(url, data, {
+        "content-type": "application/json", "webhook-id": webhook_id, "webhook-timestamp": timestamp,
+        "webhook-signature": webhooks.signature(secret, webhook_id, timestamp, data)})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_signature_is_that_of_the_standards_example():
+    assert webhooks.signature(
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330",
+        b'{"test": 2432232314}') == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_receiver_notes_what_is_signed_rightly(receiver):
+    assert post(receiver.url, receiver.secret, {"person_id": "a"}) == 204
+    (delivery,) = receiver.wait_for(lambda d: d.body["person_id"] == "a")
+    assert delivery.webhook_id == "msg_1"
+    assert list(receiver.by_id()) == ["msg_1"]
+
+
+def test_receiver_refuses_a_wrong_secret_and_an_old_timestamp():
+    with webhooks.WebhookReceiver() as receiver:
+        assert post(receiver.url, webhooks.new_secret(), {}) == 401
+        assert post(receiver.url, receiver.secret, {}, timestamp=int(time.time()) - 3600) == 401
+        assert receiver.requests == []
+        assert len(receiver.refused) == 2
+
+
+def test_receiver_fails_as_often_as_it_is_told(receiver):
+    receiver.fail_next(1, status=503)
+    assert [post(receiver.url, receiver.secret, {"n": n}) for n in (1, 2)] == [503, 204]
+    assert [d.status for d in receiver.requests] == [503, 204]
+    assert [d.body for d in receiver.deliveries] == [{"n": 2}]
+
+
+def test_receiver_stalls_until_it_is_told_to_go_on(receiver):
+    receiver.stall()
+    answers = []
+    sender = threading.Thread(target=lambda: answers.append(post(receiver.url, receiver.secret, {"n": 1})))
+    sender.start()
+    with pytest.raises(AssertionError):
+        receiver.wait_for(lambda d: True, timeout_s=0.2)
+    receiver.resume()
+    receiver.wait_for(lambda d: True)
+    sender.join()
+    assert answers == [204]
+
+
+def test_redis_for_the_log_keeps_what_it_acknowledged_over_a_kill(directory):
+    with Redis("log", directory / "log", durable=True) as log:
+        assert log.call("SET", "key", "value") == "OK"
+        log.kill()
+        log.start()
+        assert log.call("STRLEN", "key") == "5"
+
+
+def test_redis_for_the_view_loses_everything_over_a_kill(directory):
+    with Redis("view", directory / "view", durable=False) as view:
+        assert view.call("SET", "key", "value") == "OK"
+        view.kill()
+        view.start()
+        assert view.call("STRLEN", "key") == "0"
+
+
+def test_a_process_that_ends_early_says_why(directory):
+    process = Process("early", ["sh", "-c", "echo the reason; exit 3"], directory)
+    process.start()
+    with pytest.raises(AssertionError, match="status 3 before a miracle:\nthe reason"):
+        process.wait_ready(lambda: False, "a miracle")
+
+
+def test_waiting_names_what_it_waited_for():
+    with pytest.raises(AssertionError, match="waited 0.05 s for rain"):
+        wait_until(lambda: False, "rain", timeout_s=0.05)
+
+
+def test_stubs_of_every_service_can_be_imported():
+    from epigrid.health_code.v1 import health_code_pb2_grpc
+    from epigrid.operations.v1 import operations_pb2_grpc
+
+    assert health_code_pb2_grpc.HealthCodeServiceStub
+    assert operations_pb2_grpc.OperationsServiceStub
