@@ -2,15 +2,22 @@
 // written through to the view in guarded batches.
 //
 // Three shapes, told apart by how they are asked for; a key has one shape for ever:
-//   string cell       one value under a key                        "person:<id>"
-//   member cells      many values under a key, each by its field   "stays:<setting>:<day>" [person]
+//   string cell       one value under a key                      "person:<id>"
+//   member cells      many values under a key, each by its field  "stays:<setting>:<day>" [person id]
 //   index             ids under a key, for queries to page through; folds write but never read it
 // and timers, which fire by shard time.
 //
-// Every cell must be loaded (NeedSet) before it is read or written: the digest needs the old value.
+// Every string and member cell must be loaded (NeedSet) before it is read or written: the digest
+// needs the old value. Keys and fields are not empty. Keys that begin with "outcome:", and
+// "parked", "ignored", "configured", "rebuild" are the projector's own, as are timers whose id
+// begins with "outcome:".
+//
+// Threads: one at a time.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -32,6 +39,7 @@ class NeedSet {
   }
   void Members(std::string key) { Add({CellRead::Kind::kMembers, std::move(key), {}, {}}); }
   const std::vector<CellRead>& reads() const { return reads_; }
+  void Clear() { reads_.clear(); }
 
  private:
   void Add(CellRead read) { reads_.push_back(std::move(read)); }
@@ -41,23 +49,23 @@ class NeedSet {
 // The cells that are loaded. Asking for one that is not is a bug and aborts, but for the Has calls.
 class CellReader {
  public:
-  bool HasString(const std::string& key) const;
-  bool HasMember(const std::string& key, const std::string& field) const;
-  bool HasMembers(const std::string& key) const;
+  bool HasString(std::string_view key) const;
+  bool HasMember(std::string_view key, std::string_view field) const;
+  bool HasMembers(std::string_view key) const;
 
   // Null: there is no such cell. Valid until the next write to that key.
-  const std::string* Get(const std::string& key) const;
-  const std::string* GetMember(const std::string& key, const std::string& field) const;
+  const std::string* Get(std::string_view key) const;
+  const std::string* GetMember(std::string_view key, std::string_view field) const;
   // The whole hash; needs NeedSet::Members.
-  const std::map<std::string, std::string>& GetMembers(const std::string& key) const;
+  const std::map<std::string, std::string, std::less<>>& GetMembers(std::string_view key) const;
 
   // The same, parsed; the bytes were written by this project, so that failing to parse aborts.
   template <typename Proto>
-  std::optional<Proto> GetProto(const std::string& key) const {
+  std::optional<Proto> GetProto(std::string_view key) const {
     return ParseProto<Proto>(Get(key));
   }
   template <typename Proto>
-  std::optional<Proto> GetMemberProto(const std::string& key, const std::string& field) const {
+  std::optional<Proto> GetMemberProto(std::string_view key, std::string_view field) const {
     return ParseProto<Proto>(GetMember(key, field));
   }
   template <typename Proto>
@@ -69,64 +77,99 @@ class CellReader {
   }
 
  protected:
-  struct Loaded {
-    bool string_known = false;
-    std::optional<std::string> string;
-    bool members_complete = false;
-    std::map<std::string, std::string> members;  // those that exist
-    std::set<std::string> members_known_absent;  // asked for one by one and not there
+  // What is known of a hash.
+  struct Members {
+    bool complete = false;
+    std::map<std::string, std::string, std::less<>> present;
+    std::set<std::string, std::less<>> absent;  // known not to be there; unused once complete
+    std::set<std::string, std::less<>> asked;   // on their way from the view
   };
-  const Loaded* Find(const std::string& key) const;
+  // What is known of a key.
+  struct Entry {
+    bool string_known = false;
+    bool string_present = false;
+    bool asked = false;          // on its way from the view
+    uint32_t used_in_batch = 0;  // the last one
+    uint32_t written_in_batch = 0;
+    std::string string;
+    std::unique_ptr<Members> members;
+  };
+  struct KeyHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view key) const;
+  };
+  using Entries = std::unordered_map<std::string, Entry, KeyHash, std::equal_to<>>;
 
-  std::unordered_map<std::string, Loaded> loaded_;
+  const Entry* Find(std::string_view key) const;
+  const Members* FindMembers(std::string_view key) const;
+
+  Entries entries_;
 };
 
 class Cells : public CellReader {
  public:
-  void Set(const std::string& key, std::string value);
-  void Delete(const std::string& key);  // a string cell
-  void SetMember(const std::string& key, const std::string& field, std::string value);
-  void DeleteMember(const std::string& key, const std::string& field);
+  // Writing what is there already is not a write.
+  void Set(std::string_view key, std::string value);
+  void Delete(std::string_view key);  // a string cell
+  void SetMember(std::string_view key, std::string_view field, std::string value);
+  void DeleteMember(std::string_view key, std::string_view field);
   // All members at once, as one write; needs NeedSet::Members.
-  void DeleteMembers(const std::string& key);
+  void DeleteMembers(std::string_view key);
 
   template <typename Proto>
-  void SetProto(const std::string& key, const Proto& proto) {
+  void SetProto(std::string_view key, const Proto& proto) {
     Set(key, proto.SerializeAsString());
   }
   template <typename Proto>
-  void SetMemberProto(const std::string& key, const std::string& field, const Proto& proto) {
+  void SetMemberProto(std::string_view key, std::string_view field, const Proto& proto) {
     SetMember(key, field, proto.SerializeAsString());
   }
 
   // The fold knows from its cells whether the member is in the index: adding what is there, or
   // removing what is not, is a bug that the digest shows.
-  void AddToIndex(const std::string& key, const std::string& member);
-  void RemoveFromIndex(const std::string& key, const std::string& member);
+  void AddToIndex(std::string_view key, std::string_view member);
+  void RemoveFromIndex(std::string_view key, std::string_view member);
 
   // Moves a timer. `from` is what the fold last set it to (unset: it was not armed or has fired),
   // `to` unset disarms.
-  void MoveTimer(const std::string& id, Time from, Time to);
+  void MoveTimer(std::string_view id, Time from, Time to);
 
-  // --- for the projector ---------------------------------------------------------------------
-  // Which of the reads are not loaded yet, each once.
-  std::vector<CellRead> Missing(const std::vector<CellRead>& reads) const;
+  // --- for the projector and for tests of folds
+  // ---------------------------------------------------------------------- Which of the reads are
+  // neither loaded nor named by an earlier call of Missing, each once.
+  std::vector<CellRead> Missing(const std::vector<CellRead>& reads);
   void Load(const CellRead& read, CellFound found);
   // Begins a batch at this digest.
   void Begin(const Digest& digest);
-  const std::vector<CellWrite>& writes() const { return writes_; }
-  std::vector<CellWrite> TakeWrites() { return std::move(writes_); }
+  // How many writes there were since Drop or construction; only rises.
+  uint64_t changes() const { return changes_; }
+  // About how many writes TakeWrites would give now.
+  size_t pending_writes() const { return dirty_strings_.size() + writes_.size(); }
+  // The writes of the batch: for each string cell the last value, and the others in the order in
+  // which they were made.
+  std::vector<CellWrite> TakeWrites();
   const Digest& digest() const { return digest_; }
   // Forgets everything that is loaded.
   void Drop();
+  // Forgets, when more than `bytes_max` are kept, what was used longest ago. Between batches.
+  void Trim(size_t bytes_max);
+  // Of keys and values kept, about.
   size_t bytes() const { return bytes_; }
 
  private:
-  void Write(CellWrite write);
+  Members& KnownMembers(std::string_view key);
+  void MarkString(Entries::value_type& entry);
+  void Write(CellWrite::Kind kind, std::string_view key, std::string_view field, std::string value,
+             Time due);
+  Entries::value_type& FindForWrite(std::string_view key);
+  static size_t BytesOf(const Entries::value_type& entry);
 
-  std::vector<CellWrite> writes_;
+  std::vector<Entries::value_type*> dirty_strings_;
+  std::vector<CellWrite> writes_;  // all but those of strings
   Digest digest_;
-  size_t bytes_ = 0;  // of keys and values loaded, about
+  size_t bytes_ = 0;
+  uint64_t changes_ = 0;
+  uint32_t batch_ = 1;
 };
 
 }  // namespace epigrid

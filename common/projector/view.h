@@ -51,6 +51,8 @@ struct Digest {
   uint64_t high = 0;
   void AddCell(std::string_view key, std::string_view field, std::string_view value);
   void RemoveCell(std::string_view key, std::string_view field, std::string_view value);
+  void AddTimer(std::string_view id, Time due);
+  void RemoveTimer(std::string_view id, Time due);
   friend bool operator==(const Digest&, const Digest&) = default;
   std::string ToHex() const;  // 32 hexadecimal digits
 };
