@@ -3,7 +3,7 @@
 //
 // Three shapes, told apart by how they are asked for; a key has one shape for ever:
 //   string cell       one value under a key                      "person:<id>"
-//   member cells      many values under a key, each by its field  "stays:<setting>:<day>" [person id]
+//   member cells      many values under a key, each by its field  "stays:<setting>:<day>" [id]
 //   index             ids under a key, for queries to page through; folds write but never read it
 // and timers, which fire by shard time.
 //

@@ -4,7 +4,7 @@
 //   EPIGRID_CO_ASSIGN_OR_RETURN(std::vector<ShardOffset> revision,
 //                               co_await commands.Append(origin, {{person_id, event}, ...}));
 //
-//   // A decided command is answered by the fold. `event.request` must be set: it is the key of the decision.
+//   // A decided command is answered by the fold; `event.request` is the key of the decision.
 //   std::vector<Decision> decisions =
 //       co_await commands.Decide(origin, {{document_hash, event}}, deadline);
 //   decisions[0].outcome.status; decisions[0].outcome.result; decisions[0].at;

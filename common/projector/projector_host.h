@@ -54,8 +54,8 @@ struct ProjectorHostOptions {
 // How one owned shard is.
 struct ProjectedShard {
   Shard shard = 0;
-  std::string
-      state;  // "OPENING", "CATCHING_UP" (no live generation yet), "LIVE", "STOPPED" (see `problem`)
+  // "OPENING", "CATCHING_UP" (no live generation yet), "LIVE" or "STOPPED" (see `problem`).
+  std::string state;
   std::string problem;
   Generation generation = 0;
   bool live = false;

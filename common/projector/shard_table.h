@@ -1,7 +1,8 @@
 // ShardTable: what one instance knows of every shard's view of one service, so that a query needs
 // no look-up before its read: the generation to read, how far it is, and its time.
 //
-//   Result<std::string> key = shards.Key(person_id, "code:" + person_id);  // "{health_code-7}3:code:person_..."
+//   Result<std::string> key = shards.Key(person_id, "code:" + person_id);
+//                                                             // "{health_code-7}3:code:person_..."
 //   Result<Reply> reply = co_await redis.Call({"GET", *key});
 //   answer.as_of = shards.AsOf(person_id);
 //
