@@ -24,7 +24,8 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 
 add_library(epigrid_options INTERFACE)
 target_compile_options(epigrid_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
-                       -Wno-gnu-zero-variadic-macro-arguments -fno-omit-frame-pointer)
+                       -Wno-gnu-zero-variadic-macro-arguments
+                       -Wno-missing-designated-field-initializers -fno-omit-frame-pointer)
 target_include_directories(epigrid_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_link_options(epigrid_options INTERFACE -fuse-ld=mold)
 if(EPIGRID_SANITIZE)

@@ -4,7 +4,8 @@
 //
 // Commands of all threads go out in the order in which they were called, many to a system call, and
 // are answered in that order. The connection is made on first use and made again, with back-off,
-// when it is lost.
+// when it is lost; a server that accepts connections but is still loading its data counts as not
+// connected, and so does one that has answered nothing for a `deadline` beyond a command's own.
 //
 // Errors of Call, as a Status:
 //   UNAVAILABLE REDIS_NOT_SENT           not connected before the deadline; the server has not seen
@@ -20,32 +21,19 @@
 // run on another thread than the loop's.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/event_loop.h"
 #include "common/base/status.h"
 #include "common/base/task.h"
+#include "common/redis/options.h"
 #include "common/redis/reply.h"
 
 namespace epigrid {
-
-struct RedisAddress {
-  std::string host = "127.0.0.1";
-  uint16_t port = 6379;
-  std::string unix_socket;  // instead of host and port, if set
-  std::string user;         // for AUTH; empty: none
-  std::string password;
-};
-
-struct RedisOptions {
-  RedisAddress address;
-  Duration deadline = std::chrono::seconds(2);  // of a command whose caller names none
-  Duration connect_timeout = std::chrono::seconds(1);
-  size_t queue_max = 100'000;
-  std::string name;  // CLIENT SETNAME, and in logs
-};
 
 class RedisClient {
  public:
@@ -56,9 +44,13 @@ class RedisClient {
   // With a deadline of its own, counted from now; a blocking command (XREAD BLOCK) needs one beyond
   // its block time and a connection of its own.
   Future<Result<Reply>> Call(std::vector<std::string> arguments, Duration deadline);
+  // The same for arguments that the caller wants to keep, without a copy.
+  Future<Result<Reply>> CallShared(std::shared_ptr<const std::vector<std::string>> arguments,
+                                   Duration deadline);
 
  private:
   class Connection;
+  EventLoop& loop_;
   std::shared_ptr<Connection> connection_;
 };
 
@@ -67,6 +59,7 @@ class RedisClient {
 class RedisScript {
  public:
   explicit RedisScript(std::string source);
+  // The script must live until the Task has ended. Errors are those of RedisClient::Call.
   Task<Result<Reply>> Call(RedisClient& redis, std::vector<std::string> keys,
                            std::vector<std::string> arguments, Duration deadline) const;
 
@@ -77,7 +70,9 @@ class RedisScript {
 
 // Listens to channels on a connection of its own; subscribes again after a reconnect.
 // `on_message(channel, message)` runs on the loop's thread. Messages sent while the connection is
-// down are lost: callers poll as well.
+// down are lost: callers poll as well. A server that does not answer a PING, sent every
+// `options.deadline`, counts as lost. Made and destroyed on another thread than the loop's, and not
+// from on_message.
 class RedisSubscriber {
  public:
   RedisSubscriber(EventLoop& loop, RedisOptions options, std::vector<std::string> channels,
@@ -86,6 +81,7 @@ class RedisSubscriber {
 
  private:
   class Connection;
+  EventLoop& loop_;
   std::shared_ptr<Connection> connection_;
 };
 

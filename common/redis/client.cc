@@ -1,0 +1,283 @@
+#include "common/redis/client.h"
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <limits>
+#include <mutex>
+#include <utility>
+
+#include "common/base/loop_timer.h"
+#include "common/redis/link.h"
+
+namespace epigrid {
+namespace {
+
+using Arguments = std::vector<std::string>;
+using Outcome = Promise<Result<Reply>>;
+
+constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
+// How late a deadline may be noticed, so that a queue full of different ones is not searched all the
+// time.
+constexpr uint64_t kDeadlineGrainNs = 2'000'000;
+
+// As a distance that can be added to a time without overflow.
+uint64_t ToNs(Duration duration) {
+  constexpr Duration kLongest = std::chrono::hours(24 * 365);
+  return static_cast<uint64_t>(std::clamp(duration, Duration(0), kLongest).count()) * 1000;
+}
+
+// A command that has not been written.
+struct Command {
+  Arguments arguments;
+  std::shared_ptr<const Arguments> shared;  // instead of arguments, if set
+  Outcome outcome;
+  uint64_t deadline_ns;
+};
+
+// A command that has been written and not been answered.
+struct Sent {
+  Outcome outcome;
+  uint64_t deadline_ns;
+  bool expired = false;  // the outcome is set; the answer, should it come, is thrown away
+};
+
+Status OutcomeUnknown(const std::string& why) {
+  return Unavailable("REDIS_OUTCOME_UNKNOWN", why + "; the command may have been carried out");
+}
+
+}  // namespace
+
+// Commands go from `incoming_` (any thread) to `unsent_` while there is no connection, or straight
+// to `sent_`, in the order of the calls. While the link is ready, `unsent_` is empty.
+class RedisClient::Connection final : public std::enable_shared_from_this<Connection>,
+                                      public RedisLink::Listener {
+ public:
+  Connection(EventLoop& loop, RedisOptions options) : loop_(loop), options_(std::move(options)) {}
+
+  Future<Result<Reply>> Call(Arguments arguments, std::shared_ptr<const Arguments> shared,
+                             Duration deadline);
+  void Close();
+  const RedisOptions& options() const { return options_; }
+
+ private:
+  void TakeIncoming();
+  void Submit(Command command);
+  void Send(Command command);
+  void Fail(std::vector<Outcome> outcomes, const Status& status);
+  Status NotSent() const;
+
+  uint64_t GiveUpAt() const;
+  void WatchDeadline(uint64_t deadline_ns);
+  void OnDeadline();
+  void ExpireUnsent(uint64_t now_ns, uint64_t& next_ns);
+  void ExpireSent(uint64_t now_ns, uint64_t& next_ns);
+
+  void OnReady() override;
+  void OnReply(Reply reply) override;
+  void OnLinkLost() override;
+
+  EventLoop& loop_;
+  const RedisOptions options_;
+  std::atomic<size_t> unanswered_ = 0;
+
+  std::mutex mutex_;
+  std::vector<Command> incoming_;  // guarded by mutex_
+  bool closed_ = false;            // guarded by mutex_
+
+  // The loop's thread only.
+  std::vector<Command> taken_;
+  std::deque<Command> unsent_;
+  std::deque<Sent> sent_;
+  std::unique_ptr<RedisLink> link_;       // made on first use
+  std::unique_ptr<LoopTimer> deadlines_;  // with it
+  uint64_t watched_ns_ = kNever;          // when deadlines_ is due: no later than any deadline
+  uint64_t last_reply_ns_ = 0;
+};
+
+Future<Result<Reply>> RedisClient::Connection::Call(Arguments arguments,
+                                                    std::shared_ptr<const Arguments> shared,
+                                                    Duration deadline) {
+  if (unanswered_.fetch_add(1, std::memory_order_relaxed) >= options_.queue_max) {
+    unanswered_.fetch_sub(1, std::memory_order_relaxed);
+    return Ready(Result<Reply>(ResourceExhausted(
+        "REDIS_QUEUE_FULL", "Redis does not keep up: too many commands await an answer")));
+  }
+  Command command{std::move(arguments), std::move(shared), Outcome(), uv_hrtime() + ToNs(deadline)};
+  Future<Result<Reply>> answer = command.outcome.future();
+  bool wake_up = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) {
+      return Ready(Result<Reply>(Unavailable("REDIS_NOT_SENT", "the Redis client is closed")));
+    }
+    wake_up = incoming_.empty();
+    incoming_.push_back(std::move(command));
+  }
+  if (loop_.OnLoopThread()) {
+    TakeIncoming();
+  } else if (wake_up) {
+    loop_.Post([self = shared_from_this()] { self->TakeIncoming(); });
+  }
+  return answer;
+}
+
+void RedisClient::Connection::TakeIncoming() {
+  {
+    std::lock_guard lock(mutex_);
+    taken_.swap(incoming_);
+  }
+  for (Command& command : taken_) Submit(std::move(command));
+  taken_.clear();
+}
+
+void RedisClient::Connection::Submit(Command command) {
+  if (link_ == nullptr) {
+    deadlines_ = std::make_unique<LoopTimer>(loop_, [this] { OnDeadline(); });
+    link_ = std::make_unique<RedisLink>(loop_, options_, *this);
+  }
+  WatchDeadline(command.deadline_ns);
+  if (link_->ready()) {
+    Send(std::move(command));
+  } else {
+    unsent_.push_back(std::move(command));
+  }
+}
+
+void RedisClient::Connection::Send(Command command) {
+  link_->Write(command.shared != nullptr ? *command.shared : command.arguments);
+  sent_.push_back({std::move(command.outcome), command.deadline_ns});
+}
+
+void RedisClient::Connection::OnReady() {
+  last_reply_ns_ = uv_hrtime();
+  for (Command& command : unsent_) Send(std::move(command));
+  unsent_.clear();
+}
+
+void RedisClient::Connection::OnReply(Reply reply) {
+  if (sent_.empty()) return link_->Drop("an answer to no command: " + reply.text);
+  last_reply_ns_ = uv_now(loop_.uv()) * 1'000'000;  // of this turn of the loop
+  Sent sent = std::move(sent_.front());
+  sent_.pop_front();
+  unanswered_.fetch_sub(1, std::memory_order_relaxed);
+  if (!sent.expired) sent.outcome.Set(std::move(reply));
+}
+
+void RedisClient::Connection::OnLinkLost() {
+  std::vector<Outcome> outcomes;
+  for (Sent& sent : sent_) {
+    if (!sent.expired) outcomes.push_back(std::move(sent.outcome));
+  }
+  unanswered_.fetch_sub(sent_.size(), std::memory_order_relaxed);
+  sent_.clear();
+  Fail(std::move(outcomes),
+       OutcomeUnknown("the connection to Redis at " + options_.address.ToString() +
+                      " was lost: " + link_->trouble()));
+}
+
+// Last in every function that calls it: who is resumed may call anything.
+void RedisClient::Connection::Fail(std::vector<Outcome> outcomes, const Status& status) {
+  for (const Outcome& outcome : outcomes) outcome.Set(status);
+}
+
+Status RedisClient::Connection::NotSent() const {
+  return Unavailable("REDIS_NOT_SENT", "no connection to Redis at " + options_.address.ToString() +
+                                           (link_ == nullptr ? "" : " (" + link_->trouble() + ")"));
+}
+
+// A server that is silent for so long after it should have answered is not only slow: the connection
+// is dropped, or it might be waited on for as long as TCP hopes for it.
+uint64_t RedisClient::Connection::GiveUpAt() const {
+  if (sent_.empty() || !sent_.front().expired) return kNever;
+  return std::max(sent_.front().deadline_ns, last_reply_ns_) + ToNs(options_.deadline);
+}
+
+void RedisClient::Connection::WatchDeadline(uint64_t deadline_ns) {
+  if (deadline_ns >= watched_ns_) return;
+  watched_ns_ = deadline_ns;
+  const uint64_t now_ns = uv_hrtime();
+  const uint64_t wait_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+  deadlines_->Start(Duration(static_cast<int64_t>((wait_ns + 999) / 1000)));
+}
+
+void RedisClient::Connection::OnDeadline() {
+  watched_ns_ = kNever;
+  const uint64_t now_ns = uv_hrtime();
+  if (now_ns >= GiveUpAt()) link_->Drop("the server does not answer");
+  uint64_t next_ns = kNever;
+  ExpireUnsent(now_ns, next_ns);
+  ExpireSent(now_ns, next_ns);
+  next_ns = std::min(next_ns, GiveUpAt());
+  if (next_ns != kNever) WatchDeadline(std::max(next_ns, now_ns + kDeadlineGrainNs));
+}
+
+void RedisClient::Connection::ExpireUnsent(uint64_t now_ns, uint64_t& next_ns) {
+  std::vector<Outcome> outcomes;
+  std::erase_if(unsent_, [&](Command& command) {
+    if (command.deadline_ns > now_ns) {
+      next_ns = std::min(next_ns, command.deadline_ns);
+      return false;
+    }
+    outcomes.push_back(command.outcome);
+    return true;
+  });
+  unanswered_.fetch_sub(outcomes.size(), std::memory_order_relaxed);
+  Fail(std::move(outcomes), NotSent());
+}
+
+void RedisClient::Connection::ExpireSent(uint64_t now_ns, uint64_t& next_ns) {
+  std::vector<Outcome> outcomes;
+  for (Sent& sent : sent_) {
+    if (sent.expired) continue;
+    if (sent.deadline_ns > now_ns) {
+      next_ns = std::min(next_ns, sent.deadline_ns);
+    } else {
+      sent.expired = true;
+      outcomes.push_back(sent.outcome);
+    }
+  }
+  Fail(std::move(outcomes), OutcomeUnknown("Redis did not answer before the deadline"));
+}
+
+void RedisClient::Connection::Close() {
+  {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+  TakeIncoming();
+  link_.reset();
+  deadlines_.reset();
+  std::vector<Outcome> unsent;
+  for (Command& command : unsent_) unsent.push_back(std::move(command.outcome));
+  unsent_.clear();
+  std::vector<Outcome> sent;
+  for (Sent& one : sent_) {
+    if (!one.expired) sent.push_back(std::move(one.outcome));
+  }
+  sent_.clear();
+  Fail(std::move(unsent), Unavailable("REDIS_NOT_SENT", "the Redis client is closed"));
+  Fail(std::move(sent), OutcomeUnknown("the Redis client is closed"));
+}
+
+RedisClient::RedisClient(EventLoop& loop, RedisOptions options)
+    : loop_(loop), connection_(std::make_shared<Connection>(loop, std::move(options))) {}
+
+RedisClient::~RedisClient() {
+  loop_.RunOnLoop([this] { connection_->Close(); });
+}
+
+Future<Result<Reply>> RedisClient::Call(std::vector<std::string> arguments) {
+  return connection_->Call(std::move(arguments), nullptr, connection_->options().deadline);
+}
+
+Future<Result<Reply>> RedisClient::Call(std::vector<std::string> arguments, Duration deadline) {
+  return connection_->Call(std::move(arguments), nullptr, deadline);
+}
+
+Future<Result<Reply>> RedisClient::CallShared(
+    std::shared_ptr<const std::vector<std::string>> arguments, Duration deadline) {
+  return connection_->Call({}, std::move(arguments), deadline);
+}
+
+}  // namespace epigrid

@@ -1,0 +1,55 @@
+#include <openssl/evp.h>
+
+#include <array>
+#include <utility>
+
+#include "common/redis/client.h"
+
+namespace epigrid {
+namespace {
+
+std::string Sha1Hex(std::string_view text) {
+  std::array<uint8_t, EVP_MAX_MD_SIZE> digest;
+  unsigned size = 0;
+  EPIGRID_CHECK(
+      EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr) == 1,
+      "SHA-1 is part of every OpenSSL");
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string hex;
+  for (unsigned i = 0; i < size; ++i) {
+    hex.push_back(kDigits[digest[i] >> 4]);
+    hex.push_back(kDigits[digest[i] & 15]);
+  }
+  return hex;
+}
+
+}  // namespace
+
+RedisScript::RedisScript(std::string source)
+    : source_(std::move(source)), sha1_(Sha1Hex(source_)) {}
+
+Task<Result<Reply>> RedisScript::Call(RedisClient& redis, std::vector<std::string> keys,
+                                      std::vector<std::string> arguments, Duration deadline) const {
+  const auto started = std::chrono::steady_clock::now();
+  std::vector<std::string> command;
+  command.reserve(3 + keys.size() + arguments.size());
+  command.emplace_back("EVALSHA");
+  command.push_back(sha1_);
+  command.push_back(std::to_string(keys.size()));
+  for (std::string& key : keys) command.push_back(std::move(key));
+  for (std::string& argument : arguments) command.push_back(std::move(argument));
+
+  auto kept = std::make_shared<const std::vector<std::string>>(std::move(command));
+  Result<Reply> reply = co_await redis.CallShared(kept, deadline);
+  if (!reply.ok() || !reply->is_error() || !reply->text.starts_with("NOSCRIPT")) co_return reply;
+
+  // EVAL runs the script and lets the server know it from now on.
+  command = *kept;
+  command[0] = "EVAL";
+  command[1] = source_;
+  const auto elapsed =
+      std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - started);
+  co_return co_await redis.Call(std::move(command), deadline - elapsed);
+}
+
+}  // namespace epigrid
