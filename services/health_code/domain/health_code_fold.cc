@@ -1,0 +1,253 @@
+#include "services/health_code/domain/health_code_fold.h"
+
+#include "common/base/local_day.h"
+#include "common/base/proto_time.h"
+#include "services/health_code/domain/built_in_policy.h"
+#include "services/health_code/domain/timeline.h"
+#include "services/health_code/view/keys.h"
+
+namespace epigrid::health_code {
+namespace {
+
+using state::v1::StoredCode;
+using state::v1::StoredEvidence;
+
+// The person an event is about; empty for events that are about none.
+const std::string& PersonOf(const Event& event) {
+  static const std::string kNone;
+  switch (event.kind_case()) {
+    case Event::kEvidenceObserved: return event.evidence_observed().evidence().person_id();
+    case Event::kExposureChanged: return event.exposure_changed().person_id();
+    case Event::kCaseChanged: return event.case_changed().person_id();
+    default: return kNone;
+  }
+}
+
+void NeedPerson(const std::string& person_id, NeedSet& needs) {
+  needs.String(keys::kConfiguration);
+  needs.String(keys::Code(person_id));
+  needs.String(keys::Isolation(person_id));
+  needs.Members(keys::Evidence(person_id));
+  needs.Members(keys::Exposures(person_id));
+  needs.Members(keys::Cases(person_id));
+}
+
+template <typename Proto>
+std::map<std::string, Proto> ParseMembers(const CellReader& cells, const std::string& key) {
+  std::map<std::string, Proto> parsed;
+  for (const auto& [field, bytes] : cells.GetMembers(key)) {
+    parsed.emplace(field, *CellReader::ParseProto<Proto>(&bytes));
+  }
+  return parsed;
+}
+
+StoredPerson LoadPerson(const std::string& person_id, const CellReader& cells) {
+  return {
+      .evidence = ParseMembers<StoredEvidence>(cells, keys::Evidence(person_id)),
+      .exposures = ParseMembers<events::v1::ExposureChanged>(cells, keys::Exposures(person_id)),
+      .cases = ParseMembers<events::v1::CaseChanged>(cells, keys::Cases(person_id)),
+  };
+}
+
+BuiltInPolicy PolicyInForce(const CellReader& cells) {
+  state::v1::PolicyConfiguration configuration =
+      cells.GetProto<state::v1::PolicyConfiguration>(keys::kConfiguration)
+          .value_or(DefaultPolicyConfiguration());
+  Result<TimeZone> zone = TimeZone::Load(configuration.time_zone());
+  EPIGRID_CHECK(zone.ok(), "the policy's time zone was checked before it was configured");
+  return BuiltInPolicy(std::move(configuration), std::move(zone).value());
+}
+
+Event TestResultEvent(const v1::Evidence& stands, const v1::TestResult& test, Offset version) {
+  Event event;
+  events::v1::TestResultChanged& changed = *event.mutable_test_result_changed();
+  changed.set_person_id(stands.person_id());
+  changed.set_source(stands.source());
+  changed.set_source_id(stands.source_id());
+  changed.set_version(version);
+  changed.set_outcome(test.outcome());
+  *changed.mutable_sampled_time() = test.sampled_time();
+  changed.set_withdrawn(!stands.has_test());
+  return event;
+}
+
+}  // namespace
+
+std::vector<std::string> HealthCodeFold::subscriptions() const {
+  return {"contact_tracing.exposure.v1", "contact_tracing.case.v1"};
+}
+
+std::string HealthCodeFold::Route(const Event& foreign) const { return PersonOf(foreign); }
+
+std::vector<std::string> HealthCodeFold::Entities(const Event& event) const {
+  const std::string& person_id = PersonOf(event);
+  if (person_id.empty()) return {};
+  return {person_id};
+}
+
+void HealthCodeFold::Needs(const Event& event, const CellReader&, NeedSet& needs) const {
+  if (event.has_configured()) {
+    needs.String(keys::kConfiguration);
+  } else if (const std::string& person_id = PersonOf(event); !person_id.empty()) {
+    NeedPerson(person_id, needs);
+  }
+}
+
+void HealthCodeFold::Apply(const Event& event, Cells& cells, Context& context) const {
+  switch (event.kind_case()) {
+    case Event::kConfigured:
+      cells.Set(keys::kConfiguration, event.configured().configuration());
+      break;
+    case Event::kEvidenceObserved:
+      ApplyEvidence(event.evidence_observed().evidence(), cells, context);
+      break;
+    case Event::kExposureChanged: ApplyExposure(event.exposure_changed(), cells, context); break;
+    case Event::kCaseChanged: ApplyCase(event.case_changed(), cells, context); break;
+    default: context.Ignore("EVENT_NOT_OF_THIS_SERVICE");
+  }
+}
+
+void HealthCodeFold::ApplyEvidence(const v1::Evidence& evidence, Cells& cells,
+                                   Context& context) const {
+  const std::string& person_id = evidence.person_id();
+  const std::string key = keys::Evidence(person_id);
+  const std::string field = evidence.source() + "/" + evidence.source_id();
+  const auto& members = cells.GetMembers(key);
+  const auto known = members.find(field);
+  StoredEvidence before;
+  if (known != members.end()) {
+    before = *CellReader::ParseProto<StoredEvidence>(&known->second);
+    if (evidence.revision() < before.evidence().revision()) {
+      return context.Ignore("EVIDENCE_SUPERSEDED");
+    }
+    if (evidence.revision() == before.evidence().revision()) {
+      if (evidence.SerializeAsString() != before.evidence().SerializeAsString()) {
+        context.Ignore("EVIDENCE_CONFLICT");
+      }
+      return;
+    }
+  }
+  StoredEvidence stored;
+  *stored.mutable_evidence() = evidence;
+  *stored.mutable_recorded_time() = ToProto(context.recorded_at);
+  cells.SetMemberProto(key, field, stored);
+
+  if (evidence.has_test() || before.evidence().has_test()) {
+    const v1::TestResult& test = evidence.has_test() ? evidence.test() : before.evidence().test();
+    context.Publish(std::string(kTestResultTopic), person_id,
+                    TestResultEvent(evidence, test, context.offset));
+  }
+  PublishIsolation(person_id, LoadPerson(person_id, cells), cells, context);
+  Recompute(person_id, "", cells, context);
+}
+
+void HealthCodeFold::ApplyExposure(const events::v1::ExposureChanged& exposure, Cells& cells,
+                                   Context& context) const {
+  const std::string key = keys::Exposures(exposure.person_id());
+  const bool known = cells.GetMembers(key).contains(exposure.case_id());
+  const bool holds = !exposure.settings().empty();
+  if (!holds) {
+    cells.DeleteMember(key, exposure.case_id());
+  } else {
+    cells.SetMemberProto(key, exposure.case_id(), exposure);
+  }
+  Recompute(exposure.person_id(), holds && !known ? exposure.case_id() : "", cells, context);
+}
+
+void HealthCodeFold::ApplyCase(const events::v1::CaseChanged& changed, Cells& cells,
+                               Context& context) const {
+  const std::string key = keys::Cases(changed.person_id());
+  if (changed.state() == contact_tracing::v1::CASE_STATE_EXCLUDED) {
+    cells.DeleteMember(key, changed.case_id());
+  } else {
+    cells.SetMemberProto(key, changed.case_id(), changed);
+  }
+  Recompute(changed.person_id(), "", cells, context);
+}
+
+void HealthCodeFold::PublishIsolation(const std::string& person_id, const StoredPerson& person,
+                                      Cells& cells, Context& context) const {
+  const std::string key = keys::Isolation(person_id);
+  events::v1::IsolationChanged isolation = IsolationOf(person_id, person);
+  events::v1::IsolationChanged before =
+      cells.GetProto<events::v1::IsolationChanged>(key).value_or(events::v1::IsolationChanged());
+  before.clear_version();
+  if (before.person_id().empty() && isolation.intervals().empty()) return;
+  if (before.SerializeAsString() == isolation.SerializeAsString()) return;
+  isolation.set_version(context.offset);
+  cells.SetProto(key, isolation);
+  Event event;
+  *event.mutable_isolation_changed() = std::move(isolation);
+  context.Publish(std::string(kIsolationTopic), person_id, std::move(event));
+}
+
+void HealthCodeFold::Recompute(const std::string& person_id,
+                               const std::string& newly_exposing_case_id, Cells& cells,
+                               Context& context) const {
+  const PersonFacts facts = FactsOf(LoadPerson(person_id, cells));
+  StoredCode code = cells.GetProto<StoredCode>(keys::Code(person_id)).value_or(StoredCode());
+  *code.mutable_timeline() = MakeTimeline(PolicyInForce(cells).Holds(facts));
+  code.clear_last_negative_sampled_time();
+  if (!facts.negatives.empty()) {
+    *code.mutable_last_negative_sampled_time() = ToProto(facts.negatives.back().sampled);
+  }
+  code.set_version(context.offset);
+  PublishCode(person_id, newly_exposing_case_id, std::move(code), cells, context);
+}
+
+void HealthCodeFold::PublishCode(const std::string& person_id,
+                                 const std::string& newly_exposing_case_id, StoredCode code,
+                                 Cells& cells, Context& context) const {
+  static const v1::TimelineEntry kGreen = [] {
+    v1::TimelineEntry green;
+    green.set_colour(v1::COLOUR_GREEN);
+    green.set_measure(v1::MEASURE_NONE);
+    return green;
+  }();
+  const v1::TimelineEntry* now = EntryAt(code.timeline(), context.shard_time);
+  if (now == nullptr) now = &kGreen;
+  if (code.published_colour() == v1::COLOUR_UNSPECIFIED) {
+    code.set_published_colour(kGreen.colour());
+    code.set_published_measure(kGreen.measure());
+  }
+  if (now->colour() != code.published_colour() || now->measure() != code.published_measure() ||
+      !newly_exposing_case_id.empty()) {
+    Event event;
+    events::v1::CodeChanged& changed = *event.mutable_code_changed();
+    changed.set_person_id(person_id);
+    changed.set_version(context.offset);
+    changed.set_colour(now->colour());
+    changed.set_measure(now->measure());
+    *changed.mutable_reasons() = now->reasons();
+    changed.set_previous_colour(code.published_colour());
+    changed.set_previous_measure(code.published_measure());
+    *changed.mutable_since_time() = now->from_time();
+    changed.set_newly_exposing_case_id(newly_exposing_case_id);
+    context.Publish(std::string(kCodeTopic), person_id, std::move(event));
+    code.set_published_colour(now->colour());
+    code.set_published_measure(now->measure());
+  }
+  const Time armed = FromProto(code.timer_due_time());
+  const Time next = NextChange(code.timeline(), context.shard_time);
+  const Time due = next == kEndOfTime ? Time{} : next;
+  cells.MoveTimer(keys::CodeTimer(person_id), armed, due);
+  if (due.is_set()) {
+    *code.mutable_timer_due_time() = ToProto(due);
+  } else {
+    code.clear_timer_due_time();
+  }
+  cells.SetProto(keys::Code(person_id), code);
+}
+
+void HealthCodeFold::TimerNeeds(const Timer& timer, const CellReader&, NeedSet& needs) const {
+  needs.String(timer.id);  // the code's timer is named as the code's cell
+}
+
+void HealthCodeFold::FireTimer(const Timer& timer, Cells& cells, Context& context) const {
+  std::optional<StoredCode> code = cells.GetProto<StoredCode>(timer.id);
+  EPIGRID_CHECK(code.has_value(), "a code's timer has a code");
+  code->clear_timer_due_time();
+  PublishCode(timer.id.substr(keys::kCodeTimerPrefix.size()), "", std::move(*code), cells, context);
+}
+
+}  // namespace epigrid::health_code

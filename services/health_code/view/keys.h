@@ -1,0 +1,35 @@
+// Names of the health_code service's cells. A person's cells live in the shard of the person's id.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace epigrid::health_code::keys {
+
+// StoredCode: what GetCode reads. Absent: green, nothing is known.
+inline std::string Code(std::string_view person_id) {
+  return std::string("code:").append(person_id);
+}
+// Members: StoredEvidence by "<source>/<source id>".
+inline std::string Evidence(std::string_view person_id) {
+  return std::string("evidence:").append(person_id);
+}
+// Members: the ExposureChanged that was last received, by case id; none that are taken back.
+inline std::string Exposures(std::string_view person_id) {
+  return std::string("exposures:").append(person_id);
+}
+// Members: the CaseChanged that was last received, by case id; none that are excluded.
+inline std::string Cases(std::string_view person_id) {
+  return std::string("cases:").append(person_id);
+}
+// The IsolationChanged that was last published.
+inline std::string Isolation(std::string_view person_id) {
+  return std::string("isolation:").append(person_id);
+}
+// PolicyConfiguration in force.
+inline const std::string kConfiguration = "configuration";
+// Timer: the next entry of the code's timeline begins.
+inline constexpr std::string_view kCodeTimerPrefix = "code:";
+inline std::string CodeTimer(std::string_view person_id) { return Code(person_id); }
+
+}  // namespace epigrid::health_code::keys
