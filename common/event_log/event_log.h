@@ -12,7 +12,9 @@
 //  * Appends of one Producer reach each shard in the order in which they were called.
 //  * A Consumer sees every record after the offset it was assigned at, in order, once. Where the
 //    shard's start has moved past that offset (retention), Poll answers OUT_OF_RANGE with reason
-//    LOG_START_MOVED and that stops it.
+//    LOG_START_MOVED; where the shard ends before it (the log lost its tail), DATA_LOSS with
+//    LOG_CUT_SHORT. Metadata "topic" and "shard" name the shard, which is then no longer assigned;
+//    the others go on with the next Poll.
 //  * A floor per (group, topic, shard) only rises.
 //
 // Implementations: RedisStreamsLog (redis_streams_log.h), and the simulation's. All Futures are set
@@ -61,6 +63,9 @@ struct LogRecord {
 
 // A larger record is refused with INVALID_ARGUMENT, RECORD_TOO_LARGE.
 inline constexpr size_t kRecordBytesMax = 1 << 20;
+// A larger Append (of keys and values) is refused with INVALID_ARGUMENT, APPEND_TOO_LARGE.
+inline constexpr size_t kAppendRecordsMax = 10'000;
+inline constexpr size_t kAppendBytesMax = 16 << 20;
 
 class Producer {
  public:
@@ -90,7 +95,8 @@ class Consumer {
   virtual void SetPaused(const TopicShard& from, bool paused) = 0;
   // What has come for the assigned shards that are not paused; waits up to `wait` for a first
   // record, then answers an empty list. A change of assignment is heeded within that time. Errors:
-  // UNAVAILABLE LOG_UNAVAILABLE (call again).
+  // UNAVAILABLE LOG_UNAVAILABLE (call again); for one shard LOG_START_MOVED, LOG_CUT_SHORT and
+  // DATA_LOSS LOG_CORRUPT (it holds what the log did not write).
   virtual Future<Result<std::vector<Polled>>> Poll(Duration wait) = 0;
 };
 

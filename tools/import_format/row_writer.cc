@@ -5,8 +5,6 @@
 
 #include <system_error>
 
-#include "tools/import_format/values.h"
-
 namespace epigrid {
 namespace {
 
@@ -80,7 +78,9 @@ Status RowWriter<Row>::Write(const Row& row) {
     if (!text.empty()) {
       status = column.parse(column.name, text, read_back);
     } else if (column.required) {
-      status = import_values::Missing(column.name);
+      status = InvalidArgument("IMPORT_VALUE_MISSING",
+                               fmt::format("column {} must not be empty", column.name))
+                   .With("field", std::string(column.name));
     }
     if (status.ok()) status = AddField(text);
   }

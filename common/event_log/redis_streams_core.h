@@ -1,0 +1,83 @@
+// What RedisStreamsLog, its producers and its consumers share: the connection, the names of keys, and the reading of
+// replies. Not for use outside of this directory.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "common/event_log/redis_streams_log.h"
+
+namespace epigrid {
+
+// Counts calls under way, so that what they use can be destroyed after the last of them.
+class CallsUnderWay {
+ public:
+  // A call is under way until the last copy of this is gone.
+  std::shared_ptr<void> Enter();
+  void WaitForNone();
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable none_;
+  size_t count_ = 0;
+};
+
+using CallToken = std::shared_ptr<void>;
+
+struct RedisStreamsCore {
+  RedisStreamsCore(EventLoop& event_loop, RedisStreamsLogOptions with);
+  ~RedisStreamsCore();
+
+  std::string StreamKey(const TopicShard& of) const;
+  std::string MetadataKey(const TopicShard& of) const;
+  std::string FloorsKey(const std::string& group) const;
+  std::string IdentityKey() const;
+
+  // A consumer blocks its connection, so that each has one of its own. They are lent out and given back, because a
+  // RedisClient must not be destroyed on the loop's thread and a Consumer may be.
+  RedisClient* BorrowConnection();
+  void ReturnConnection(RedisClient* connection);
+
+  EventLoop& loop;
+  const RedisStreamsLogOptions options;
+  RedisClient redis;
+  CallsUnderWay calls;
+  std::atomic<bool> closing = false;
+  std::atomic<uint32_t> shard_count = 0;  // zero until Open has succeeded
+
+  std::mutex mutex;  // of all below
+  LogDurability durability;
+  std::vector<std::unique_ptr<RedisClient>> connections;
+  std::vector<RedisClient*> idle_connections;
+};
+
+// "<topic>/<shard>".
+std::string TopicShardName(const TopicShard& of);
+
+// UNAVAILABLE LOG_UNAVAILABLE, saying what the client or the server said. For calls that may simply be made again.
+Status LogUnavailable(std::string_view detail);
+// The reply, or LOG_UNAVAILABLE for a call that failed or was answered with an error.
+Result<Reply> LogReply(Result<Reply> reply);
+
+// "0-17" is offset 17. DATA_LOSS LOG_CORRUPT for an id that the log never gives: something else writes to its streams.
+Result<Offset> ParseOffset(const std::string& entry_id);
+std::string EntryId(Offset offset);
+// The entries of an XRANGE, or of one stream of an XREAD. Errors as ParseOffset.
+Result<std::vector<LogRecord>> ParseEntries(std::vector<Reply> entries);
+
+// What a stream says of itself. All zero where there is none yet.
+struct StreamInfo {
+  Offset last = 0;         // the greatest offset ever given, trimmed or not
+  Offset first = 0;        // the oldest that is still there; 0: the stream is empty
+  Offset max_deleted = 0;  // by XDEL
+  uint64_t removed = 0;    // how many records were trimmed or deleted
+};
+// One for each stream; LOG_CORRUPT for one that holds what the log did not write.
+using StreamInfos = std::vector<Result<StreamInfo>>;
+Task<Result<StreamInfos>> FetchStreamInfo(RedisStreamsCore& core, std::vector<TopicShard> of);
+
+}  // namespace epigrid

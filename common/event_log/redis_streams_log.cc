@@ -1,0 +1,251 @@
+#include "common/event_log/redis_streams_log.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "common/event_log/redis_streams_consumer.h"
+#include "common/event_log/redis_streams_core.h"
+#include "common/event_log/redis_streams_producer.h"
+
+namespace epigrid {
+namespace {
+
+using StringMap = std::map<std::string, std::string>;
+
+// Rises when keys or entries are laid out in another way.
+constexpr std::string_view kLayoutVersion = "1";
+
+const RedisScript& IdentityScript() {
+  static const RedisScript script(R"(#!lua
+if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('HSET', KEYS[1], unpack(ARGV)) end
+return redis.call('HGETALL', KEYS[1])
+)");
+  return script;
+}
+
+// The three that follow may run when the memory is full: what they write is small, and without them nobody could get
+// past a poison record to make room. Doubles compare offsets exactly up to 2^53.
+const RedisScript& RaiseFloorsScript() {
+  static const RedisScript script(R"(#!lua flags=allow-oom
+for i = 1, #ARGV, 2 do
+  local floor = redis.call('HGET', KEYS[1], ARGV[i])
+  if not floor or tonumber(floor) < tonumber(ARGV[i + 1]) then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+end
+return 1
+)");
+  return script;
+}
+
+const RedisScript& PutMetadataScript() {
+  static const RedisScript script(R"(#!lua flags=allow-oom
+return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+)");
+  return script;
+}
+
+StringMap ToMap(const Reply& reply) {
+  StringMap map;
+  for (size_t i = 0; i + 1 < reply.elements.size(); i += 2)
+    map[reply.elements[i].text] = reply.elements[i + 1].text;
+  return map;
+}
+
+Result<Done> ToDone(const Result<Reply>& reply) {
+  if (!reply.ok()) return reply.status();
+  return Done{};
+}
+
+Task<Result<LogDurability>> CheckServer(RedisStreamsCore& core) {
+  Result<Reply> reply =
+      co_await core.redis.Call({"CONFIG", "GET", "maxmemory-policy", "appendonly", "appendfsync"});
+  if (!reply.ok()) co_return LogUnavailable(reply.status().ToString());
+  if (reply->is_error() && !reply->text.starts_with("LOADING")) {
+    co_return FailedPrecondition(
+        "LOG_CONFIG_UNREADABLE",
+        "the log's Redis must let this user call CONFIG GET: " + reply->text);
+  }
+  if (reply->is_error()) co_return LogUnavailable(reply->text);
+  StringMap config = ToMap(*reply);
+  if (config["maxmemory-policy"] != "noeviction") {
+    co_return FailedPrecondition(
+        "LOG_EVICTS",
+        fmt::format(
+            "the log's Redis has maxmemory-policy {}, which throws facts away when its memory is "
+            "full; set it to noeviction",
+            config["maxmemory-policy"]));
+  }
+  LogDurability durability{.append_only = config["appendonly"] == "yes",
+                           .append_fsync = config["appendfsync"],
+                           .warning = {}};
+  if (!durability.append_only) {
+    durability.warning =
+        "the log's Redis keeps nothing on disk: a restart loses every acknowledged record; set "
+        "appendonly yes and "
+        "appendfsync always";
+  } else if (durability.append_fsync != "always") {
+    durability.warning = fmt::format(
+        "the log's Redis has appendfsync {}: a power cut loses acknowledged records; set it to "
+        "always",
+        durability.append_fsync);
+  }
+  co_return durability;
+}
+
+Task<Result<Done>> OpenLog(RedisStreamsCore& core, LogIdentity identity, CallToken /*token*/) {
+  EPIGRID_CO_ASSIGN_OR_RETURN(LogDurability durability, co_await CheckServer(core));
+  const StringMap wanted = {{"layout", std::string(kLayoutVersion)},
+                            {"shard_count", std::to_string(identity.shard_count)},
+                            {"shard_hash", identity.shard_hash}};
+  std::vector<std::string> fields;
+  for (const auto& [field, value] : wanted) {
+    fields.push_back(field);
+    fields.push_back(value);
+  }
+  EPIGRID_CO_ASSIGN_OR_RETURN(
+      Reply reply, LogReply(co_await IdentityScript().Call(core.redis, {core.IdentityKey()}, fields,
+                                                           core.options.redis.deadline)));
+  StringMap found = ToMap(reply);
+  for (const auto& [field, value] : wanted) {
+    if (found[field] == value) continue;
+    co_return FailedPrecondition(
+        "LOG_MISMATCH",
+        fmt::format("the log was created with {} {}, but {} is configured; configure what it was "
+                    "created with, or begin a new log",
+                    field, found[field], value));
+  }
+  {
+    std::lock_guard lock(core.mutex);
+    core.durability = std::move(durability);
+  }
+  core.shard_count = identity.shard_count;
+  co_return Done{};
+}
+
+Task<Result<std::vector<Offset>>> FetchEnds(RedisStreamsCore& core, std::vector<TopicShard> of,
+                                            CallToken /*token*/) {
+  EPIGRID_CO_ASSIGN_OR_RETURN(StreamInfos infos, co_await FetchStreamInfo(core, std::move(of)));
+  std::vector<Offset> ends;
+  for (Result<StreamInfo>& found : infos) {
+    EPIGRID_CO_ASSIGN_OR_RETURN(StreamInfo info, std::move(found));
+    ends.push_back(info.last);
+  }
+  co_return ends;
+}
+
+Task<Result<Offset>> FetchEnd(RedisStreamsCore& core, TopicShard of, CallToken token) {
+  EPIGRID_CO_ASSIGN_OR_RETURN(std::vector<Offset> ends,
+                              co_await FetchEnds(core, {std::move(of)}, std::move(token)));
+  co_return ends.front();
+}
+
+Task<Result<std::vector<LogRecord>>> ReadRange(RedisStreamsCore& core, TopicShard from,
+                                               Offset after, size_t limit, CallToken /*token*/) {
+  EPIGRID_CO_ASSIGN_OR_RETURN(
+      Reply reply,
+      LogReply(co_await core.redis.Call({"XRANGE", core.StreamKey(from), "(" + EntryId(after), "+",
+                                         "COUNT", std::to_string(limit)})));
+  co_return ParseEntries(std::move(reply.elements));
+}
+
+Task<Result<std::vector<Offset>>> FetchFloors(RedisStreamsCore& core, std::string group,
+                                              std::vector<TopicShard> of, CallToken /*token*/) {
+  std::vector<Offset> floors;
+  if (of.empty()) co_return floors;
+  std::vector<std::string> command = {"HMGET", core.FloorsKey(group)};
+  for (const TopicShard& shard : of) command.push_back(TopicShardName(shard));
+  EPIGRID_CO_ASSIGN_OR_RETURN(Reply reply, LogReply(co_await core.redis.Call(std::move(command))));
+  for (const Reply& found : reply.elements) {
+    Offset& floor = floors.emplace_back(0);
+    std::from_chars(found.text.data(), found.text.data() + found.text.size(), floor);
+  }
+  co_return floors;
+}
+
+Task<Result<Done>> CallScript(RedisStreamsCore& core, const RedisScript& script, std::string key,
+                              std::vector<std::string> arguments, CallToken /*token*/) {
+  co_return ToDone(LogReply(co_await script.Call(core.redis, {std::move(key)}, std::move(arguments),
+                                                 core.options.redis.deadline)));
+}
+
+Task<Result<StringMap>> FetchMetadata(RedisStreamsCore& core, std::string key,
+                                      CallToken /*token*/) {
+  EPIGRID_CO_ASSIGN_OR_RETURN(Reply reply,
+                              LogReply(co_await core.redis.Call({"HGETALL", std::move(key)})));
+  co_return ToMap(reply);
+}
+
+Task<Result<Done>> DeleteMetadata(RedisStreamsCore& core, std::string key, std::string field,
+                                  CallToken /*token*/) {
+  co_return ToDone(LogReply(co_await core.redis.Call({"HDEL", std::move(key), std::move(field)})));
+}
+
+}  // namespace
+
+RedisStreamsLog::RedisStreamsLog(EventLoop& loop, RedisStreamsLogOptions options)
+    : core_(std::make_unique<RedisStreamsCore>(loop, std::move(options))) {}
+
+RedisStreamsLog::~RedisStreamsLog() = default;
+
+Future<Result<Done>> RedisStreamsLog::Open(const LogIdentity& identity) {
+  return Run(OpenLog(*core_, identity, core_->calls.Enter()));
+}
+
+LogDurability RedisStreamsLog::durability() const {
+  std::lock_guard lock(core_->mutex);
+  return core_->durability;
+}
+
+std::unique_ptr<Producer> RedisStreamsLog::NewProducer() {
+  return std::make_unique<RedisStreamsProducer>(*core_);
+}
+
+std::unique_ptr<Consumer> RedisStreamsLog::NewConsumer() {
+  return std::make_unique<RedisStreamsConsumer>(*core_);
+}
+
+Future<Result<Offset>> RedisStreamsLog::End(const TopicShard& of) {
+  return Run(FetchEnd(*core_, of, core_->calls.Enter()));
+}
+
+Future<Result<std::vector<Offset>>> RedisStreamsLog::Ends(std::vector<TopicShard> of) {
+  return Run(FetchEnds(*core_, std::move(of), core_->calls.Enter()));
+}
+
+Future<Result<std::vector<LogRecord>>> RedisStreamsLog::Read(const TopicShard& from, Offset after,
+                                                             size_t limit) {
+  return Run(ReadRange(*core_, from, after, limit, core_->calls.Enter()));
+}
+
+Future<Result<std::vector<Offset>>> RedisStreamsLog::Floors(const std::string& group,
+                                                            std::vector<TopicShard> of) {
+  return Run(FetchFloors(*core_, group, std::move(of), core_->calls.Enter()));
+}
+
+Future<Result<Done>> RedisStreamsLog::RaiseFloors(const std::string& group,
+                                                  std::map<TopicShard, Offset> floors) {
+  std::vector<std::string> arguments;
+  for (const auto& [shard, floor] : floors) {
+    arguments.push_back(TopicShardName(shard));
+    arguments.push_back(std::to_string(floor));
+  }
+  return Run(CallScript(*core_, RaiseFloorsScript(), core_->FloorsKey(group), std::move(arguments),
+                        core_->calls.Enter()));
+}
+
+Future<Result<StringMap>> RedisStreamsLog::ShardMetadata(const TopicShard& of) {
+  return Run(FetchMetadata(*core_, core_->MetadataKey(of), core_->calls.Enter()));
+}
+
+Future<Result<Done>> RedisStreamsLog::PutShardMetadata(const TopicShard& of, std::string field,
+                                                       std::string value) {
+  return Run(CallScript(*core_, PutMetadataScript(), core_->MetadataKey(of),
+                        {std::move(field), std::move(value)}, core_->calls.Enter()));
+}
+
+Future<Result<Done>> RedisStreamsLog::DeleteShardMetadata(const TopicShard& of, std::string field) {
+  return Run(
+      DeleteMetadata(*core_, core_->MetadataKey(of), std::move(field), core_->calls.Enter()));
+}
+
+}  // namespace epigrid

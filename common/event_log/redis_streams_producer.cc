@@ -1,0 +1,241 @@
+#include "common/event_log/redis_streams_producer.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <deque>
+
+namespace epigrid {
+namespace {
+
+using Offsets = std::vector<Offset>;
+
+// Everything that can be refused is refused before the first XADD: memory and disk by the server (a script that starts
+// with "#!lua" and may write is checked before it runs), a key that is no stream by the first loop.
+const RedisScript& AppendScript() {
+  static const RedisScript script(R"(#!lua
+-- KEYS: the streams. ARGV, for each record: the number of its stream in KEYS, its key, its value.
+for i = 1, #KEYS do redis.call('XLEN', KEYS[i]) end
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local ids = {}
+for i = 1, #ARGV, 3 do
+  ids[#ids + 1] = redis.call('XADD', KEYS[tonumber(ARGV[i])], '0-*', 'k', ARGV[i + 1], 'v', ARGV[i + 2], 't', now)
+end
+return ids
+)");
+  return script;
+}
+
+// Errors that the server answers before it runs the script.
+bool RefusedByServer(std::string_view error) {
+  static constexpr std::array<std::string_view, 12> kRefusals = {
+      "OOM",    "MISCONF", "READONLY",   "LOADING",   "BUSY",        "NOSCRIPT",
+      "NOAUTH", "NOPERM",  "NOREPLICAS", "WRONGTYPE", "CLUSTERDOWN", "MASTERDOWN"};
+  const std::string_view word = error.substr(0, error.find(' '));
+  for (std::string_view refusal : kRefusals) {
+    if (word == refusal) return true;
+  }
+  return false;
+}
+
+// OUTCOME_UNKNOWN or LOG_UNAVAILABLE for a flush that was not acknowledged; OK if it was.
+Status FlushStatus(const Result<Reply>& reply) {
+  if (!reply.ok()) {
+    if (reply.status().reason() != "REDIS_OUTCOME_UNKNOWN")
+      return LogUnavailable(reply.status().ToString());
+    return Unavailable("OUTCOME_UNKNOWN",
+                       "the event log did not acknowledge; the records may or may not be in it: " +
+                           reply.status().message());
+  }
+  if (!reply->is_error()) return OkStatus();
+  if (RefusedByServer(reply->text)) return LogUnavailable(reply->text);
+  return Unavailable("OUTCOME_UNKNOWN", "the event log failed while it appended: " + reply->text);
+}
+
+struct PendingAppend {
+  std::vector<NewRecord> records;
+  size_t bytes = 0;
+  Promise<Result<Offsets>> promise;
+};
+
+size_t BytesOf(const std::vector<NewRecord>& records) {
+  size_t bytes = 0;
+  for (const NewRecord& record : records) bytes += record.key.size() + record.value.size();
+  return bytes;
+}
+
+// What one script call is given. Moves keys and values out of the records.
+struct FlushArguments {
+  explicit FlushArguments(const RedisStreamsCore& core, std::vector<PendingAppend>& flush) {
+    std::map<TopicShard, std::string> numbers;
+    for (PendingAppend& append : flush) {
+      for (NewRecord& record : append.records) {
+        auto [number, is_new] = numbers.try_emplace(std::move(record.to));
+        if (is_new) {
+          keys.push_back(core.StreamKey(number->first));
+          number->second = std::to_string(keys.size());
+        }
+        arguments.push_back(number->second);
+        arguments.push_back(std::move(record.key));
+        arguments.push_back(std::move(record.value));
+      }
+    }
+  }
+  std::vector<std::string> keys;
+  std::vector<std::string> arguments;
+};
+
+void Fail(std::vector<PendingAppend> appends, const Status& status) {
+  for (PendingAppend& append : appends) append.promise.Set(status);
+}
+
+}  // namespace
+
+struct RedisStreamsProducer::State {
+  explicit State(RedisStreamsCore& with) : core(with) {}
+
+  // Under the mutex: everything that waits.
+  std::vector<PendingAppend> TakeAll() {
+    std::vector<PendingAppend> all(std::move_iterator(queue.begin()),
+                                   std::move_iterator(queue.end()));
+    queue.clear();
+    queued_records = queued_bytes = 0;
+    return all;
+  }
+
+  // The next flush; empty, and no longer flushing, if nothing waits.
+  std::vector<PendingAppend> TakeFlush() {
+    std::lock_guard lock(mutex);
+    std::vector<PendingAppend> flush;
+    size_t records = 0, bytes = 0;
+    while (!queue.empty()) {
+      const PendingAppend& next = queue.front();
+      if (!flush.empty() && (records + next.records.size() > core.options.flush_records_max ||
+                             bytes + next.bytes > core.options.flush_bytes_max)) {
+        break;
+      }
+      records += next.records.size();
+      bytes += next.bytes;
+      flush.push_back(std::move(queue.front()));
+      queue.pop_front();
+    }
+    queued_records -= records;
+    queued_bytes -= bytes;
+    flushing = !flush.empty();
+    return flush;
+  }
+
+  RedisStreamsCore& core;
+  mutable std::mutex mutex;  // of all below
+  std::deque<PendingAppend> queue;
+  size_t queued_records = 0;
+  size_t queued_bytes = 0;
+  bool flushing = false;
+  bool broken = false;
+  std::string broken_by;
+};
+
+RedisStreamsProducer::RedisStreamsProducer(RedisStreamsCore& core)
+    : state_(std::make_shared<State>(core)) {
+  EPIGRID_CHECK(core.shard_count != 0, "Open the log before producing to it");
+}
+
+RedisStreamsProducer::~RedisStreamsProducer() {
+  std::vector<PendingAppend> waiting;
+  {
+    std::lock_guard lock(state_->mutex);
+    state_->broken = true;
+    state_->broken_by = "the producer was closed";
+    waiting = state_->TakeAll();
+  }
+  if (waiting.empty()) return;
+  state_->core.loop.Post(
+      [waiting = std::make_shared<std::vector<PendingAppend>>(std::move(waiting))] {
+        Fail(std::move(*waiting),
+             LogUnavailable("the producer was closed before the records were sent"));
+      });
+}
+
+bool RedisStreamsProducer::broken() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->broken;
+}
+
+Future<Result<Offsets>> RedisStreamsProducer::Append(std::vector<NewRecord> records) {
+  RedisStreamsCore& core = state_->core;
+  for (const NewRecord& record : records) {
+    EPIGRID_CHECK(record.to.shard < core.shard_count, "a record goes to a shard that exists");
+    if (record.value.size() > kRecordBytesMax) {
+      return Ready(Result<Offsets>(
+          InvalidArgument("RECORD_TOO_LARGE", fmt::format("a record has {} bytes; send at most {}",
+                                                          record.value.size(), kRecordBytesMax))));
+    }
+  }
+  const size_t bytes = BytesOf(records);
+  if (records.size() > kAppendRecordsMax || bytes > kAppendBytesMax) {
+    return Ready(Result<Offsets>(
+        InvalidArgument("APPEND_TOO_LARGE",
+                        fmt::format("{} records of {} bytes in one append; send at most {} of {}",
+                                    records.size(), bytes, kAppendRecordsMax, kAppendBytesMax))));
+  }
+  std::lock_guard lock(state_->mutex);
+  if (state_->broken) return Ready(Result<Offsets>(LogUnavailable(state_->broken_by)));
+  if (records.empty()) return Ready(Result<Offsets>(Offsets()));
+  const bool fits = state_->queued_records + records.size() <= core.options.queue_records_max &&
+                    state_->queued_bytes + bytes <= core.options.queue_bytes_max;
+  if (!state_->queue.empty() && !fits) {
+    return Ready(Result<Offsets>(ResourceExhausted(
+        "LOG_QUEUE_FULL",
+        fmt::format("{} records of {} bytes wait to be appended; slow down and try again",
+                    state_->queued_records, state_->queued_bytes))));
+  }
+  PendingAppend& append = state_->queue.emplace_back(PendingAppend{std::move(records), bytes, {}});
+  state_->queued_records += append.records.size();
+  state_->queued_bytes += bytes;
+  if (!state_->flushing) {
+    state_->flushing = true;
+    core.loop.Post(
+        [state = state_, token = core.calls.Enter()] { Spawn(FlushUntilEmpty(state, token)); });
+  }
+  return append.promise.future();
+}
+
+// The token keeps the core alive; it is a parameter only so that the coroutine holds it.
+Task<void> RedisStreamsProducer::FlushUntilEmpty(std::shared_ptr<State> state,
+                                                 CallToken /*token*/) {
+  for (;;) {
+    std::vector<PendingAppend> flush = state->TakeFlush();
+    if (flush.empty()) co_return;
+    FlushArguments flushed(state->core, flush);
+    Result<Reply> reply = co_await AppendScript().Call(state->core.redis, std::move(flushed.keys),
+                                                       std::move(flushed.arguments),
+                                                       state->core.options.append_deadline);
+    const Status status = FlushStatus(reply);
+    if (!status.ok()) {
+      std::vector<PendingAppend> behind;
+      {
+        std::lock_guard lock(state->mutex);
+        state->broken = true;
+        state->broken_by = "an earlier append failed: " + status.message();
+        state->flushing = false;
+        behind = state->TakeAll();
+      }
+      Fail(std::move(flush), status);
+      Fail(std::move(behind),
+           LogUnavailable("an append before these records failed: " + status.message()));
+      co_return;
+    }
+    size_t next = 0;
+    for (PendingAppend& append : flush) {
+      Offsets offsets;
+      offsets.reserve(append.records.size());
+      for (size_t i = 0; i < append.records.size(); ++i) {
+        offsets.push_back(ParseOffset(reply->elements.at(next++).text).value());
+      }
+      append.promise.Set(std::move(offsets));
+    }
+  }
+}
+
+}  // namespace epigrid

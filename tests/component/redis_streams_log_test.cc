@@ -1,0 +1,306 @@
+// RedisStreamsLog on a real Redis: the contract, and what is its own.
+#include "common/event_log/redis_streams_log.h"
+
+#include <thread>
+
+#include "common/redis/testing/redis_server.h"
+#include "tests/component/event_log_contract.h"
+
+namespace epigrid {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+void WaitUntil(const std::function<bool()>& condition) {
+  const auto give_up = std::chrono::steady_clock::now() + seconds(60);
+  while (!condition()) {
+    EPIGRID_CHECK(std::chrono::steady_clock::now() < give_up, "waited for a minute");
+    std::this_thread::yield();
+  }
+}
+
+class RedisStreamsUnderTest final : public EventLogUnderTest {
+ public:
+  explicit RedisStreamsUnderTest(std::vector<std::string> config = {"--appendonly", "yes",
+                                                                    "--appendfsync", "always"})
+      : server_({.config = std::move(config)}), loop_("test"), redis_(loop_, Options().redis) {}
+
+  RedisStreamsLogOptions Options() const {
+    RedisStreamsLogOptions options;
+    options.redis.address = server_.address();
+    options.redis.deadline = milliseconds(500);
+    options.append_deadline = milliseconds(500);
+    options.key_prefix = "test:";
+    return options;
+  }
+
+  std::unique_ptr<EventLog> NewLog() override { return NewLog(Options()); }
+  std::unique_ptr<RedisStreamsLog> NewLog(RedisStreamsLogOptions options) {
+    return std::make_unique<RedisStreamsLog>(loop_, std::move(options));
+  }
+  void RunUntil(const std::function<bool()>& condition) override { WaitUntil(condition); }
+
+  bool SetFull(bool full) override {
+    Command({"CONFIG", "SET", "maxmemory", full ? "1" : "0"});
+    return true;
+  }
+  bool SetFrozen(bool frozen) override {
+    frozen ? server_.Stop() : server_.Continue();
+    return true;
+  }
+  bool CrashAndRestart() override {
+    server_.Restart();
+    return true;
+  }
+  bool Trim(const TopicShard& of, Offset first_kept) override {
+    Command({"XTRIM", Key(of), "MINID", "0-" + std::to_string(first_kept)});
+    return true;
+  }
+  bool SkipTo(const TopicShard& of, Offset offset) override {
+    if (Command({"EXISTS", Key(of)}).integer == 0) {  // XSETID wants a stream
+      Command({"XGROUP", "CREATE", Key(of), "g", "$", "MKSTREAM"});
+    }
+    Command({"XSETID", Key(of), "0-" + std::to_string(offset)});
+    return true;
+  }
+  // As a server without fsync comes back: with a shorter stream.
+  bool LoseTail(const TopicShard& of, Offset last_kept) override {
+    const Reply kept = Command({"XRANGE", Key(of), "-", "0-" + std::to_string(last_kept)});
+    Command({"DEL", Key(of)});
+    for (const Reply& entry : kept.elements) {
+      std::vector<std::string> add = {"XADD", Key(of), entry.elements[0].text};
+      for (const Reply& field : entry.elements[1].elements) add.push_back(field.text);
+      Command(std::move(add));
+    }
+    return true;
+  }
+
+  Reply Command(std::vector<std::string> arguments) {
+    Result<Reply> reply = redis_.Call(std::move(arguments), seconds(30)).Wait();
+    EPIGRID_CHECK(reply.ok() && !reply->is_error(),
+                  reply.ok() ? reply->text : reply.status().ToString());
+    return *reply;
+  }
+  static std::string Key(const TopicShard& of) {
+    return "test:stream:" + of.topic + "/" + std::to_string(of.shard);
+  }
+  EventLoop& loop() { return loop_; }
+
+ private:
+  RedisServer server_;
+  EventLoop loop_;
+  RedisClient redis_;
+};
+
+std::unique_ptr<EventLogUnderTest> MakeRedisStreamsUnderTest() {
+  return std::make_unique<RedisStreamsUnderTest>();
+}
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(RedisStreams, EventLogContract,
+                         testing::Values(&MakeRedisStreamsUnderTest));
+
+namespace {
+
+const TopicShard kInbox{"test.inbox", 0};
+
+std::unique_ptr<RedisStreamsLog> MustOpen(RedisStreamsUnderTest& storage,
+                                          RedisStreamsLogOptions options) {
+  auto log = storage.NewLog(std::move(options));
+  const Result<Done> opened = log->Open({}).Wait();
+  EPIGRID_CHECK(opened.ok(), opened.status().ToString());
+  return log;
+}
+
+TEST(RedisStreamsLog, SaysWhetherAcknowledgedRecordsSurviveAPowerCut) {
+  RedisStreamsUnderTest always;
+  const LogDurability kept = MustOpen(always, always.Options())->durability();
+  EXPECT_TRUE(kept.keeps_acknowledged()) << kept.warning;
+  EXPECT_TRUE(kept.append_only);
+  EXPECT_EQ(kept.append_fsync, "always");
+
+  RedisStreamsUnderTest everysec({"--appendonly", "yes", "--appendfsync", "everysec"});
+  const LogDurability a_second = MustOpen(everysec, everysec.Options())->durability();
+  EXPECT_FALSE(a_second.keeps_acknowledged());
+  EXPECT_THAT(a_second.warning, testing::HasSubstr("everysec"));
+
+  RedisStreamsUnderTest memory({"--appendonly", "no"});
+  EXPECT_THAT(MustOpen(memory, memory.Options())->durability().warning,
+              testing::HasSubstr("appendonly yes"));
+}
+
+TEST(RedisStreamsLog, RefusesAServerThatEvicts) {
+  RedisStreamsUnderTest storage({"--maxmemory-policy", "allkeys-lru"});
+  const Result<Done> opened = storage.NewLog()->Open({}).Wait();
+  EXPECT_EQ(opened.status().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(opened.status().reason(), "LOG_EVICTS");
+  EXPECT_THAT(opened.status().message(), testing::HasSubstr("noeviction"));
+}
+
+TEST(RedisStreamsLog, RefusesAServerWhoseConfigurationItMayNotSee) {
+  RedisStreamsUnderTest storage;
+  storage.Command({"ACL", "SETUSER", "default", "-config"});
+  const Result<Done> opened = storage.NewLog()->Open({}).Wait();
+  EXPECT_EQ(opened.status().reason(), "LOG_CONFIG_UNREADABLE");
+}
+
+TEST(RedisStreamsLog, OpenSaysThatTheServerIsNotThere) {
+  RedisStreamsUnderTest storage;
+  RedisStreamsLogOptions options = storage.Options();
+  options.redis.address.unix_socket += ".none";
+  options.redis.deadline = milliseconds(50);
+  const Result<Done> opened = storage.NewLog(options)->Open({}).Wait();
+  EXPECT_EQ(opened.status().code(), Code::kUnavailable);
+  EXPECT_EQ(opened.status().reason(), "LOG_UNAVAILABLE");
+}
+
+TEST(RedisStreamsLog, SystemsWithTheirOwnPrefixesShareAServer) {
+  RedisStreamsUnderTest storage;
+  const auto one = MustOpen(storage, storage.Options());
+  RedisStreamsLogOptions options = storage.Options();
+  options.key_prefix = "other:";
+  const auto other = storage.NewLog(options);
+  LogIdentity identity;
+  identity.shard_count = 4;
+  ASSERT_TRUE(other->Open(identity).Wait().ok());
+  const auto producer = one->NewProducer();
+  ASSERT_TRUE(producer->Append({{kInbox, "k", "v"}}).Wait().ok());
+  EXPECT_EQ(*one->End(kInbox).Wait(), 1u);
+  EXPECT_EQ(*other->End(kInbox).Wait(), 0u);
+}
+
+TEST(RedisStreamsLog, NumbersWithoutGapsAndWritesSmallEntries) {
+  RedisStreamsUnderTest storage;
+  const auto log = MustOpen(storage, storage.Options());
+  const auto producer = log->NewProducer();
+  for (Offset i = 1; i <= 2'000; i += 100) {
+    const auto offsets =
+        producer->Append(std::vector<NewRecord>(100, {kInbox, "key", "value"})).Wait();
+    EXPECT_EQ(offsets->front(), i);
+    EXPECT_EQ(offsets->back(), i + 99);
+  }
+  const Reply usage =
+      storage.Command({"MEMORY", "USAGE", RedisStreamsUnderTest::Key(kInbox), "SAMPLES", "0"});
+  EXPECT_LT(usage.integer, 2'000 * 50) << "bytes of the server's memory";
+}
+
+TEST(RedisStreamsLog, AShardThatIsNoStreamRefusesTheWholeFlush) {
+  RedisStreamsUnderTest storage;
+  const auto log = MustOpen(storage, storage.Options());
+  storage.Command({"SET", RedisStreamsUnderTest::Key({"test.inbox", 1}), "not a stream"});
+  const auto producer = log->NewProducer();
+  const auto refused = producer->Append({{kInbox, "", "v"}, {{"test.inbox", 1}, "", "v"}}).Wait();
+  EXPECT_EQ(refused.status().reason(), "LOG_UNAVAILABLE");
+  EXPECT_EQ(*log->End(kInbox).Wait(), 0u);
+}
+
+TEST(RedisStreamsLog, AForeignEntryStopsItsShardOnly) {
+  RedisStreamsUnderTest storage;
+  const auto log = MustOpen(storage, storage.Options());
+  storage.Command({"XADD", RedisStreamsUnderTest::Key(kInbox), "5-1", "x", "y"});
+  const auto producer = log->NewProducer();
+  const TopicShard sound{"test.inbox", 1};
+  ASSERT_TRUE(producer->Append({{sound, "", "v"}}).Wait().ok());
+  const auto consumer = log->NewConsumer();
+  consumer->Assign(kInbox, 0);
+  const auto polled = consumer->Poll(seconds(1)).Wait();
+  EXPECT_EQ(polled.status().reason(), "LOG_CORRUPT");
+  EXPECT_EQ(log->Read(kInbox, 0, 10).Wait().status().reason(), "LOG_CORRUPT");
+  consumer->Assign(sound, 0);
+  EXPECT_EQ(consumer->Poll(seconds(1)).Wait()->size(), 1u);
+}
+
+TEST(RedisStreamsLog, ADeletedRecordStopsItsReader) {
+  RedisStreamsUnderTest storage;
+  const auto log = MustOpen(storage, storage.Options());
+  const auto producer = log->NewProducer();
+  for (const char* value : {"a", "b", "c"}) {
+    ASSERT_TRUE(producer->Append({{kInbox, "", value}}).Wait().ok());
+  }
+  storage.Command({"XDEL", RedisStreamsUnderTest::Key(kInbox), "0-2"});
+  const auto consumer = log->NewConsumer();
+  consumer->Assign(kInbox, 1);
+  EXPECT_EQ(consumer->Poll(seconds(1)).Wait().status().reason(), "LOG_START_MOVED");
+}
+
+TEST(RedisStreamsLog, WhatComesDuringAFlushGoesOutTogether) {
+  RedisStreamsUnderTest storage;
+  const auto log = MustOpen(storage, storage.Options());
+  const auto producer = log->NewProducer();
+  const auto scripts = [&] {
+    const std::string stats = storage.Command({"INFO", "commandstats"}).text;
+    const std::string name = "cmdstat_evalsha:calls=";
+    const size_t found = stats.find(name);
+    return found == std::string::npos ? 0 : std::stol(stats.substr(found + name.size()));
+  };
+  ASSERT_TRUE(producer->Append({{kInbox, "", "first"}}).Wait().ok());
+  const long before = scripts();
+  std::vector<Future<Result<std::vector<Offset>>>> futures;
+  for (int i = 0; i < 2'000; ++i) futures.push_back(producer->Append({{kInbox, "", "v"}}));
+  for (auto& future : futures) ASSERT_TRUE(std::move(future).Wait().ok());
+  EXPECT_LT(scripts() - before, 1'000);
+}
+
+TEST(RedisStreamsLog, ManyThreadsMayAppendWithOneProducer) {
+  RedisStreamsUnderTest storage;
+  const auto log = MustOpen(storage, storage.Options());
+  const auto producer = log->NewProducer();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 200; ++i) {
+        EXPECT_TRUE(producer->Append({{kInbox, "", "v"}}).Wait().ok());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(*log->End(kInbox).Wait(), 800u);
+}
+
+// What a step machine does: everything on the loop's thread, the producer destroyed by its own
+// answer.
+Task<int> UseOnLoop(RedisStreamsLog& log) {
+  auto producer = log.NewProducer();
+  auto consumer = log.NewConsumer();
+  consumer->Assign(kInbox, 0);
+  const auto appended = co_await producer->Append({{kInbox, "", "v"}});
+  producer.reset();
+  if (!appended.ok()) co_return -1;
+  const auto polled = co_await consumer->Poll(seconds(1));
+  consumer.reset();
+  co_return polled.ok() ? static_cast<int>(polled->size()) : -1;
+}
+
+TEST(RedisStreamsLog, ServesAStepMachineOnTheLoopsThread) {
+  RedisStreamsUnderTest storage;
+  const auto log = MustOpen(storage, storage.Options());
+  Promise<int> read;
+  storage.loop().Post([&] {
+    Spawn([](RedisStreamsLog& on, Promise<int> promise) -> Task<void> {
+      promise.Set(co_await UseOnLoop(on));
+    }(*log, read));
+  });
+  EXPECT_EQ(read.future().Wait(), 1);
+}
+
+TEST(RedisStreamsLog, GoesWhileCallsAreUnderWay) {
+  RedisStreamsUnderTest storage;
+  auto log = MustOpen(storage, storage.Options());
+  auto producer = log->NewProducer();
+  auto consumer = log->NewConsumer();
+  consumer->Assign(kInbox, 0);
+  auto poll = consumer->Poll(seconds(30));
+  auto append = producer->Append({{kInbox, "", "v"}});
+  auto ends = log->Ends({kInbox});
+  producer.reset();
+  consumer.reset();
+  log.reset();
+  EXPECT_TRUE(poll.ready());
+  EXPECT_TRUE(append.ready());
+  EXPECT_TRUE(ends.ready());
+}
+
+}  // namespace
+}  // namespace epigrid
