@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "tools/import_format/values.h"
+
 namespace epigrid {
 namespace {
 
@@ -105,9 +107,7 @@ Status RowReader<Row>::Parse(Row& row) const {
     if (!text.empty()) {
       EPIGRID_RETURN_IF_ERROR(column.parse(column.name, text, row));
     } else if (column.required) {
-      return InvalidArgument("IMPORT_VALUE_MISSING",
-                             fmt::format("column {} must not be empty", column.name))
-          .With("field", std::string(column.name));
+      return import_values::Missing(column.name);
     }
   }
   return CheckRow(row);

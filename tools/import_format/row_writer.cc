@@ -5,6 +5,8 @@
 
 #include <system_error>
 
+#include "tools/import_format/values.h"
+
 namespace epigrid {
 namespace {
 
@@ -78,9 +80,7 @@ Status RowWriter<Row>::Write(const Row& row) {
     if (!text.empty()) {
       status = column.parse(column.name, text, read_back);
     } else if (column.required) {
-      status = InvalidArgument("IMPORT_VALUE_MISSING",
-                               fmt::format("column {} must not be empty", column.name))
-                   .With("field", std::string(column.name));
+      status = import_values::Missing(column.name);
     }
     if (status.ok()) status = AddField(text);
   }

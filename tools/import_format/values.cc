@@ -48,6 +48,11 @@ Status Invalid(std::string_view name, std::string_view what_is_allowed) {
       .With("field", std::string(name));
 }
 
+Status Missing(std::string_view name) {
+  return InvalidArgument("IMPORT_VALUE_MISSING", fmt::format("column {} must not be empty", name))
+      .With("field", std::string(name));
+}
+
 Status ParseText(std::string_view name, std::string_view text, size_t bytes_max, std::string& to) {
   if (text.size() > bytes_max || !IsPlainText(text)) {
     return Invalid(name,

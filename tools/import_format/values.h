@@ -10,6 +10,8 @@
 namespace epigrid::import_values {
 
 Status Invalid(std::string_view name, std::string_view what_is_allowed);
+// IMPORT_VALUE_MISSING.
+Status Missing(std::string_view name);
 
 // Each: OK, or INVALID_ARGUMENT IMPORT_VALUE_INVALID.
 Status ParseText(std::string_view name, std::string_view text, size_t bytes_max, std::string& to);

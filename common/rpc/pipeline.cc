@@ -1,0 +1,295 @@
+#include "common/rpc/pipeline.h"
+
+#include <fmt/format.h>
+#include <google/protobuf/descriptor.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "common/rpc/status_details.h"
+
+namespace epigrid {
+namespace {
+
+constexpr auto kSweepEvery = std::chrono::milliseconds(20);
+constexpr auto kDrainPollEvery = std::chrono::milliseconds(5);
+constexpr std::string_view kBearer = "Bearer ";
+
+std::string_view View(const grpc::string_ref& text) { return {text.data(), text.size()}; }
+
+MetricLabels MethodLabels(std::string_view name) {
+  const size_t slash = name.find('/');
+  return {{"grpc_type", "unary"},
+          {"grpc_service", std::string(name.substr(0, slash))},
+          {"grpc_method", std::string(name.substr(slash + 1))}};
+}
+
+// The values of grpc_code that public dashboards know: "OK", "InvalidArgument", "Canceled".
+std::string DashboardCode(Code code) {
+  if (code == Code::kOk) return "OK";
+  std::string result;
+  bool upper = true;
+  for (char c : CodeName(code)) {
+    if (c == '_') {
+      upper = true;
+    } else {
+      result += upper ? c : static_cast<char>(c - 'A' + 'a');
+      upper = false;
+    }
+  }
+  return code == Code::kCancelled ? "Canceled" : result;
+}
+
+}  // namespace
+
+Pipeline::Pipeline(const PipelineOptions& options, CallerDirectory& callers, Metrics& metrics,
+                   RandomSource& random)
+    : options_(options), callers_(callers), metrics_(metrics) {
+  random.Fill(reinterpret_cast<uint8_t*>(&random_seed_), sizeof(random_seed_));
+  for (size_t i = 0; i < kCallerClassCount; ++i) {
+    class_gauges_[i] =
+        &metrics.Gauge("epigrid_rpc_in_flight_calls", "Calls whose handlers are at work",
+                       {{"class", std::string(CallerClassName(static_cast<CallerClass>(i)))}});
+  }
+  constexpr std::array<const char*, kRefusals> kReasons = {
+      "DRAINING",          "UNAUTHENTICATED", "METHOD_NOT_ALLOWED",
+      "DEADLINE_EXCEEDED", "CLASS_LIMIT",     "SERVER_LIMIT"};
+  for (size_t i = 0; i < kRefusals; ++i) {
+    refused_[i] = &metrics.Counter("epigrid_rpc_refused_total",
+                                   "Calls refused before their handler", {{"reason", kReasons[i]}});
+  }
+  sweeper_ = std::thread([this] { RunSweeper(); });
+}
+
+Pipeline::~Pipeline() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  stopped_.notify_all();
+  sweeper_.join();
+  EPIGRID_CHECK(in_flight_.load() == 0, "a pipeline is destroyed after its handlers have ended");
+}
+
+Method& Pipeline::AddMethod(std::string_view name, MethodOptions options) {
+  std::string full_name(name);
+  std::ranges::replace(full_name, '/', '.');
+  EPIGRID_CHECK(name.find('/') != std::string_view::npos &&
+                    google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(
+                        full_name) != nullptr,
+                "no such method: " + std::string(name));
+  Method& method = methods_.emplace_back();
+  method.name_ = name;
+  method.options_ = options;
+  if (options.default_deadline == Duration(0))
+    method.options_.default_deadline = options_.default_deadline;
+  if (options.deadline_max == Duration(0)) method.options_.deadline_max = options_.deadline_max;
+  const MetricLabels labels = MethodLabels(name);
+  method.started_ =
+      &metrics_.Counter("grpc_server_started_total", "Calls started on the server", labels);
+  method.seconds_ = &metrics_.Histogram("grpc_server_handling_seconds",
+                                        "Time from a call's arrival to its answer",
+                                        kLatencyBucketsSeconds, labels);
+  for (size_t code = 0; code < Method::kCodes; ++code) {
+    MetricLabels with_code = labels;
+    with_code["grpc_code"] = DashboardCode(static_cast<Code>(code));
+    method.handled_[code] =
+        &metrics_.Counter("grpc_server_handled_total", "Calls answered by the server", with_code);
+  }
+  return method;
+}
+
+uint64_t Pipeline::NextRandom() {
+  const uint64_t counter = random_counter_.fetch_add(1, std::memory_order_relaxed);
+  return XXH3_64bits_withSeed(&counter, sizeof(counter), random_seed_);
+}
+
+internal::CallHeaders Pipeline::ReadHeaders(const grpc::CallbackServerContext& context) {
+  internal::CallHeaders headers;
+  for (const auto& [key, value] : context.client_metadata()) {
+    const std::string_view name = View(key);
+    if (name == "authorization") {
+      headers.authorization = View(value);
+    } else if (name == "x-request-id") {
+      headers.request_id = View(value);
+    } else if (name == "traceparent") {
+      headers.traceparent = View(value);
+    }
+  }
+  return headers;
+}
+
+Status Pipeline::Authenticate(internal::PipelineCall& call, std::string_view authorization) {
+  call.callers_ = callers_.Get();
+  const Callers& callers = *call.callers_;
+  if (callers.anonymous() != nullptr) {
+    call.caller_ = callers.anonymous();
+    return OkStatus();
+  }
+  if (!authorization.empty()) {
+    if (!authorization.starts_with(kBearer)) {
+      return {Code::kUnauthenticated, "AUTHORIZATION_MALFORMED",
+              "send the metadata \"authorization: Bearer <token>\""};
+    }
+    call.caller_ = callers.FindByToken(authorization.substr(kBearer.size()));
+    if (call.caller_ != nullptr) return OkStatus();
+    return {Code::kUnauthenticated, "TOKEN_UNKNOWN", "no caller has this token; ask the operator"};
+  }
+  if (!options_.mtls) {
+    return {Code::kUnauthenticated, "TOKEN_MISSING",
+            "send the metadata \"authorization: Bearer <token>\""};
+  }
+  const std::shared_ptr<const grpc::AuthContext> peer = call.context_->auth_context();
+  if (peer == nullptr || !peer->IsPeerAuthenticated()) {
+    return {Code::kUnauthenticated, "TOKEN_MISSING",
+            "send the metadata \"authorization: Bearer <token>\", or a client certificate"};
+  }
+  for (const grpc::string_ref& name : peer->GetPeerIdentity()) {
+    call.caller_ = callers.FindByMtlsName(View(name));
+    if (call.caller_ != nullptr) return OkStatus();
+  }
+  return {Code::kUnauthenticated, "CERTIFICATE_UNKNOWN",
+          "no caller has a name of this certificate; ask the operator"};
+}
+
+bool Pipeline::Admit(internal::PipelineCall& call) {
+  call.method_.started_->Increment();
+  const auto refuse = [&](Refusal refusal, const Status& status) {
+    refused_[static_cast<size_t>(refusal)]->Increment();
+    call.Answer(status);
+    return false;
+  };
+  const std::string_view authorization = std::exchange(call.authorization_, {});
+
+  const MethodOptions& method = call.method_.options_;
+  Duration given = method.default_deadline;
+  const auto client_deadline = call.context_->deadline();
+  if (client_deadline != std::chrono::system_clock::time_point::max()) {
+    given =
+        std::chrono::duration_cast<Duration>(client_deadline - std::chrono::system_clock::now());
+  }
+  call.deadline_ = call.started_ + std::min(given, method.deadline_max);
+
+  if (Status status = Authenticate(call, authorization); !status.ok())
+    return refuse(Refusal::kUnauthenticated, status);
+  if (!call.caller_->MayCall(call.method())) {
+    return refuse(Refusal::kNotAllowed,
+                  Status(Code::kPermissionDenied, "METHOD_NOT_ALLOWED",
+                         fmt::format("the caller {} may not call {}; ask the operator",
+                                     call.caller_->name, call.method()))
+                      .With("method", std::string(call.method()))
+                      .With("caller", call.caller_->name));
+  }
+  if (given <= Duration(0)) {
+    return refuse(
+        Refusal::kDeadline,
+        DeadlineExceeded("DEADLINE_EXCEEDED", "the deadline had passed when the call came"));
+  }
+  Refusal refusal{};
+  if (Status status = TakePlace(call, refusal); !status.ok()) return refuse(refusal, status);
+  Watch(call);
+  return true;
+}
+
+Status Pipeline::TakePlace(const internal::PipelineCall& call, Refusal& refusal) {
+  const CallerClass caller_class = call.caller().caller_class;
+  const auto index = static_cast<size_t>(caller_class);
+  const uint32_t in_class = class_in_flight_[index].fetch_add(1);
+  const uint32_t in_all = in_flight_.fetch_add(1);
+  class_gauges_[index]->Increment();
+  // Looked at only now, with the place taken: Drain either sees the place or is seen here.
+  Status status;
+  if (draining_.load()) {
+    refusal = Refusal::kDraining;
+    status = Unavailable("DRAINING", "this server is going away; call again, another will answer");
+  } else if (in_class >= options_.class_in_flight_max[index]) {
+    refusal = Refusal::kClassLimit;
+    status = ResourceExhausted("CLASS_LIMIT",
+                               fmt::format("{} calls of class {} are in flight; send fewer at once",
+                                           in_class, CallerClassName(caller_class)));
+  } else if (in_all >= options_.in_flight_max && caller_class != CallerClass::kOperator) {
+    refusal = Refusal::kServerLimit;
+    status = ResourceExhausted("SERVER_LIMIT",
+                               fmt::format("{} calls are in flight; send fewer at once", in_all));
+  } else {
+    return OkStatus();
+  }
+  LeavePlace(call);
+  return WithRetryAfter(std::move(status), options_.retry_after);
+}
+
+void Pipeline::LeavePlace(const internal::PipelineCall& call) {
+  const auto index = static_cast<size_t>(call.caller().caller_class);
+  class_gauges_[index]->Decrement();
+  class_in_flight_[index].fetch_sub(1);
+  // The last touch of this object: with no place taken, Drain returns and the pipeline may go.
+  in_flight_.fetch_sub(1);
+}
+
+void Pipeline::Watch(internal::PipelineCall& call) {
+  std::lock_guard lock(mutex_);
+  call.watched_ = true;
+  call.previous_ = nullptr;
+  call.next_ = watched_;
+  if (watched_ != nullptr) watched_->previous_ = &call;
+  watched_ = &call;
+}
+
+void Pipeline::Unwatch(internal::PipelineCall& call) {
+  std::lock_guard lock(mutex_);
+  if (!call.watched_) return;
+  call.watched_ = false;
+  (call.previous_ != nullptr ? call.previous_->next_ : watched_) = call.next_;
+  if (call.next_ != nullptr) call.next_->previous_ = call.previous_;
+}
+
+void Pipeline::Sweep(const std::function<bool(const internal::PipelineCall&)>& is_late,
+                     const Status& status) {
+  std::vector<internal::PipelineCall*> late;
+  {
+    std::lock_guard lock(mutex_);
+    for (internal::PipelineCall* call = watched_; call != nullptr; call = call->next_) {
+      if (!is_late(*call)) continue;
+      // Whoever answers a call takes it out of this list first, and gRPC owns it until then: it is still alive.
+      call->AddOwner();
+      late.push_back(call);
+    }
+  }
+  for (internal::PipelineCall* call : late) {
+    call->Answer(status);
+    call->Release();
+  }
+}
+
+void Pipeline::RunSweeper() {
+  const Status status =
+      DeadlineExceeded("DEADLINE_EXCEEDED", "the server's deadline for this call has passed");
+  std::unique_lock lock(mutex_);
+  while (!stopped_.wait_for(lock, kSweepEvery, [this] { return stopping_; })) {
+    lock.unlock();
+    const SteadyTime now = std::chrono::steady_clock::now();
+    Sweep([now](const internal::PipelineCall& call) { return call.deadline() <= now; }, status);
+    lock.lock();
+  }
+}
+
+size_t Pipeline::Drain(Duration deadline) {
+  draining_.store(true);
+  const SteadyTime end = std::chrono::steady_clock::now() + deadline;
+  // Looked at again and again instead of being told, so that a handler's last act is to leave its place.
+  while (in_flight_.load() > 0 && std::chrono::steady_clock::now() < end)
+    std::this_thread::sleep_for(kDrainPollEvery);
+  const uint32_t left = in_flight_.load();
+  if (left > 0) {
+    EPIGRID_LOG_WARN("rpc.drain_incomplete", {"handlers", left});
+    Sweep([](const internal::PipelineCall&) { return true; },
+          WithRetryAfter(Unavailable("DRAINING",
+                                     "this server went away before the call was done; whether it "
+                                     "took effect is unknown"),
+                         options_.retry_after));
+  }
+  return left;
+}
+
+}  // namespace epigrid

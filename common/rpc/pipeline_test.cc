@@ -1,0 +1,473 @@
+// The pipeline behind a real gRPC server, called by real clients.
+#include "common/rpc/pipeline.h"
+
+#include <gmock/gmock.h>
+#include <google/protobuf/util/time_util.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "common/log/log.h"
+#include "common/rpc/status_details.h"
+#include "epigrid/echo/v1/echo.grpc.pb.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+
+namespace epigrid {
+namespace {
+
+using echo::v1::EchoRequest;
+using echo::v1::EchoResponse;
+using echo::v1::EchoService;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::HasSubstr;
+
+constexpr char kEcho[] = "epigrid.echo.v1.EchoService/Echo";
+// How long a test waits for what must happen before it fails.
+constexpr auto kPatience = seconds(30);
+
+// The hash is that of "gate-token", "bulk-token", "lost-token" and "operator-token".
+constexpr char kCallers[] = R"(
+version: 1
+callers:
+  - {name: gate, agency: metro, class: GATE, methods: [epigrid.echo.*], credentials: [{token_sha256: GATE}]}
+  - {name: bulk, agency: metro, class: BULK, methods: [epigrid.echo.v1.EchoService/Echo], credentials: [{token_sha256: BULK}]}
+  - {name: lost, agency: metro, class: AGENCY, methods: [epigrid.identity.*], credentials: [{token_sha256: LOST}]}
+  - {name: operator, agency: city, class: OPERATOR, methods: ['*'], credentials: [{token_sha256: OPERATOR}]}
+)";
+
+class SeededRandom final : public RandomSource {
+ public:
+  void Fill(uint8_t* bytes, size_t size) override {
+    for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<uint8_t>(i + 1);
+  }
+};
+
+// Echoes at once, or waits until the test lets it go on.
+class EchoApi final : public EchoService::CallbackService {
+ public:
+  explicit EchoApi(Pipeline& pipeline, MethodOptions options = {})
+      : pipeline_(pipeline), echo_(pipeline.AddMethod(kEcho, options)) {}
+
+  grpc::ServerUnaryReactor* Echo(grpc::CallbackServerContext* context, const EchoRequest* request,
+                                 EchoResponse* response) override {
+    return pipeline_.Serve(context, request, response, echo_, this, &EchoApi::DoEcho);
+  }
+
+  // Lets all that wait go on; waits until `count` do.
+  void Release(size_t count) {
+    WaitFor(count);
+    std::vector<Promise<Done>> waiting;
+    {
+      std::lock_guard lock(mutex_);
+      waiting.swap(waiting_);
+    }
+    for (auto& promise : waiting) promise.Set(Done{});
+  }
+  void WaitFor(size_t count) {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, kPatience, [&] { return waiting_.size() >= count; }));
+  }
+  // Of handlers that went on after having waited: whether they saw their call cancelled, and the text they then read.
+  std::vector<std::pair<bool, std::string>> ended() {
+    std::lock_guard lock(mutex_);
+    return ended_;
+  }
+  void WaitForEnded(size_t count) {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, kPatience, [&] { return ended_.size() >= count; }));
+  }
+
+ private:
+  Task<Status> DoEcho(Call& call, const EchoRequest& request, EchoResponse& response) {
+    if (request.wait()) {
+      Promise<Done> promise;
+      auto future = promise.future();
+      {
+        std::lock_guard lock(mutex_);
+        waiting_.push_back(promise);
+        changed_.notify_all();
+      }
+      co_await future;
+      std::lock_guard lock(mutex_);
+      ended_.emplace_back(call.cancelled(), request.text());
+      changed_.notify_all();
+    }
+    if (!request.fail_with_reason().empty()) {
+      co_return InvalidArgument(request.fail_with_reason(), "text is wrong; write another")
+          .With("field", "text");
+    }
+    response.set_text(request.text());
+    response.set_caller(call.caller().name);
+    co_return OkStatus();
+  }
+
+  Pipeline& pipeline_;
+  Method& echo_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Promise<Done>> waiting_;
+  std::vector<std::pair<bool, std::string>> ended_;
+};
+
+std::string WithHashes(std::string text) {
+  // printf %s gate-token | sha256sum, and so on.
+  const std::pair<const char*, const char*> hashes[] = {
+      {"GATE}", "5b0aad348a4c3afe11a6926a265cdc32a801c5c709bbd483ff1ce78d64e009ca}"},
+      {"BULK}", "6025b78a3a840f9d27372765a90f3ac7fad77717d10e51efbba5b2cb837cf7bd}"},
+      {"LOST}", "76a345a783c39b9a1d0343ab6d2fa54baab38c47dcdcda2176b260c3b635dfbe}"},
+      {"OPERATOR}", "0850123315d21ab90f4f7236408a52ef6dbd6a02a6550e5c10dc73f4d993680e}"}};
+  for (const auto& [mark, hash] : hashes) {
+    const size_t at = text.find(std::string("token_sha256: ") + mark);
+    text.replace(at + 14, std::string(mark).size(), hash);
+  }
+  return text;
+}
+
+class PipelineTest : public testing::Test {
+ protected:
+  ~PipelineTest() override {
+    if (server_ != nullptr) Stop();
+  }
+
+  void Start(PipelineOptions options = {}, MethodOptions method = {}, bool with_callers = true) {
+    if (with_callers) {
+      Callers::Parsed parsed = Callers::Parse("callers.yaml", WithHashes(kCallers));
+      ASSERT_THAT(parsed.errors, testing::IsEmpty());
+      directory_.Replace(parsed.callers);
+    }
+    pipeline_ = std::make_unique<Pipeline>(options, directory_, metrics_, random_);
+    api_ = std::make_unique<EchoApi>(*pipeline_, method);
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(api_.get());
+    server_ = builder.BuildAndStart();
+    ASSERT_NE(server_, nullptr);
+    stub_ = EchoService::NewStub(grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
+                                                     grpc::InsecureChannelCredentials()));
+  }
+
+  void Stop() {
+    pipeline_->Drain(seconds(0));
+    server_->Shutdown(std::chrono::system_clock::now() + milliseconds(100));
+    server_->Wait();
+    server_.reset();
+  }
+
+  struct Answered {
+    grpc::Status status;
+    EchoResponse response;
+    std::string request_id;
+    Status error() const { return FromGrpcStatus(status); }
+  };
+  struct Options {
+    std::string token = "gate-token";
+    std::string fail_with_reason = {};
+    bool wait = false;
+    Duration deadline = kPatience;
+    std::vector<std::pair<std::string, std::string>> metadata = {};
+  };
+
+  static void Prepare(const Options& options, grpc::ClientContext& context, EchoRequest& request) {
+    if (!options.token.empty()) context.AddMetadata("authorization", "Bearer " + options.token);
+    for (const auto& [key, value] : options.metadata) context.AddMetadata(key, value);
+    if (options.deadline != Duration(0))
+      context.set_deadline(std::chrono::system_clock::now() + options.deadline);
+    request.set_text("hello");
+    request.set_fail_with_reason(options.fail_with_reason);
+    request.set_wait(options.wait);
+  }
+
+  Answered Echo(const Options& options) {
+    grpc::ClientContext context;
+    EchoRequest request;
+    Prepare(options, context, request);
+    Answered answered;
+    answered.status = stub_->Echo(&context, request, &answered.response);
+    if (auto id = context.GetServerTrailingMetadata().find("x-request-id");
+        id != context.GetServerTrailingMetadata().end()) {
+      answered.request_id.assign(id->second.data(), id->second.size());
+    }
+    return answered;
+  }
+  std::future<Answered> EchoLater(const Options& options) {
+    return std::async(std::launch::async, [this, options] { return Echo(options); });
+  }
+  static Options Waiting(std::string token = "gate-token") {
+    Options options;
+    options.token = std::move(token);
+    options.wait = true;
+    return options;
+  }
+  template <typename Condition>
+  static bool Eventually(Condition condition) {
+    const auto end = std::chrono::steady_clock::now() + kPatience;
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > end) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+
+  Metrics metrics_;
+  SeededRandom random_;
+  CallerDirectory directory_{Callers::EveryoneIsOperator()};
+  std::unique_ptr<Pipeline> pipeline_;
+  std::unique_ptr<EchoApi> api_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<EchoService::Stub> stub_;
+};
+
+TEST_F(PipelineTest, AKnownCallerIsServedAndMeasured) {
+  Start();
+  const Answered answered = Echo({});
+  EXPECT_TRUE(answered.status.ok()) << answered.status.error_message();
+  EXPECT_EQ(answered.response.text(), "hello");
+  EXPECT_EQ(answered.response.caller(), "gate");
+  Stop();
+  const std::string text = metrics_.Text();
+  const std::string labels =
+      "grpc_method=\"Echo\",grpc_service=\"epigrid.echo.v1.EchoService\",grpc_type=\"unary\"";
+  EXPECT_THAT(text, HasSubstr("grpc_server_started_total{" + labels + "} 1"));
+  EXPECT_THAT(text, HasSubstr("grpc_server_handled_total{grpc_code=\"OK\"," + labels + "} 1"));
+  EXPECT_THAT(text, HasSubstr("grpc_server_handling_seconds_count{" + labels + "} 1"));
+}
+
+TEST_F(PipelineTest, WithoutCallersEveryoneIsTheLocalOperator) {
+  Start({}, {}, /*with_callers=*/false);
+  EXPECT_EQ(Echo({.token = ""}).response.caller(), "local");
+}
+
+TEST_F(PipelineTest, WhoIsNotKnownIsRefused) {
+  Start();
+  EXPECT_EQ(Echo({.token = ""}).error().reason(), "TOKEN_MISSING");
+  EXPECT_EQ(Echo({.token = "wrong"}).error().reason(), "TOKEN_UNKNOWN");
+  EXPECT_EQ(Echo({.token = "", .metadata = {{"authorization", "Basic eDp5"}}}).error().reason(),
+            "AUTHORIZATION_MALFORMED");
+  EXPECT_EQ(Echo({.token = "wrong"}).status.error_code(), grpc::UNAUTHENTICATED);
+}
+
+TEST_F(PipelineTest, AMethodThatIsNotAllowedIsRefused) {
+  Start();
+  const Status error = Echo({.token = "lost-token"}).error();
+  EXPECT_EQ(error.code(), Code::kPermissionDenied);
+  EXPECT_EQ(error.reason(), "METHOD_NOT_ALLOWED");
+  EXPECT_EQ(error.metadata().at("method"), kEcho);
+  EXPECT_EQ(error.metadata().at("caller"), "lost");
+}
+
+TEST_F(PipelineTest, CallersAreReplacedWhileServing) {
+  Start();
+  EXPECT_TRUE(Echo({}).status.ok());
+  directory_.Replace(Callers::Parse("callers.yaml", "version: 1\ncallers: []\n").callers);
+  EXPECT_EQ(Echo({}).error().reason(), "TOKEN_UNKNOWN");
+}
+
+TEST_F(PipelineTest, AnErrorCarriesItsDetails) {
+  Start();
+  LogCapture log;
+  const Answered answered =
+      Echo({.fail_with_reason = "TEXT_WRONG", .metadata = {{"x-request-id", "mine-7"}}});
+  EXPECT_EQ(answered.status.error_code(), grpc::INVALID_ARGUMENT);
+  EXPECT_EQ(answered.request_id, "mine-7");
+  google::rpc::Status status;
+  ASSERT_TRUE(status.ParseFromString(answered.status.error_details()));
+  ASSERT_EQ(status.details_size(), 2);
+  google::rpc::ErrorInfo info;
+  ASSERT_TRUE(status.details(0).UnpackTo(&info));
+  EXPECT_EQ(info.reason(), "TEXT_WRONG");
+  EXPECT_EQ(info.domain(), "epigrid");
+  google::rpc::BadRequest bad_request;
+  ASSERT_TRUE(status.details(1).UnpackTo(&bad_request));
+  EXPECT_EQ(bad_request.field_violations(0).field(), "text");
+  EXPECT_THAT(log.text(), HasSubstr("\"request_id\":\"mine-7\""));
+  EXPECT_THAT(log.text(), HasSubstr("\"reason\":\"TEXT_WRONG\""));
+}
+
+TEST_F(PipelineTest, ARequestIdThatCouldBeAPersonIsReplaced) {
+  Start();
+  for (const char* id :
+       {"110105194912310021", "p-11010519491231002X", "13812345678", "a b", "x/y"}) {
+    EXPECT_NE(Echo({.token = "", .metadata = {{"x-request-id", id}}}).request_id, id);
+  }
+  EXPECT_EQ(
+      Echo({.token = "", .metadata = {{"x-request-id", "550e8400-e29b-41d4-a716-446655440000"}}})
+          .request_id,
+      "550e8400-e29b-41d4-a716-446655440000");
+}
+
+TEST_F(PipelineTest, ATraceIsTakenOn) {
+  Start();
+  LogCapture log;
+  Echo({.metadata = {{"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}}});
+  EXPECT_TRUE(Eventually([&] {
+    return log.text().find("\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\"") !=
+           std::string::npos;
+  }));
+}
+
+TEST_F(PipelineTest, AClientsDeadlineEndsTheCallButNotTheHandler) {
+  Start();
+  Options options = Waiting();
+  options.deadline = milliseconds(50);
+  EXPECT_EQ(Echo(options).status.error_code(), grpc::DEADLINE_EXCEEDED);
+  EXPECT_EQ(pipeline_->in_flight(), 1u);
+  api_->Release(1);
+  EXPECT_TRUE(Eventually([&] { return pipeline_->in_flight() == 0; }));
+  ASSERT_EQ(api_->ended().size(), 1u);
+  EXPECT_EQ(api_->ended()[0].second, "hello");
+}
+
+TEST_F(PipelineTest, ACallWithoutADeadlineGetsTheServers) {
+  Start({}, {.default_deadline = milliseconds(30)});
+  Options options = Waiting();
+  options.deadline = Duration(0);
+  const Status error = Echo(options).error();
+  EXPECT_EQ(error.code(), Code::kDeadlineExceeded);
+  EXPECT_EQ(error.reason(), "DEADLINE_EXCEEDED");
+  api_->Release(1);
+  EXPECT_TRUE(Eventually([&] { return pipeline_->in_flight() == 0; }));
+  EXPECT_TRUE(api_->ended()[0].first);
+}
+
+TEST_F(PipelineTest, ADeadlineBeyondTheCeilingIsBroughtDown) {
+  Start({}, {.deadline_max = milliseconds(30)});
+  EXPECT_EQ(Echo(Waiting()).error().reason(), "DEADLINE_EXCEEDED");
+  api_->Release(1);
+}
+
+TEST_F(PipelineTest, AClientThatGoesAwayIsLetGoWhileTheHandlerWorksOn) {
+  Start();
+  grpc::ClientContext context;
+  EchoRequest request;
+  Prepare(Waiting(), context, request);
+  EchoResponse response;
+  auto call =
+      std::async(std::launch::async, [&] { return stub_->Echo(&context, request, &response); });
+  api_->WaitFor(1);
+  context.TryCancel();
+  EXPECT_EQ(call.get().error_code(), grpc::CANCELLED);
+  EXPECT_TRUE(Eventually(
+      [&] { return metrics_.Text().find("grpc_code=\"Canceled\"") != std::string::npos; }));
+  EXPECT_EQ(pipeline_->in_flight(), 1u);
+  api_->Release(1);
+  EXPECT_TRUE(Eventually([&] { return pipeline_->in_flight() == 0; }));
+}
+
+TEST_F(PipelineTest, AClassHasItsLimitAndLeavesTheOthersAlone) {
+  PipelineOptions options;
+  options.class_in_flight_max[static_cast<size_t>(CallerClass::kBulk)] = 2;
+  Start(options);
+  auto first = EchoLater(Waiting("bulk-token"));
+  auto second = EchoLater(Waiting("bulk-token"));
+  api_->WaitFor(2);
+  const Answered third = Echo({.token = "bulk-token"});
+  EXPECT_EQ(third.error().reason(), "CLASS_LIMIT");
+  EXPECT_EQ(third.status.error_code(), grpc::RESOURCE_EXHAUSTED);
+  google::rpc::Status status;
+  google::rpc::RetryInfo retry;
+  ASSERT_TRUE(status.ParseFromString(third.status.error_details()));
+  ASSERT_TRUE(status.details(status.details_size() - 1).UnpackTo(&retry));
+  EXPECT_EQ(google::protobuf::util::TimeUtil::DurationToMilliseconds(retry.retry_delay()), 200);
+  EXPECT_TRUE(Echo({}).status.ok());
+  api_->Release(2);
+  EXPECT_TRUE(first.get().status.ok());
+  EXPECT_TRUE(second.get().status.ok());
+  EXPECT_TRUE(Echo({.token = "bulk-token"}).status.ok());
+}
+
+TEST_F(PipelineTest, AFullServerStillLetsOperatorsIn) {
+  PipelineOptions options;
+  options.in_flight_max = 1;
+  Start(options);
+  auto first = EchoLater(Waiting());
+  api_->WaitFor(1);
+  EXPECT_EQ(Echo({}).error().reason(), "SERVER_LIMIT");
+  EXPECT_TRUE(Echo({.token = "operator-token"}).status.ok());
+  api_->Release(1);
+  EXPECT_TRUE(first.get().status.ok());
+}
+
+TEST_F(PipelineTest, ADrainLetsWhatIsInFlightFinishAndRefusesTheRest) {
+  Start();
+  auto in_flight = EchoLater(Waiting());
+  api_->WaitFor(1);
+  auto drained = std::async(std::launch::async, [&] { return pipeline_->Drain(kPatience); });
+  EXPECT_TRUE(Eventually([&] { return Echo({}).error().reason() == "DRAINING"; }));
+  EXPECT_EQ(Echo({}).status.error_code(), grpc::UNAVAILABLE);
+  api_->Release(1);
+  EXPECT_TRUE(in_flight.get().status.ok());
+  EXPECT_EQ(drained.get(), 0u);
+}
+
+TEST_F(PipelineTest, WhatADrainCannotAwaitIsAnsweredAndShutdownDoesNotHang) {
+  Start();
+  auto stuck = EchoLater(Waiting());
+  api_->WaitFor(1);
+  EXPECT_EQ(pipeline_->Drain(milliseconds(1)), 1u);
+  EXPECT_EQ(stuck.get().error().reason(), "DRAINING");
+  server_->Shutdown(std::chrono::system_clock::now() + kPatience);
+  server_->Wait();
+  server_.reset();
+  api_->Release(1);
+  EXPECT_TRUE(Eventually([&] { return pipeline_->in_flight() == 0; }));
+}
+
+TEST_F(PipelineTest, ShutdownWithoutADrainDoesNotHangEither) {
+  Start();
+  auto stuck = EchoLater(Waiting());
+  api_->WaitFor(1);
+  server_->Shutdown(std::chrono::system_clock::now());
+  server_->Wait();
+  server_.reset();
+  EXPECT_FALSE(stuck.get().status.ok());
+  api_->Release(1);
+  EXPECT_TRUE(Eventually([&] { return pipeline_->in_flight() == 0; }));
+}
+
+TEST_F(PipelineTest, UnderLoadEveryCallIsAnsweredOnceThroughADrain) {
+  PipelineOptions options;
+  options.class_in_flight_max[0] = 8;
+  Start(options);
+  std::atomic<int> served = 0;
+  std::atomic<int> refused = 0;
+  std::atomic<int> other = 0;
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back([&, i] {
+      for (;;) {
+        Options call;
+        if (i % 4 == 0) call.deadline = milliseconds(1);
+        const Answered answered = Echo(call);
+        if (answered.status.ok()) {
+          ++served;
+        } else if (answered.error().reason() == "DRAINING") {
+          ++refused;
+          return;
+        } else if (answered.status.error_code() != grpc::DEADLINE_EXCEEDED) {
+          ++other;
+        }
+      }
+    });
+  }
+  EXPECT_TRUE(Eventually([&] { return served > 200; }));
+  EXPECT_EQ(pipeline_->Drain(kPatience), 0u);
+  for (auto& client : clients) client.join();
+  EXPECT_EQ(refused, 8);
+  EXPECT_EQ(other, 0);
+}
+
+TEST(PipelineDeathTest, AMethodThatDoesNotExistIsABug) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  Metrics metrics;
+  SeededRandom random;
+  CallerDirectory callers(Callers::EveryoneIsOperator());
+  Pipeline pipeline({}, callers, metrics, random);
+  EXPECT_DEATH(pipeline.AddMethod("epigrid.echo.v1.EchoService/Ecko"), "no such method");
+}
+
+}  // namespace
+}  // namespace epigrid
