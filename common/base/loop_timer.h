@@ -3,8 +3,8 @@
 //   LoopTimer timer(loop, [this] { Retry(); });
 //   timer.Start(20ms);
 //
-// Made, used and destroyed on the loop's thread; the function is called there, and may do any of the
-// three. For "wait, then go on" use EventLoop::Sleep.
+// Made, used and destroyed on the loop's thread; the function is called there, and may do any of
+// the three. For "wait, then go on" use EventLoop::Sleep.
 #pragma once
 
 #include <functional>

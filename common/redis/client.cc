@@ -17,8 +17,8 @@ using Arguments = std::vector<std::string>;
 using Outcome = Promise<Result<Reply>>;
 
 constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
-// How late a deadline may be noticed, so that a queue full of different ones is not searched all the
-// time.
+// How late a deadline may be noticed, so that a queue full of different ones is not searched all
+// the time.
 constexpr uint64_t kDeadlineGrainNs = 2'000'000;
 
 // As a distance that can be added to a time without overflow.
@@ -186,8 +186,8 @@ Status RedisClient::Connection::NotSent() const {
                                            (link_ == nullptr ? "" : " (" + link_->trouble() + ")"));
 }
 
-// A server that is silent for so long after it should have answered is not only slow: the connection
-// is dropped, or it might be waited on for as long as TCP hopes for it.
+// A server that is silent for so long after it should have answered is not only slow: the
+// connection is dropped, or it might be waited on for as long as TCP hopes for it.
 uint64_t RedisClient::Connection::GiveUpAt() const {
   if (sent_.empty() || !sent_.front().expired) return kNever;
   return std::max(sent_.front().deadline_ns, last_reply_ns_) + ToNs(options_.deadline);

@@ -1,4 +1,5 @@
-// ReplyReader: bytes from a Redis server in, Replies out. hiredis's parser builds the Reply in place.
+// ReplyReader: bytes from a Redis server in, Replies out. hiredis's parser builds the Reply in
+// place.
 #pragma once
 
 #include <hiredis/read.h>
@@ -17,8 +18,8 @@ class ReplyReader {
   ReplyReader();
 
   void Feed(std::string_view bytes);
-  // The next whole reply; nullopt until more bytes have come. INTERNAL REDIS_PROTOCOL if what came is
-  // not Redis's protocol: nothing can be read any more.
+  // The next whole reply; nullopt until more bytes have come. INTERNAL REDIS_PROTOCOL if what came
+  // is not Redis's protocol: nothing can be read any more.
   Result<std::optional<Reply>> Next();
 
  private:

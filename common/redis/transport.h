@@ -1,6 +1,6 @@
 // RedisTransport: one connection to a Redis server, from the look-up of its name to its loss. libuv
-// carries the bytes, hiredis knows the protocol. What is written in one turn of the loop goes out in
-// one system call.
+// carries the bytes, hiredis knows the protocol. What is written in one turn of the loop goes out
+// in one system call.
 //
 // We do not use hiredis's asynchronous context: it looks names up and therefore waits on the loop's
 // thread, its adapter for libuv overlooks errors of poll, and it allocates twice for each command
