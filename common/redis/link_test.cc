@@ -45,17 +45,18 @@ TEST(RedisLinkTest, SaysWhyThereIsNoConnection) {
 
 TEST(RedisLinkTest, WaitsWhileTheServerLoadsItsData) {
   EventLoop loop("redis");
-  // Loads slowly, 200 µs a key, and says so to who asks after every 1,024 commands.
-  RedisServer server({.config = {"--appendonly", "yes", "--key-load-delay", "200"}});
+  // Loads for a second, and says so to who asks after every 1,024 commands.
+  RedisServer server(
+      {.config = {"--appendonly", "yes", "--appendfsync", "always", "--key-load-delay", "200"}});
   RedisClient redis(loop, {.address = server.address(), .deadline = kLong});
   std::vector<Future<Result<Reply>>> written;
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < 5000; ++i) {
     written.push_back(redis.Call({"SET", "key" + std::to_string(i), "value"}));
   }
   for (auto& one : written) EXPECT_TRUE(std::move(one).Wait().ok());
   server.Kill();
   EXPECT_FALSE(redis.Call({"PING"}, 20ms).Wait().ok());
-  auto waiting = redis.Call({"GET", "key2999"});
+  auto waiting = redis.Call({"GET", "key4999"});
   server.Restart();
   EXPECT_EQ(std::move(waiting).Wait()->text, "value");
   const std::string errors = redis.Call({"INFO", "errorstats"}).Wait()->text;
