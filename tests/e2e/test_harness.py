@@ -6,9 +6,10 @@ import time
 import urllib.error
 import urllib.request
 
+import grpc
 import pytest
 
-from harness import webhooks
+from harness import errors, webhooks
 from harness.processes import Process, Redis
 from harness.waiting import wait_until
 
@@ -102,3 +103,27 @@ def test_stubs_of_every_service_can_be_imported():
 
     assert health_code_pb2_grpc.HealthCodeServiceStub
     assert operations_pb2_grpc.OperationsServiceStub
+
+
+def test_an_error_is_read_with_reason_and_metadata():
+    from google.rpc import error_details_pb2, status_pb2
+
+    status = status_pb2.Status(code=3, message="person_id: the check character is wrong")
+    status.details.add().Pack(error_details_pb2.BadRequest())
+    status.details.add().Pack(
+        error_details_pb2.ErrorInfo(reason="ID_MALFORMED", metadata={"field": "person_id"}))
+
+    class Refused:
+        def code(self):
+            return grpc.StatusCode.INVALID_ARGUMENT
+
+        def details(self):
+            return status.message
+
+        def trailing_metadata(self):
+            return [("grpc-status-details-bin", status.SerializeToString())]
+
+    error = errors.of(Refused())
+    assert error == errors.of_status(status)
+    assert (error.code, error.reason, error.metadata) == (
+        grpc.StatusCode.INVALID_ARGUMENT, "ID_MALFORMED", {"field": "person_id"})
