@@ -193,6 +193,7 @@ void Cells::RemoveFromIndex(std::string_view key, std::string_view member) {
 void Cells::MoveTimer(std::string_view id, Time from, Time to) {
   EPIGRID_CHECK(!id.empty(), "a timer has an id");
   if (from == to) return;
+  timers_moved_.emplace(id);
   if (from.is_set()) digest_.RemoveTimer(id, from);
   if (to.is_set()) {
     digest_.AddTimer(id, to);
@@ -283,6 +284,7 @@ void Cells::Load(const CellRead& read, CellFound found) {
 void Cells::Begin(const Digest& digest) {
   EPIGRID_CHECK(pending_writes() == 0, "a batch begins when the one before has been taken");
   digest_ = digest;
+  timers_moved_.clear();
   ++batch_;
 }
 

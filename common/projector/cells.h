@@ -139,6 +139,8 @@ class Cells : public CellReader {
   // neither loaded nor named by an earlier call of Missing, each once.
   std::vector<CellRead> Missing(const std::vector<CellRead>& reads);
   void Load(const CellRead& read, CellFound found);
+  // Whether the batch has moved this timer.
+  bool TimerMoved(std::string_view id) const { return timers_moved_.contains(id); }
   // Begins a batch at this digest.
   void Begin(const Digest& digest);
   // How many writes there were since Drop or construction; only rises.
@@ -165,7 +167,8 @@ class Cells : public CellReader {
   static size_t BytesOf(const Entries::value_type& entry);
 
   std::vector<Entries::value_type*> dirty_strings_;
-  std::vector<CellWrite> writes_;  // all but those of strings
+  std::vector<CellWrite> writes_;                    // all but those of strings
+  std::set<std::string, std::less<>> timers_moved_;  // in this batch
   Digest digest_;
   size_t bytes_ = 0;
   uint64_t changes_ = 0;

@@ -51,6 +51,9 @@ inline constexpr size_t kWritesPerEventMax = 16;
 // A record carries at most this many events; emitters and APIs cut there.
 inline constexpr size_t kEventsPerRecordMax = 128;
 
+// Of envelopes as this code writes them; it reads this one and the one before.
+inline constexpr uint32_t kSchemaVersion = 1;
+
 // What an emitted event goes to.
 struct Emission {
   std::string topic;   // empty: the service's own inbox

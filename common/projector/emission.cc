@@ -1,0 +1,71 @@
+#include "common/projector/emission.h"
+
+#include <map>
+#include <utility>
+
+namespace epigrid {
+namespace {
+
+// Well below the log's limit, since one more event may still be added.
+constexpr size_t kRecordBytesCut = kRecordBytesMax / 2;
+
+struct OpenRecord {
+  std::string key;
+  Envelope envelope;
+  size_t bytes = 0;
+};
+
+}  // namespace
+
+std::string InboxTopic(std::string_view service) { return std::string(service) + ".inbox"; }
+
+void AppendEmitted(const Emitter& emitter, const Envelope& cause, Offset offset,
+                   std::vector<Emission>& emissions, std::vector<NewRecord>& out) {
+  const std::string inbox = InboxTopic(emitter.service);
+  std::map<std::string, uint32_t> next_index;  // by stream
+  std::map<TopicShard, OpenRecord> open;
+  std::vector<TopicShard> order;  // in which the records were opened
+
+  auto close = [&](const TopicShard& to, OpenRecord& record) {
+    events::v1::Position& position = *record.envelope.mutable_position();
+    position.set_stream(to.topic);
+    position.set_source_shard(emitter.shard);
+    position.set_offset(offset);
+    position.set_index(next_index[to.topic]++);
+    out.push_back({to, std::move(record.key), record.envelope.SerializeAsString()});
+    record = OpenRecord();
+  };
+
+  for (Emission& emission : emissions) {
+    TopicShard to;
+    if (emission.topic.empty()) {
+      to = {inbox, emission.entity.empty() ? emitter.shard
+                                           : ShardOf(emission.entity, emitter.shard_count)};
+    } else {
+      to = {std::move(emission.topic), emitter.shard};
+    }
+    auto [at, created] = open.try_emplace(to);
+    OpenRecord& record = at->second;
+    if (created) order.push_back(to);
+    const size_t bytes = emission.event.ByteSizeLong();
+    if (record.envelope.events_size() > 0 &&
+        (static_cast<size_t>(record.envelope.events_size()) == kEventsPerRecordMax ||
+         record.bytes + bytes > kRecordBytesCut)) {
+      close(to, record);
+    }
+    if (record.envelope.events_size() == 0) {
+      record.key = std::move(emission.entity);
+      record.envelope.set_schema_version(kSchemaVersion);
+      *record.envelope.mutable_recorded_at() = cause.recorded_at();
+      record.envelope.set_actor(cause.actor());
+      record.envelope.set_purpose(cause.purpose());
+      record.envelope.set_traceparent(cause.traceparent());
+    }
+    record.bytes += bytes;
+    record.envelope.mutable_events()->Add(std::move(emission.event));
+  }
+  for (const TopicShard& to : order) close(to, open[to]);
+  emissions.clear();
+}
+
+}  // namespace epigrid

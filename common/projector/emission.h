@@ -1,0 +1,33 @@
+// Emission: from what a fold emitted for one record to records of the log, with the positions that
+// make each count once.
+//
+// All events that one cause emits to the same place stand in one record (cut at 128 events), so
+// that batches stay batches through every hop. The position's index counts the records of one cause
+// within one stream (the emitter's inbox, or one public topic) in the order in which they are
+// appended, so that every receiving shard sees rising ones.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/event_log/event_log.h"
+#include "common/projector/fold.h"
+
+namespace epigrid {
+
+// "health_code.inbox".
+std::string InboxTopic(std::string_view service);
+
+// Who emits.
+struct Emitter {
+  std::string service;
+  Shard shard = 0;
+  uint32_t shard_count = kDefaultShardCount;
+};
+
+// Appends to `out` the records for the emissions of the record at `offset`, whose envelope is
+// `cause`. The events are moved out of `emissions`.
+void AppendEmitted(const Emitter& emitter, const Envelope& cause, Offset offset,
+                   std::vector<Emission>& emissions, std::vector<NewRecord>& out);
+
+}  // namespace epigrid

@@ -1,0 +1,322 @@
+#include "common/projector/shard_projector.h"
+
+#include <fmt/format.h>
+#include <openssl/sha.h>
+
+#include <charconv>
+#include <utility>
+
+#include "common/base/proto_time.h"
+#include "epigrid/internal/v1/projector_state.pb.h"
+
+namespace epigrid {
+namespace {
+
+uint64_t ParseOffset(std::string_view text) {
+  uint64_t number = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  EPIGRID_CHECK(error == std::errc() && end == text.data() + text.size(),
+                "a shard's log metadata holds no number: " + std::string(text));
+  return number;
+}
+
+}  // namespace
+
+std::string_view AlertName(ProjectorAlert alert) {
+  switch (alert) {
+    case ProjectorAlert::kClockWrong: return "CLOCK_WRONG";
+    case ProjectorAlert::kRecordParked: return "RECORD_PARKED";
+    case ProjectorAlert::kRebuildDiffers: return "REBUILD_DIFFERS";
+    case ProjectorAlert::kViewLost: return "VIEW_LOST";
+    case ProjectorAlert::kShardStopped: return "SHARD_STOPPED";
+  }
+  return "UNKNOWN";
+}
+
+std::string ConfigurationVersion(std::string_view configuration) {
+  unsigned char hash[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(configuration.data()), configuration.size(), hash);
+  std::string version;
+  for (unsigned char byte : hash) fmt::format_to(std::back_inserter(version), "{:02x}", byte);
+  return version;
+}
+
+ShardProjector::ShardProjector(ShardProjectorDependencies dependencies,
+                               ShardProjectorOptions options, ShardProjectorCallbacks callbacks)
+    : scheduler_(*dependencies.scheduler),
+      log_(*dependencies.log),
+      producer_(dependencies.producer),
+      view_(*dependencies.view),
+      fold_(*dependencies.fold),
+      observer_(dependencies.observer),
+      options_(std::move(options)),
+      callbacks_(std::move(callbacks)),
+      folder_(fold_, {std::string(fold_.service()), options_.shard, options_.shard_count},
+              observer_),
+      self_(std::make_shared<ShardProjector*>(this)) {
+  EPIGRID_CHECK(building() || producer_ != nullptr, "a projector that emits has a producer");
+}
+
+ShardProjector::~ShardProjector() { *self_ = nullptr; }
+
+void ShardProjector::Start() {
+  main_ = Main();
+  main_.Start();
+}
+
+void ShardProjector::PostCallback(std::function<void()> callback) {
+  scheduler_.Post([self = self_, callback = std::move(callback)] {
+    if (*self != nullptr) callback();
+  });
+}
+
+void ShardProjector::Feed(std::vector<LogRecord> records) {
+  const Time now = scheduler_.Now();
+  for (LogRecord& record : records) {
+    const Offset last = !queue_.empty()      ? queue_.back().offset
+                        : !gathered_.empty() ? gathered_.back().record.offset
+                                             : committed_.applied;
+    EPIGRID_CHECK(record.offset > last, "records are fed in order, after the offset sought");
+    ticking_.RecordRead(now, record.appended_at);
+    queue_.push_back(std::move(record));
+  }
+  Wake();
+}
+
+void ShardProjector::TimePasses() {
+  const bool trusted = ticking_.trusted();
+  ticking_.Look(scheduler_.Now());
+  if (trusted && !ticking_.trusted() && observer_ != nullptr) {
+    observer_->OnAlert(ProjectorAlert::kClockWrong, options_.shard, "the clock jumped");
+  }
+  if (state_ == State::kLive) Wake();
+}
+
+void ShardProjector::Stop() {
+  stop_ = true;
+  Wake();
+}
+
+std::optional<Time> ShardProjector::oldest_queued() const {
+  if (oldest_in_hand_.is_set()) return oldest_in_hand_;
+  if (!gathered_.empty()) return gathered_.front().record.appended_at;
+  if (!queue_.empty()) return queue_.front().appended_at;
+  return std::nullopt;
+}
+
+Future<Done> ShardProjector::NextWork() {
+  waiting_.emplace();
+  return waiting_->future();
+}
+
+void ShardProjector::Wake() {
+  if (!waiting_.has_value()) return;
+  const Promise<Done> waiting = *std::exchange(waiting_, std::nullopt);
+  waiting.Set(Done{});
+}
+
+Task<void> ShardProjector::Main() {
+  Status status = co_await Life();
+  if (attempt_begun_ && attempt_.offset == committed_.applied) {
+    // It did not die; if the view cannot be told, the host knows (own_attempt).
+    (void)co_await view_.SetAttempt(options_.shard, generation_, 0, 0);
+  }
+  state_ = State::kEnded;
+  PostCallback([ended = callbacks_.ended, status = std::move(status)] { ended(status); });
+}
+
+Task<Status> ShardProjector::Life() {
+  EPIGRID_CO_RETURN_IF_ERROR(co_await Open());
+  state_ = State::kCatchingUp;
+  PostCallback([seek = callbacks_.seek, offset = committed_.applied] { seek(offset); });
+  co_return co_await Work();
+}
+
+Task<Status> ShardProjector::Work() {
+  while (!stop_) {
+    bool idle = true;
+    if (queued() > 0) {
+      EPIGRID_CO_RETURN_IF_ERROR(co_await FoldBatch());
+      idle = false;
+    }
+    if (!building() && state_ != State::kLive && committed_.applied >= catch_up_to_) {
+      EPIGRID_CO_RETURN_IF_ERROR(co_await BecomeLive());
+    }
+    if (state_ == State::kLive &&
+        ticking_.Due(scheduler_.Now(), committed_.shard_time, next_due_, committed_.applied)) {
+      EPIGRID_CO_RETURN_IF_ERROR(co_await AppendTick());
+    }
+    if (idle && queued() == 0 && !stop_) co_await NextWork();
+  }
+  co_return OkStatus();
+}
+
+Task<Status> ShardProjector::Open() {
+  auto metadata = co_await log_.ShardMetadata(inbox());
+  if (!metadata.ok()) co_return metadata.status();
+  std::optional<Generation> newest_begun;
+  for (const auto& [field, value] : *metadata) {
+    if (field == kGenerationField) {
+      newest_begun = ParseOffset(value);
+    } else if (field == kRebuiltField) {
+      rebuilt_ = ParseOffset(value);
+    } else if (field.starts_with(kParkedPrefix)) {
+      parked_in_log_[ParseOffset(std::string_view(field).substr(kParkedPrefix.size()))] = value;
+    }
+  }
+  auto floors = co_await log_.Floors(std::string(fold_.service()), {inbox()});
+  if (!floors.ok()) co_return floors.status();
+  floor_ = floors->front();
+  auto end = co_await log_.End(inbox());
+  if (!end.ok()) co_return end.status();
+  catch_up_to_ = *end;
+  EPIGRID_CO_RETURN_IF_ERROR(co_await ChooseGeneration(newest_begun));
+  folder_.meta = committed_;
+  committed_.marks.clear();
+  EPIGRID_CO_RETURN_IF_ERROR(co_await LoadRuntimeCells());
+  if (building()) co_return OkStatus();
+
+  const Attempt last{committed_.attempt_offset, committed_.attempt_count};
+  uint32_t unclean_ends = last.offset == committed_.applied ? last.count : 0;
+  if (unclean_ends > 0 && last == options_.own_attempt) --unclean_ends;
+  attempt_ = {committed_.applied, unclean_ends};
+  if (unclean_ends >= options_.unclean_ends_max) careful_records_ = options_.events_per_gather;
+  co_return OkStatus();
+}
+
+Task<Status> ShardProjector::OpenGeneration(Generation generation, bool* exists) {
+  auto opened = co_await view_.Open(options_.shard, generation);
+  if (!opened.ok()) co_return opened.status();
+  *exists = opened->has_value();
+  if (!*exists) co_return OkStatus();
+  committed_ = std::move((*opened)->meta);
+  next_due_ = (*opened)->next_due;
+  generation_ = generation;
+  if (committed_.fold_version != fold_.version()) {
+    co_return FailedPrecondition(
+        "FOLD_VERSION_CHANGED",
+        fmt::format("shard {} of {} was folded by version {} and this binary folds version {}: run "
+                    "the binary that made it, or drop the view to have it built anew",
+                    options_.shard, fold_.service(), committed_.fold_version, fold_.version()));
+  }
+  co_return OkStatus();
+}
+
+Task<Status> ShardProjector::ChooseGeneration(std::optional<Generation> newest_begun) {
+  bool exists = false;
+  if (building()) {
+    EPIGRID_CO_RETURN_IF_ERROR(co_await OpenGeneration(options_.building, &exists));
+    if (!exists) co_return co_await BeginGeneration(options_.building);
+    co_return OkStatus();
+  }
+  auto live = co_await view_.Live(options_.shard);
+  if (!live.ok()) co_return live.status();
+  if (live->has_value()) {
+    EPIGRID_CO_RETURN_IF_ERROR(co_await OpenGeneration(**live, &exists));
+    live_ = exists;
+    if (exists) co_return OkStatus();
+  }
+  const Generation newest = std::max(newest_begun.value_or(0), live->value_or(0));
+  if (newest > 0) {
+    EPIGRID_CO_RETURN_IF_ERROR(co_await OpenGeneration(newest, &exists));
+    if (exists) co_return OkStatus();
+    if (observer_ != nullptr && catch_up_to_ > 0) {
+      observer_->OnAlert(ProjectorAlert::kViewLost, options_.shard,
+                         "the view is empty and is built anew from the log");
+    }
+  }
+  co_return co_await BeginGeneration(newest + 1);
+}
+
+Task<Status> ShardProjector::BeginGeneration(Generation generation) {
+  // The log first: a number is never used for two generations.
+  auto put = co_await log_.PutShardMetadata(inbox(), std::string(kGenerationField),
+                                            std::to_string(generation));
+  if (!put.ok()) co_return put.status();
+  auto created = co_await view_.Create(options_.shard, generation, fold_.version());
+  if (!created.ok()) co_return created.status();
+  bool exists = false;
+  EPIGRID_CO_RETURN_IF_ERROR(co_await OpenGeneration(generation, &exists));
+  if (!exists)
+    co_return Status(Code::kAborted, "VIEW_MOVED", "a generation that was just made is gone");
+  co_return OkStatus();
+}
+
+Task<Status> ShardProjector::LoadRuntimeCells() {
+  needs_.Clear();
+  folder_.CommonNeeds(needs_);
+  needs_.String(std::string(kConfiguredCell));
+  needs_.String(std::string(kRebuildCell));
+  std::vector<CellRead> missing = folder_.cells.Missing(needs_.reads());
+  if (!missing.empty()) EPIGRID_CO_RETURN_IF_ERROR(co_await Load(std::move(missing)));
+  if (const std::string* parked = folder_.cells.Get(kParkedCell)) {
+    std::optional<ParkedRecords> decoded = ParkedRecords::Decode(*parked);
+    EPIGRID_CHECK(decoded.has_value(), "the cell of parked records does not parse");
+    folder_.parked = std::move(*decoded);
+  }
+  co_return OkStatus();
+}
+
+Task<Status> ShardProjector::BecomeLive() {
+  if (!std::exchange(configuration_checked_, true)) {
+    EPIGRID_CO_RETURN_IF_ERROR(co_await LoadRuntimeCells());
+    std::vector<Event> events;
+    const std::string* configured = folder_.cells.Get(kConfiguredCell);
+    if (configured == nullptr || *configured != options_.configuration_version) {
+      events::v1::Configured& change = *events.emplace_back().mutable_configured();
+      change.set_version(options_.configuration_version);
+      change.set_configuration(options_.configuration);
+    }
+    if (!committed_.shard_time.is_set()) {
+      *events.emplace_back().mutable_tick()->mutable_time() = ToProto(scheduler_.Now());
+    }
+    if (!events.empty()) {
+      EPIGRID_CO_RETURN_IF_ERROR(co_await AppendOwn(std::move(events), &catch_up_to_));
+      // folded first, so that what queries read has a configuration and a time
+      co_return OkStatus();
+    }
+  }
+  if (!live_) {
+    auto set = co_await view_.SetLive(options_.shard, generation_, committed_.applied);
+    if (!set.ok()) co_return set.status();
+    if (!*set)
+      co_return Status(Code::kAborted, "VIEW_MOVED", "the view is not where this owner left it");
+    live_ = true;
+  }
+  state_ = State::kLive;
+  EPIGRID_CO_RETURN_IF_ERROR(co_await LoadRuntimeCells());
+  auto rebuild = folder_.cells.GetProto<internal::v1::RebuildState>(kRebuildCell);
+  if (rebuild.has_value() && rebuild->offset() > rebuilt_ && callbacks_.rebuild_requested) {
+    PostCallback(callbacks_.rebuild_requested);
+  }
+  co_return OkStatus();
+}
+
+Task<Status> ShardProjector::AppendOwn(std::vector<Event> events, Offset* last) {
+  std::vector<NewRecord> records;
+  for (Event& event : events) {
+    Envelope envelope;
+    envelope.set_schema_version(kSchemaVersion);
+    *envelope.mutable_recorded_at() = ToProto(scheduler_.Now());
+    envelope.set_actor("system:" + options_.instance);
+    *envelope.add_events() = std::move(event);
+    records.push_back({inbox(), {}, envelope.SerializeAsString()});
+  }
+  auto appended = co_await producer_->Append(std::move(records));
+  if (!appended.ok()) co_return appended.status();
+  *last = appended->back();
+  co_return OkStatus();
+}
+
+Task<Status> ShardProjector::AppendTick() {
+  const Time now = scheduler_.Now();
+  std::vector<Event> events(1);
+  *events[0].mutable_tick()->mutable_time() = ToProto(now);
+  Offset offset = 0;
+  EPIGRID_CO_RETURN_IF_ERROR(co_await AppendOwn(std::move(events), &offset));
+  own_tick_ = now;
+  ticking_.Appended(now, offset);
+  co_return OkStatus();
+}
+
+}  // namespace epigrid

@@ -1,0 +1,242 @@
+// How ShardProjector folds one batch: gather, load, apply, emit, commit.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/proto_time.h"
+#include "common/projector/shard_projector.h"
+
+namespace epigrid {
+namespace {
+
+// A record as large as the log takes still goes; a gather of many does not grow beyond about this.
+constexpr size_t kGatherBytesMax = 4 << 20;
+// Parked events folded by one Unparked record; the rest by the next one.
+constexpr size_t kWaitingPerUnparked = kEventsPerRecordMax;
+
+Status ViewMoved() {
+  return {Code::kAborted, "VIEW_MOVED", "the view is not where this owner left it"};
+}
+
+}  // namespace
+
+Task<Status> ShardProjector::FoldBatch() {
+  folder_.cells.Begin(committed_.digest);
+  Gather();
+  oldest_in_hand_ = gathered_.front().record.appended_at;
+  if (gathered_.front().is_tick()) {
+    EPIGRID_CO_RETURN_IF_ERROR(co_await ExpandTick(gathered_.front()));
+  } else if (gathered_.front().is_unparked()) {
+    EPIGRID_CO_RETURN_IF_ERROR(co_await ExpandUnparked(gathered_.front()));
+  }
+  if (!building() && (!attempt_begun_ || careful_records_ > 0)) {
+    EPIGRID_CO_RETURN_IF_ERROR(co_await BeginAttempt());
+  }
+  fresh_.clear();
+  for (GatheredRecord& gathered : gathered_) {
+    // A Tick or Unparked that is not the first has no steps before its own batch.
+    if (gathered.prepared || (gathered.begins_batch() && &gathered != &gathered_.front())) continue;
+    gathered.prepared = true;
+    fresh_.push_back(&gathered);
+  }
+  EPIGRID_CO_RETURN_IF_ERROR(co_await Prepare());
+  EPIGRID_CO_RETURN_IF_ERROR(co_await Prefetch());
+
+  size_t records = 0, events = 0;
+  do {
+    GatheredRecord& gathered = gathered_.front();
+    if (!gathered.park_reason.empty() && !gathered.repeated) {
+      EPIGRID_CO_RETURN_IF_ERROR(co_await KeepParkReason(gathered));
+    }
+    EPIGRID_CO_RETURN_IF_ERROR(co_await ApplyRecord(gathered));
+    folder_.meta.applied = gathered.record.offset;
+    ++records;
+    events += gathered.steps.size();
+    gathered_.pop_front();
+  } while (!gathered_.empty() && !gathered_.front().begins_batch() &&
+           folder_.cells.pending_writes() < options_.writes_per_batch);
+
+  EPIGRID_CO_RETURN_IF_ERROR(co_await Emit());
+  co_return co_await Commit(records, events);
+}
+
+void ShardProjector::Gather() {
+  const size_t events_max = careful_records_ > 0 ? 1 : options_.events_per_gather;
+  size_t events = 0, bytes = 0;
+  for (const GatheredRecord& gathered : gathered_) {
+    events += gathered.steps.size() + 1;
+    bytes += gathered.record.value.size();
+  }
+  while (!queue_.empty() && events < events_max && bytes < kGatherBytesMax &&
+         (gathered_.size() <= 1 || !gathered_.back().begins_batch())) {
+    GatheredRecord opened = folder_.Open(std::move(queue_.front()));
+    queue_.pop_front();
+    auto parked = parked_in_log_.find(opened.record.offset);
+    if (parked != parked_in_log_.end()) opened.Park(parked->second);
+    events += opened.steps.size() + 1;
+    bytes += opened.record.value.size();
+    gathered_.push_back(std::move(opened));
+  }
+}
+
+Task<Status> ShardProjector::ExpandTick(GatheredRecord& gathered) {
+  const Time tick = FromProto(gathered.envelope.events(0).tick().time());
+  Time until = folder_.meta.shard_time;
+  if (TickIsCredible(tick, gathered.record.appended_at)) until = std::max(until, tick);
+  if (gathered.record.offset == ticking_.appended_offset()) {
+    ticking_.OwnTickRead(own_tick_, gathered.record.appended_at);
+    if (!ticking_.trusted() && observer_ != nullptr) {
+      observer_->OnAlert(ProjectorAlert::kClockWrong, options_.shard,
+                         "a tick differs from the log's clock");
+    }
+  }
+  if (!next_due_.has_value() || *next_due_ > until) co_return OkStatus();
+  std::vector<CellRead> reads = {{CellRead::Kind::kTimers, {}, {}, until}};
+  auto read = co_await view_.Read(options_.shard, generation_, std::move(reads));
+  if (!read.ok()) co_return read.status();
+  if (read->applied != committed_.applied) co_return ViewMoved();
+  folder_.AddTimers(gathered, std::move(read->found.front().timers));
+  co_return OkStatus();
+}
+
+Task<Status> ShardProjector::ExpandUnparked(GatheredRecord& gathered) {
+  const Offset root = gathered.envelope.events(0).unparked().offset();
+  if (gathered.repeated || folder_.parked.Find(root) == nullptr) co_return OkStatus();
+  needs_.Clear();
+  needs_.Members(WaitingCell(root));
+  std::vector<CellRead> missing = folder_.cells.Missing(needs_.reads());
+  if (!missing.empty()) EPIGRID_CO_RETURN_IF_ERROR(co_await Load(std::move(missing)));
+  std::vector<Waiting> waiting;
+  for (const auto& [field, value] : folder_.cells.GetMembers(WaitingCell(root))) {
+    std::optional<Waiting> parsed = Waiting::FromField(field);
+    EPIGRID_CHECK(parsed.has_value(), "a field of parked events does not parse");
+    waiting.push_back(*parsed);
+  }
+  for (const Waiting& each : waiting) {
+    if (gathered.steps.size() >= kWaitingPerUnparked) {
+      gathered.more_waiting = true;
+      break;
+    }
+    auto read = co_await log_.Read(inbox(), each.offset - 1, 1);
+    if (!read.ok()) co_return read.status();
+    const bool there = !read->empty() && read->front().offset == each.offset;
+    if (!folder_.AddWaiting(gathered, each, there ? &read->front() : nullptr)) break;
+  }
+  co_return OkStatus();
+}
+
+Task<Status> ShardProjector::KeepParkReason(const GatheredRecord& gathered) {
+  auto [at, created] = parked_in_log_.try_emplace(gathered.record.offset, gathered.park_reason);
+  if (!created) co_return OkStatus();
+  auto put = co_await log_.PutShardMetadata(
+      inbox(), fmt::format("{}{}", kParkedPrefix, gathered.record.offset), gathered.park_reason);
+  co_return put.status();
+}
+
+Task<Status> ShardProjector::BeginAttempt() {
+  const uint32_t unclean_ends = attempt_begun_ ? 0 : attempt_.count;
+  GatheredRecord& first = gathered_.front();
+  if (unclean_ends >= 2 * options_.unclean_ends_max && first.park_reason.empty()) {
+    first.Park(kParkedCrashed);
+  }
+  attempt_.offset = committed_.applied;
+  attempt_.count =
+      (careful_records_ > 0 ? std::max(unclean_ends, options_.unclean_ends_max) : unclean_ends) + 1;
+  attempt_begun_ = true;
+  if (careful_records_ > 0) --careful_records_;
+  auto set =
+      co_await view_.SetAttempt(options_.shard, generation_, attempt_.offset, attempt_.count);
+  co_return set.status();
+}
+
+Task<Status> ShardProjector::Prepare() {
+  std::vector<Event*> events;
+  for (GatheredRecord* gathered : fresh_) {
+    for (FoldStep& step : gathered->steps) {
+      if (step.event != nullptr) events.push_back(step.event);
+    }
+  }
+  if (events.empty()) co_return OkStatus();
+  co_return co_await fold_.Prepare(std::move(events));
+}
+
+Task<Status> ShardProjector::Prefetch() {
+  while (true) {
+    needs_.Clear();
+    folder_.CommonNeeds(needs_);
+    for (const GatheredRecord* gathered : fresh_) {
+      for (const FoldStep& step : gathered->steps) folder_.Needs(step, needs_);
+    }
+    std::vector<CellRead> missing = folder_.cells.Missing(needs_.reads());
+    if (missing.empty()) co_return OkStatus();
+    EPIGRID_CO_RETURN_IF_ERROR(co_await Load(std::move(missing)));
+  }
+}
+
+Task<Status> ShardProjector::Load(std::vector<CellRead> missing) {
+  auto read = co_await view_.Read(options_.shard, generation_, missing);
+  if (!read.ok()) co_return read.status();
+  if (read->applied != committed_.applied) co_return ViewMoved();
+  EPIGRID_CHECK(read->found.size() == missing.size(), "a view answers every read");
+  for (size_t i = 0; i < missing.size(); ++i) {
+    folder_.cells.Load(missing[i], std::move(read->found[i]));
+  }
+  co_return OkStatus();
+}
+
+Task<Status> ShardProjector::ApplyRecord(GatheredRecord& gathered) {
+  if (!folder_.BeginRecord(gathered)) gathered.steps.clear();
+  for (FoldStep& step : gathered.steps) {
+    while (true) {
+      needs_.Clear();
+      folder_.Needs(step, needs_);
+      std::vector<CellRead> missing = folder_.cells.Missing(needs_.reads());
+      if (missing.empty()) break;
+      EPIGRID_CO_RETURN_IF_ERROR(co_await Load(std::move(missing)));
+    }
+    folder_.Apply(gathered, step);
+  }
+  folder_.EndRecord(gathered, building() || gathered.record.offset <= floor_, emitted_);
+  co_return OkStatus();
+}
+
+Task<Status> ShardProjector::Emit() {
+  if (emitted_.empty()) co_return OkStatus();
+  auto appended = co_await producer_->Append(std::exchange(emitted_, {}));
+  co_return appended.status();
+}
+
+Task<Status> ShardProjector::Commit(size_t records, size_t events) {
+  folder_.meta.digest = folder_.cells.digest();
+  GuardedBatch batch;
+  batch.generation = generation_;
+  batch.fold_version = fold_.version();
+  batch.prev = committed_.applied;
+  batch.next = folder_.meta.applied;
+  batch.shard_time = folder_.meta.shard_time;
+  batch.quiet = folder_.meta.quiet;
+  batch.digest = folder_.meta.digest;
+  batch.marks = folder_.TakeChangedMarks();
+  batch.writes = folder_.cells.TakeWrites();
+  const size_t writes = batch.writes.size();
+  auto committed = co_await view_.Commit(options_.shard, std::move(batch));
+  if (!committed.ok()) co_return committed.status();
+  if (!committed->applied) co_return ViewMoved();
+  next_due_ = committed->next_due;
+  committed_.applied = folder_.meta.applied;
+  committed_.shard_time = folder_.meta.shard_time;
+  committed_.quiet = folder_.meta.quiet;
+  committed_.digest = folder_.meta.digest;
+  folder_.cells.Trim(options_.cache_bytes_max);
+  if (observer_ != nullptr) {
+    observer_->OnBatch(options_.shard, records, events, writes, scheduler_.Now() - oldest_in_hand_);
+  }
+  oldest_in_hand_ = {};
+  if (folder_.TakeRebuildRequested() && callbacks_.rebuild_requested && !building()) {
+    PostCallback(callbacks_.rebuild_requested);
+  }
+  co_return OkStatus();
+}
+
+}  // namespace epigrid
