@@ -3,6 +3,7 @@
 // hash tag.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,6 +17,13 @@ using Shard = uint32_t;
 inline constexpr std::string_view kShardHashName = "xxh3-64-mod";
 // S where nothing else is configured.
 inline constexpr uint32_t kDefaultShardCount = 64;
+
+// A place in a service's inbox: what a revision is made of.
+struct ShardPosition {
+  Shard shard = 0;
+  uint64_t offset = 0;  // of an inbox record, from 1
+  friend auto operator<=>(const ShardPosition&, const ShardPosition&) = default;
+};
 
 Shard ShardOf(std::string_view entity_id, uint32_t shard_count);
 

@@ -32,12 +32,7 @@
 
 namespace epigrid {
 
-// A place in a service's inbox: what a revision is made of.
-struct ShardOffset {
-  Shard shard = 0;
-  Offset offset = 0;
-  friend auto operator<=>(const ShardOffset&, const ShardOffset&) = default;
-};
+using ShardOffset = ShardPosition;
 
 struct ShardTableOptions {
   std::string service;

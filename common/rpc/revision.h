@@ -17,17 +17,11 @@
 
 namespace epigrid {
 
-struct ShardPosition {
-  Shard shard = 0;
-  uint64_t offset = 0;  // of an inbox record, from 1
-  friend auto operator<=>(const ShardPosition&, const ShardPosition&) = default;
-};
-
 // Of several positions in one shard the greatest counts. No positions: an empty text.
 std::string MakeRevision(std::string_view service, std::vector<ShardPosition> positions);
 
-// In rising order of shards; an empty text has no positions. INVALID_ARGUMENT with REVISION_MALFORMED or
-// REVISION_OF_ANOTHER_SERVICE and metadata "field".
+// In rising order of shards; an empty text has no positions. INVALID_ARGUMENT with
+// REVISION_MALFORMED or REVISION_OF_ANOTHER_SERVICE and metadata "field".
 Result<std::vector<ShardPosition>> ParseRevision(std::string_view text, std::string_view service,
                                                  uint32_t shard_count);
 
