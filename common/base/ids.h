@@ -35,6 +35,8 @@ inline constexpr IdKind kHouseholdId{"household"};
 inline constexpr IdKind kSettingId{"setting"};
 inline constexpr IdKind kCaseId{"case"};
 inline constexpr IdKind kMessageId{"message"};
+// A request that its client did not name.
+inline constexpr IdKind kRequestId{"request"};
 
 // Where random bytes come from: OpenSSL in production, a seeded generator in tests and simulations.
 class RandomSource {

@@ -5,12 +5,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "common/base/clock.h"
+#include "common/base/status.h"
 
 namespace epigrid {
 
 struct RedisAddress {
+  // "127.0.0.1:6379", "[::1]:6379" or "unix:/path/of/the.sock"; INVALID_ARGUMENT
+  // REDIS_ADDRESS_MALFORMED.
+  static Result<RedisAddress> Parse(std::string_view text);
+
   std::string host = "127.0.0.1";
   uint16_t port = 6379;
   std::string unix_socket;  // instead of host and port, if set

@@ -28,10 +28,6 @@ const sockaddr* Choose(const addrinfo* found, uint32_t attempt) {
 
 }  // namespace
 
-std::string RedisAddress::ToString() const {
-  return unix_socket.empty() ? fmt::format("{}:{}", host, port) : unix_socket;
-}
-
 // Outlives its RedisTransport until libuv has called back for everything that is under way.
 class RedisTransport::Socket {
  public:
