@@ -1,0 +1,46 @@
+// ProjectorMetrics: what one service's projector does, for Prometheus and the log.
+//
+//   epigrid_<service>_folded_records_total, _folded_events_total, _written_cells_total
+//   epigrid_<service>_event_age_seconds       how long the oldest record of a batch had waited, when it was committed
+//   epigrid_<service>_ignored_events_total    by reason: what changed nothing
+//   epigrid_<service>_shard_restarts_total    by reason: a shard began again from its view
+//   epigrid_<service>_projector_alerts_total  by alert: each has a page under docs/playbooks
+//
+// Reasons and alerts are stable names made by this project, so their number is bounded. Threads: the projector's loop.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "common/metrics/metrics.h"
+#include "common/projector/observer.h"
+
+namespace epigrid {
+
+class ProjectorMetrics final : public ProjectorObserver {
+ public:
+  ProjectorMetrics(std::string service, Metrics& metrics);
+
+  void OnBatch(Shard shard, size_t records, size_t events, size_t writes, Duration age) override;
+  void OnIgnored(Shard shard, std::string_view reason) override;
+  void OnRestart(Shard shard, const Status& why) override;
+  void OnAlert(ProjectorAlert alert, Shard shard, std::string_view detail) override;
+
+ private:
+  // A counter for each value of one label, made when it is first seen.
+  prometheus::Counter& Of(std::map<std::string, prometheus::Counter*, std::less<>>& counters,
+                          const char* name, const char* help, const char* label,
+                          std::string_view value);
+
+  const std::string service_;
+  Metrics& metrics_;
+  prometheus::Counter& records_;
+  prometheus::Counter& events_;
+  prometheus::Counter& writes_;
+  prometheus::Histogram& age_;
+  std::map<std::string, prometheus::Counter*, std::less<>> ignored_;
+  std::map<std::string, prometheus::Counter*, std::less<>> restarts_;
+  std::map<std::string, prometheus::Counter*, std::less<>> alerts_;
+};
+
+}  // namespace epigrid

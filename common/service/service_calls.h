@@ -1,0 +1,55 @@
+// ServiceCalls: the steps that the handlers of every service share, between the pipeline and the projector.
+//
+//   EPIGRID_CO_RETURN_IF_ERROR(co_await calls_.AwaitRevision(call, request.revision()));    // a query
+//
+//   auto appended = co_await calls_.Append(call, std::move(commands));                      // observations
+//   response.set_revision(calls_.Revision(*appended));
+//
+//   std::vector<Decision> decisions = co_await calls_.Decide(call, request.request_id(), content, std::move(commands));
+//
+// Threads: any; the runtime outlives it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/service/service_runtime.h"
+#include "common/base/ids.h"
+#include "common/rpc/call.h"
+
+namespace epigrid {
+
+class ServiceCalls {
+ public:
+  ServiceCalls(ServiceRuntime& runtime, const Clock& clock, RandomSource& random)
+      : runtime_(runtime), clock_(clock), random_(random) {}
+
+  Time Now() const { return clock_.Now(); }
+  RandomSource& random() { return random_; }
+  ShardTable& shards() { return runtime_.shards(); }
+  const CellQuery& cells() const { return runtime_.cells(); }
+
+  // Waits until what the revision names has been applied. Empty: at once. REVISION_MALFORMED,
+  // REVISION_OF_ANOTHER_SERVICE, REVISION_NOT_YET_APPLIED.
+  Task<Status> AwaitRevision(const Call& call, const std::string& revision);
+  std::string Revision(const std::vector<ShardOffset>& positions) const;
+
+  // Observations: where they are in the log.
+  Task<Result<std::vector<ShardOffset>>> Append(const Call& call, std::vector<Command> commands);
+
+  // Decided commands, one decision for each. Their request keys are made here: the caller, the method, the request_id
+  // (random if the client sent none), the item's number and the fingerprint of the item's content.
+  Task<std::vector<Decision>> Decide(const Call& call, std::string request_id,
+                                     std::vector<std::string> contents,
+                                     std::vector<Command> commands);
+
+ private:
+  Origin OriginOf(const Call& call) const;
+
+  ServiceRuntime& runtime_;
+  const Clock& clock_;
+  RandomSource& random_;
+};
+
+}  // namespace epigrid

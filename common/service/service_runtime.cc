@@ -1,0 +1,97 @@
+#include "common/service/service_runtime.h"
+
+#include "common/log/log.h"
+
+namespace epigrid {
+
+struct ServiceRuntime::Projector {
+  Projector(const ServiceRuntimeOptions& options, const std::string& service,
+            const std::string& configuration, const Fold& fold, ProjectorObserver& observer)
+      : loop(service + ".projector"),
+        redis(loop, options.view),
+        view(redis, service),
+        log(options.make_log(loop)),
+        assignment(options.make_assignment(loop, service)),
+        host(loop, *log, view, *assignment, fold,
+             {.instance = options.instance,
+              .configuration = configuration,
+              .shard_count = options.shard_count,
+              .cache_bytes_max = options.cache_bytes_max},
+             &observer) {}
+
+  EventLoop loop;
+  RedisClient redis;
+  RedisView view;
+  std::unique_ptr<EventLog> log;
+  std::unique_ptr<Assignment> assignment;
+  ProjectorHost host;
+};
+
+ServiceRuntime::ServiceRuntime(ServiceRuntimeOptions options, std::unique_ptr<Fold> fold,
+                               std::string configuration, Metrics& metrics)
+    : options_(std::move(options)),
+      service_(fold->service()),
+      configuration_(std::move(configuration)),
+      fold_(std::move(fold)),
+      projector_metrics_(service_, metrics) {
+  api_loop_ = std::make_unique<EventLoop>(service_ + ".api");
+  api_redis_ = std::make_unique<RedisClient>(*api_loop_, options_.view);
+  api_view_ = std::make_unique<RedisView>(*api_redis_, service_);
+  api_log_ = options_.make_log(*api_loop_);
+  api_assignment_ = options_.make_assignment(*api_loop_, service_);
+  shards_ = std::make_unique<ShardTable>(
+      *api_loop_, *api_redis_, options_.view,
+      ShardTableOptions{.service = service_, .shard_count = options_.shard_count});
+  cells_ = std::make_unique<CellQuery>(*api_redis_, *shards_);
+  commands_ = std::make_unique<CommandLog>(*api_loop_, *api_log_, *shards_, *cells_, service_,
+                                           options_.shard_count);
+}
+
+ServiceRuntime::~ServiceRuntime() {
+  if (started_) Stop();
+}
+
+Status ServiceRuntime::Start() {
+  const LogIdentity identity{.shard_count = options_.shard_count};
+  const auto give_up = std::chrono::steady_clock::now() + options_.start_timeout;
+  for (;;) {  // at start the servers may still be loading their data
+    Result<Done> opened = api_log_->Open(identity).Wait();
+    if (opened.ok()) break;
+    if (opened.status().code() != Code::kUnavailable ||
+        std::chrono::steady_clock::now() > give_up) {
+      return opened.status();
+    }
+    api_loop_->Sleep(std::chrono::milliseconds(100)).Wait();
+  }
+  started_ = true;
+  if (options_.projector) {
+    projector_ =
+        std::make_unique<Projector>(options_, service_, configuration_, *fold_, projector_metrics_);
+    if (Result<Done> opened = projector_->log->Open(identity).Wait(); !opened.ok()) {
+      return opened.status();
+    }
+    projector_->host.Start();
+  }
+  shards_->Start();
+  shards_->AwaitFirstRound(options_.start_timeout).Wait();
+  return OkStatus();
+}
+
+void ServiceRuntime::Stop() {
+  EPIGRID_CHECK(started_, "what is stopped was started");
+  started_ = false;
+  if (projector_ != nullptr) projector_->host.Stop().Wait();
+  shards_->Stop().Wait();
+  projector_.reset();
+}
+
+Future<Result<std::map<Shard, std::string>>> ServiceRuntime::Owners() {
+  return api_assignment_->Owners();
+}
+
+Task<ProjectorSnapshot> ServiceRuntime::Snapshot() {
+  if (projector_ == nullptr) co_return ProjectorSnapshot{};
+  co_return co_await projector_->host.Snapshot();
+}
+
+}  // namespace epigrid

@@ -1,0 +1,102 @@
+// ServiceRuntime: what every service consists of besides its fold and its API, wired once.
+//
+//   ServiceRuntime runtime(options, std::make_unique<HealthCodeFold>(), policy.SerializeAsString(), metrics);
+//   EPIGRID_RETURN_IF_ERROR(runtime.Start());
+//   HealthCodeApi api(pipeline, runtime.shards(), runtime.cells(), runtime.commands(), clock);
+//   ...
+//   runtime.Stop();
+//
+// Two loops: the API's, with the shard table, queries and commands; and the projector's, with the log's consumer, the
+// leases and the fold, so that a long fold delays no query. A process without the projector role has only the first.
+//
+// Life cycle: construct, Start, Stop, destroy, all on one thread that is none of the loops'. Start waits (bounded by
+// start_timeout) until log and view answer; Stop hands the shards back first, so that others take them at once.
+// Threads: loop(), shards(), cells(), commands() and log() may be used from any.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/service/projector_metrics.h"
+#include "common/base/event_loop.h"
+#include "common/event_log/assignment.h"
+#include "common/event_log/event_log.h"
+#include "common/metrics/metrics.h"
+#include "common/projector/cell_query.h"
+#include "common/projector/commands.h"
+#include "common/projector/fold.h"
+#include "common/projector/projector_host.h"
+#include "common/projector/redis_view.h"
+#include "common/projector/shard_table.h"
+#include "common/redis/client.h"
+
+namespace epigrid {
+
+struct ServiceRuntimeOptions {
+  // Unique among live processes: "<host>/<pid>".
+  std::string instance;
+  uint32_t shard_count = kDefaultShardCount;
+  // Where views are.
+  RedisOptions view;
+  // Makes the log's client, and what shares the shards among instances, for a loop.
+  std::function<std::unique_ptr<EventLog>(EventLoop&)> make_log;
+  std::function<std::unique_ptr<Assignment>(EventLoop&, const std::string& group)> make_assignment;
+  // Whether this process folds (role projector or all).
+  bool projector = true;
+  size_t cache_bytes_max = 128 << 20;
+  Duration start_timeout = std::chrono::seconds(30);
+};
+
+class ServiceRuntime {
+ public:
+  // `configuration` is what the fold reads as Configured.
+  ServiceRuntime(ServiceRuntimeOptions options, std::unique_ptr<Fold> fold,
+                 std::string configuration, Metrics& metrics);
+  ~ServiceRuntime();
+  ServiceRuntime(const ServiceRuntime&) = delete;
+  ServiceRuntime& operator=(const ServiceRuntime&) = delete;
+
+  // LOG_MISMATCH and the like; UNAVAILABLE when log or view do not answer within start_timeout.
+  Status Start();
+  // Once; also by the destructor.
+  void Stop();
+
+  const std::string& service() const { return service_; }
+  uint32_t shard_count() const { return options_.shard_count; }
+  const Fold& fold() const { return *fold_; }
+  // The API's loop.
+  EventLoop& loop() { return *api_loop_; }
+  ShardTable& shards() { return *shards_; }
+  const CellQuery& cells() const { return *cells_; }
+  CommandLog& commands() { return *commands_; }
+  EventLog& log() { return *api_log_; }
+  RedisClient& view_redis() { return *api_redis_; }
+  RedisView& view() { return *api_view_; }
+  // Who owns each shard now, over all processes.
+  Future<Result<std::map<Shard, std::string>>> Owners();
+  // Of the shards that this process folds; empty without the projector role.
+  Task<ProjectorSnapshot> Snapshot();
+
+ private:
+  struct Projector;
+
+  const ServiceRuntimeOptions options_;
+  const std::string service_;
+  const std::string configuration_;
+  const std::unique_ptr<Fold> fold_;
+  ProjectorMetrics projector_metrics_;
+
+  std::unique_ptr<EventLoop> api_loop_;
+  std::unique_ptr<RedisClient> api_redis_;
+  std::unique_ptr<RedisView> api_view_;
+  std::unique_ptr<EventLog> api_log_;
+  std::unique_ptr<Assignment> api_assignment_;  // for Owners only: never started
+  std::unique_ptr<ShardTable> shards_;
+  std::unique_ptr<CellQuery> cells_;
+  std::unique_ptr<CommandLog> commands_;
+  std::unique_ptr<Projector> projector_;
+  bool started_ = false;
+};
+
+}  // namespace epigrid

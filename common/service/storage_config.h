@@ -1,0 +1,35 @@
+// StorageConfig: where log and views are, and what part of the work this process takes. The settings log.*, view.* and
+// instance.*, the same for every binary.
+#pragma once
+
+#include <string>
+
+#include "common/service/service_runtime.h"
+#include "common/config/config.h"
+
+namespace epigrid {
+
+struct StorageConfig {
+  std::string log_address = "127.0.0.1:6380";
+  std::string log_user;
+  Secret log_password;
+  std::string log_key_prefix = "epigrid:";
+  uint32_t shard_count = kDefaultShardCount;
+  std::string view_address = "127.0.0.1:6379";
+  std::string view_user;
+  Secret view_password;
+  std::string instance_name;  // empty: "<host>/<pid>"
+  std::string role = "all";
+  uint32_t cache_mib = 128;
+
+  // Declares the settings and the rules between them.
+  void AddTo(ConfigSpec& spec);
+
+  // Where the log's Redis is; also where identity's keys are.
+  RedisOptions LogRedis() const;
+  RedisOptions ViewRedis() const;
+  // What a ServiceRuntime of this process is made with.
+  ServiceRuntimeOptions RuntimeOptions() const;
+};
+
+}  // namespace epigrid
