@@ -9,8 +9,8 @@
 //
 // Every string and member cell must be loaded (NeedSet) before it is read or written: the digest
 // needs the old value. Keys and fields are not empty. Keys that begin with "outcome:", and
-// "parked", "ignored", "configured", "rebuild" are the projector's own, as are timers whose id
-// begins with "outcome:".
+// "parked", "ignored", "configured", "rebuild", "meta", "timers" are the projector's own, as are
+// timers whose id begins with "outcome:".
 //
 // Threads: one at a time.
 #pragma once

@@ -1,0 +1,429 @@
+#include "common/projector/redis_view.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <unordered_set>
+#include <utility>
+
+#include "common/projector/view_scripts.h"
+
+namespace epigrid {
+namespace {
+
+constexpr Duration kDeadline = std::chrono::seconds(2);
+// A due time is a score, of which Redis keeps 53 bits.
+constexpr int64_t kDueMax = int64_t{1} << 53;
+constexpr std::string_view kMarkPrefix = "mark:";
+constexpr size_t kScanCount = 1'000;
+
+Status Unreachable(const Status& why) {
+  return Unavailable("VIEW_UNAVAILABLE", "the view in Redis does not answer: " + why.message());
+}
+
+Status Refused(const Reply& reply) {
+  return Unavailable("VIEW_UNAVAILABLE", "the view in Redis refused: " + reply.text);
+}
+
+// Error replies become Statuses.
+Result<Reply> Checked(Result<Reply> reply) {
+  if (!reply.ok()) return Unreachable(reply.status());
+  if (reply->is_error()) return Refused(*reply);
+  return reply;
+}
+
+template <typename Number>
+Number ParseNumber(std::string_view text) {
+  Number number = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  EPIGRID_CHECK(error == std::errc() && end == text.data() + text.size(),
+                "the view holds no number: " + std::string(text));
+  return number;
+}
+
+Time ParseScore(const std::string& text) {
+  return {static_cast<int64_t>(std::strtod(text.c_str(), nullptr))};
+}
+
+std::optional<Time> ParseNextDue(const Reply& timers) {
+  if (timers.elements.size() < 2) return std::nullopt;
+  return ParseScore(timers.elements[1].text);
+}
+
+Digest ParseDigest(std::string_view hex) {
+  Digest digest;
+  EPIGRID_CHECK(hex.size() == 32, "the view's digest has 32 digits");
+  std::from_chars(hex.data(), hex.data() + 16, digest.high, 16);
+  std::from_chars(hex.data() + 16, hex.data() + 32, digest.low, 16);
+  return digest;
+}
+
+// "<offset> <number>": attempts and marks.
+std::pair<uint64_t, uint32_t> ParsePair(std::string_view text) {
+  const size_t space = text.find(' ');
+  EPIGRID_CHECK(space != std::string_view::npos, "the view's mark has two numbers");
+  return {ParseNumber<uint64_t>(text.substr(0, space)),
+          ParseNumber<uint32_t>(text.substr(space + 1))};
+}
+
+ShardMeta ParseMeta(const Reply& fields) {
+  ShardMeta meta;
+  for (size_t i = 0; i + 1 < fields.elements.size(); i += 2) {
+    const std::string& field = fields.elements[i].text;
+    const std::string& value = fields.elements[i + 1].text;
+    if (field == "fold") {
+      meta.fold_version = ParseNumber<uint32_t>(value);
+    } else if (field == "applied") {
+      meta.applied = ParseNumber<Offset>(value);
+    } else if (field == "time") {
+      meta.shard_time = {ParseNumber<int64_t>(value)};
+    } else if (field == "quiet") {
+      meta.quiet = ParseNumber<Offset>(value);
+    } else if (field == "digest") {
+      meta.digest = ParseDigest(value);
+    } else if (field == "attempt") {
+      std::tie(meta.attempt_offset, meta.attempt_count) = ParsePair(value);
+    } else if (field.starts_with(kMarkPrefix)) {
+      const auto [offset, index] = ParsePair(value);
+      meta.marks[field.substr(kMarkPrefix.size())] = {offset, index};
+    }
+  }
+  return meta;
+}
+
+std::vector<Timer> ParseTimers(const Reply& reply) {
+  std::vector<Timer> timers;
+  for (size_t i = 0; i + 1 < reply.elements.size(); i += 2) {
+    timers.push_back({ParseScore(reply.elements[i + 1].text), reply.elements[i].text});
+  }
+  return timers;
+}
+
+}  // namespace
+
+std::string LiveKey(std::string_view service, Shard shard) {
+  return ShardTag(service, shard) + "live";
+}
+
+std::string GenerationPrefix(std::string_view service, Shard shard, Generation generation) {
+  return fmt::format("{}{}:", ShardTag(service, shard), generation);
+}
+
+std::string AppliedChannel(std::string_view service) { return std::string(service) + ".applied"; }
+
+struct RedisView::State : std::enable_shared_from_this<RedisView::State> {
+  State(RedisClient& redis_client, std::string service_name)
+      : redis(redis_client), service(std::move(service_name)) {}
+
+  RedisClient& redis;
+  const std::string service;
+  const std::string channel = AppliedChannel(service);
+  const RedisScript open{view_scripts::kOpen};
+  const RedisScript create{view_scripts::kCreate};
+  const RedisScript set_live{view_scripts::kSetLive};
+  const RedisScript set_attempt{view_scripts::kSetAttempt};
+  const RedisScript read{view_scripts::kRead};
+  const RedisScript commit{view_scripts::kCommit};
+
+  std::string Prefix(Shard shard, Generation generation) const {
+    return GenerationPrefix(service, shard, generation);
+  }
+
+  // Coroutines keep the state they run on.
+  using Self = std::shared_ptr<State>;
+  static Task<Result<std::optional<Generation>>> Live(Self self, Shard shard);
+  static Task<Result<std::optional<Opened>>> Open(Self self, std::string prefix);
+  static Task<Result<bool>> CallForBool(Self self, const RedisScript* script,
+                                        std::vector<std::string> keys,
+                                        std::vector<std::string> arguments);
+  static Task<Result<Done>> CallForDone(Self self, const RedisScript* script,
+                                        std::vector<std::string> keys,
+                                        std::vector<std::string> arguments);
+  static Task<Result<ViewRead>> Read(Self self, std::string prefix, std::vector<CellRead> reads);
+  static Task<Result<Committed>> Commit(Self self, std::string prefix, Shard shard,
+                                        GuardedBatch batch);
+  static Task<Result<std::vector<std::string>>> Scan(Self self, std::string prefix);
+  static Task<Result<Done>> Drop(Self self, std::string prefix);
+  static Task<Result<Recount>> RecountDigest(Self self, std::string prefix);
+};
+
+RedisView::RedisView(RedisClient& redis, std::string service)
+    : state_(std::make_shared<State>(redis, std::move(service))) {}
+RedisView::~RedisView() = default;
+
+Future<Result<std::optional<Generation>>> RedisView::Live(Shard shard) {
+  return Run(State::Live(state_, shard));
+}
+
+Future<Result<std::optional<View::Opened>>> RedisView::Open(Shard shard, Generation generation) {
+  return Run(State::Open(state_, state_->Prefix(shard, generation)));
+}
+
+Future<Result<Done>> RedisView::Create(Shard shard, Generation generation, uint32_t fold_version) {
+  return Run(State::CallForDone(state_, &state_->create,
+                                {state_->Prefix(shard, generation) + "meta"},
+                                {std::to_string(fold_version)}));
+}
+
+Future<Result<bool>> RedisView::SetLive(Shard shard, Generation generation, Offset applied) {
+  return Run(State::CallForBool(
+      state_, &state_->set_live,
+      {state_->Prefix(shard, generation) + "meta", LiveKey(state_->service, shard)},
+      {std::to_string(generation), std::to_string(applied)}));
+}
+
+Future<Result<Done>> RedisView::SetAttempt(Shard shard, Generation generation, Offset offset,
+                                           uint32_t count) {
+  return Run(State::CallForDone(state_, &state_->set_attempt,
+                                {state_->Prefix(shard, generation) + "meta"},
+                                {fmt::format("{} {}", offset, count)}));
+}
+
+Future<Result<ViewRead>> RedisView::Read(Shard shard, Generation generation,
+                                         std::vector<CellRead> reads) {
+  return Run(State::Read(state_, state_->Prefix(shard, generation), std::move(reads)));
+}
+
+Future<Result<Committed>> RedisView::Commit(Shard shard, GuardedBatch batch) {
+  std::string prefix = state_->Prefix(shard, batch.generation);
+  return Run(State::Commit(state_, std::move(prefix), shard, std::move(batch)));
+}
+
+Future<Result<Done>> RedisView::Drop(Shard shard, Generation generation) {
+  return Run(State::Drop(state_, state_->Prefix(shard, generation)));
+}
+
+Future<Result<RedisView::Recount>> RedisView::RecountDigest(Shard shard, Generation generation) {
+  return Run(State::RecountDigest(state_, state_->Prefix(shard, generation)));
+}
+
+Task<Result<std::optional<Generation>>> RedisView::State::Live(Self self, Shard shard) {
+  std::vector<std::string> command = {"GET", LiveKey(self->service, shard)};
+  Result<Reply> reply = Checked(co_await self->redis.Call(std::move(command), kDeadline));
+  if (!reply.ok()) co_return reply.status();
+  if (reply->is_nil()) co_return std::optional<Generation>();
+  co_return std::optional<Generation>(ParseNumber<Generation>(reply->text));
+}
+
+Task<Result<std::optional<View::Opened>>> RedisView::State::Open(Self self, std::string prefix) {
+  std::vector<std::string> keys = {prefix + "meta", prefix + "timers"};
+  Result<Reply> reply =
+      Checked(co_await self->open.Call(self->redis, std::move(keys), {}, kDeadline));
+  if (!reply.ok()) co_return reply.status();
+  const Reply& fields = reply->elements[0];
+  if (fields.elements.empty()) co_return std::optional<Opened>();
+  co_return std::optional<Opened>({ParseMeta(fields), ParseNextDue(reply->elements[1])});
+}
+
+Task<Result<bool>> RedisView::State::CallForBool(Self self, const RedisScript* script,
+                                                 std::vector<std::string> keys,
+                                                 std::vector<std::string> arguments) {
+  Result<Reply> reply =
+      Checked(co_await script->Call(self->redis, std::move(keys), std::move(arguments), kDeadline));
+  if (!reply.ok()) co_return reply.status();
+  co_return reply->integer == 1;
+}
+
+Task<Result<Done>> RedisView::State::CallForDone(Self self, const RedisScript* script,
+                                                 std::vector<std::string> keys,
+                                                 std::vector<std::string> arguments) {
+  Result<bool> done = co_await CallForBool(self, script, std::move(keys), std::move(arguments));
+  if (!done.ok()) co_return done.status();
+  co_return Done{};
+}
+
+Task<Result<ViewRead>> RedisView::State::Read(Self self, std::string prefix,
+                                              std::vector<CellRead> reads) {
+  std::vector<std::string> keys = {prefix + "meta", prefix + "timers"};
+  std::vector<std::string> other_keys, fields;
+  keys.reserve(reads.size() + 2);
+  std::string until;
+  for (const CellRead& read : reads) {
+    if (read.kind == CellRead::Kind::kString) {
+      keys.push_back(prefix + read.key);
+    } else if (read.kind == CellRead::Kind::kTimers) {
+      EPIGRID_CHECK(until.empty(), "timers are read once");
+      until = std::to_string(read.until.micros);
+    } else {
+      other_keys.push_back(prefix + read.key);
+      fields.push_back(read.field);
+    }
+  }
+  std::vector<std::string> arguments = {std::to_string(keys.size() - 2), std::move(until)};
+  std::move(other_keys.begin(), other_keys.end(), std::back_inserter(keys));
+  std::move(fields.begin(), fields.end(), std::back_inserter(arguments));
+  Result<Reply> reply = Checked(
+      co_await self->read.Call(self->redis, std::move(keys), std::move(arguments), kDeadline));
+  if (!reply.ok()) co_return reply.status();
+
+  ViewRead read;
+  // A generation that is gone has applied nothing, and what was read of it is nothing either.
+  if (!reply->elements[0].is_nil()) read.applied = ParseNumber<Offset>(reply->elements[0].text);
+  read.found.resize(reads.size());
+  size_t string = 0, other = 0;
+  for (size_t i = 0; i < reads.size(); ++i) {
+    CellFound& found = read.found[i];
+    if (reads[i].kind == CellRead::Kind::kTimers) {
+      found.timers = ParseTimers(reply->elements[3]);
+      continue;
+    }
+    const bool is_string = reads[i].kind == CellRead::Kind::kString;
+    Reply& cell =
+        is_string ? reply->elements[1].elements[string++] : reply->elements[2].elements[other++];
+    if (reads[i].kind == CellRead::Kind::kMembers) {
+      for (size_t field = 0; field + 1 < cell.elements.size(); field += 2) {
+        found.members.emplace(std::move(cell.elements[field].text),
+                              std::move(cell.elements[field + 1].text));
+      }
+    } else if (!cell.is_nil()) {
+      found.value = std::move(cell.text);
+    }
+  }
+  co_return read;
+}
+
+namespace {
+
+// The arguments of HSET on a generation's meta: the offset last.
+std::vector<std::string> MetaFields(const GuardedBatch& batch) {
+  std::vector<std::string> fields = {"time",   std::to_string(batch.shard_time.micros),
+                                     "quiet",  std::to_string(batch.quiet),
+                                     "digest", batch.digest.ToHex()};
+  for (const auto& [key, mark] : batch.marks) {
+    fields.push_back(std::string(kMarkPrefix) + key);
+    fields.push_back(fmt::format("{} {}", mark.offset, mark.index));
+  }
+  fields.push_back("applied");
+  fields.push_back(std::to_string(batch.next));
+  return fields;
+}
+
+// A write other than SET: its key, if it has one of its own, and its arguments.
+void AddWrite(CellWrite& write, const std::string& prefix, std::vector<std::string>& keys,
+              std::vector<std::string>& arguments) {
+  using Kind = CellWrite::Kind;
+  auto add = [&](const char* op, bool own_key) {
+    arguments.emplace_back(op);
+    if (own_key) keys.push_back(prefix + write.key);
+    if (write.kind != Kind::kDelete) arguments.push_back(std::move(write.field));
+  };
+  switch (write.kind) {
+    case Kind::kSet: EPIGRID_CHECK(false, "SETs go another way"); break;
+    case Kind::kDelete: add("D", true); break;
+    case Kind::kSetMember:
+      add("H", true);
+      arguments.push_back(std::move(write.value));
+      break;
+    case Kind::kDeleteMember: add("h", true); break;
+    case Kind::kAddToIndex: add("A", true); break;
+    case Kind::kRemoveFromIndex: add("R", true); break;
+    case Kind::kSetTimer:
+      EPIGRID_CHECK(write.due.micros < kDueMax, "a timer is due before the year 2255");
+      add("T", false);
+      arguments.push_back(std::to_string(write.due.micros));
+      break;
+    case Kind::kDeleteTimer: add("t", false); break;
+  }
+}
+
+}  // namespace
+
+Task<Result<Committed>> RedisView::State::Commit(Self self, std::string prefix, Shard shard,
+                                                 GuardedBatch batch) {
+  std::vector<std::string> meta_fields = MetaFields(batch);
+  std::vector<std::string> keys = {prefix + "meta", prefix + "timers"};
+  std::vector<std::string> arguments = {
+      std::to_string(batch.prev), std::to_string(batch.fold_version), self->channel,
+      fmt::format("{} {}", shard, batch.next), std::to_string(meta_fields.size())};
+  keys.reserve(keys.size() + batch.writes.size());
+  arguments.reserve(arguments.size() + meta_fields.size() + 1 + 3 * batch.writes.size());
+  std::move(meta_fields.begin(), meta_fields.end(), std::back_inserter(arguments));
+  const size_t count_at = arguments.size();
+  arguments.emplace_back();
+  // Strings are written together, before the others: no key is both.
+  for (CellWrite& write : batch.writes) {
+    if (write.kind != CellWrite::Kind::kSet) continue;
+    keys.push_back(prefix + write.key);
+    arguments.push_back(std::move(write.value));
+  }
+  arguments[count_at] = std::to_string(keys.size() - 2);
+  for (CellWrite& write : batch.writes) {
+    if (write.kind != CellWrite::Kind::kSet) AddWrite(write, prefix, keys, arguments);
+  }
+  Result<Reply> reply = Checked(
+      co_await self->commit.Call(self->redis, std::move(keys), std::move(arguments), kDeadline));
+  if (!reply.ok()) co_return reply.status();
+  if (reply->type == Reply::Type::kInteger) co_return Committed{};
+  co_return Committed{true, ParseNextDue(*reply)};
+}
+
+Task<Result<std::vector<std::string>>> RedisView::State::Scan(Self self, std::string prefix) {
+  // SCAN may name a key twice.
+  std::unordered_set<std::string> keys;
+  std::string cursor = "0";
+  do {
+    std::vector<std::string> command = {"SCAN",       cursor,  "MATCH",
+                                        prefix + "*", "COUNT", std::to_string(kScanCount)};
+    Result<Reply> reply = Checked(co_await self->redis.Call(std::move(command), kDeadline));
+    if (!reply.ok()) co_return reply.status();
+    cursor = reply->elements[0].text;
+    for (Reply& key : reply->elements[1].elements) keys.insert(std::move(key.text));
+  } while (cursor != "0");
+  co_return std::vector<std::string>(keys.begin(), keys.end());
+}
+
+Task<Result<Done>> RedisView::State::Drop(Self self, std::string prefix) {
+  auto keys = co_await Scan(self, prefix);
+  if (!keys.ok()) co_return keys.status();
+  for (size_t first = 0; first < keys->size(); first += kScanCount) {
+    std::vector<std::string> command = {"UNLINK"};
+    for (size_t i = first; i < std::min(first + kScanCount, keys->size()); ++i) {
+      command.push_back(std::move((*keys)[i]));
+    }
+    Result<Reply> reply = Checked(co_await self->redis.Call(std::move(command), kDeadline));
+    if (!reply.ok()) co_return reply.status();
+  }
+  co_return Done{};
+}
+
+Task<Result<RedisView::Recount>> RedisView::State::RecountDigest(Self self, std::string prefix) {
+  auto keys = co_await Scan(self, prefix);
+  if (!keys.ok()) co_return keys.status();
+  Recount recount;
+  for (const std::string& key : *keys) {
+    const std::string_view cell = std::string_view(key).substr(prefix.size());
+    if (cell == "meta") continue;
+    std::vector<std::string> command = {"TYPE", key};
+    Result<Reply> type = Checked(co_await self->redis.Call(std::move(command), kDeadline));
+    if (!type.ok()) co_return type.status();
+    if (type->text == "string") {
+      command = {"GET", key};
+    } else if (type->text == "hash") {
+      command = {"HGETALL", key};
+    } else if (type->text == "zset") {
+      command = {"ZRANGE", key, "0", "-1", "WITHSCORES"};
+    } else {
+      continue;  // deleted meanwhile
+    }
+    Result<Reply> reply = Checked(co_await self->redis.Call(std::move(command), kDeadline));
+    if (!reply.ok()) co_return reply.status();
+    if (type->text == "string") {
+      if (reply->is_nil()) continue;
+      recount.digest.AddCell(cell, {}, reply->text);
+      ++recount.cells;
+    }
+    for (size_t i = 0; i + 1 < reply->elements.size(); i += 2, ++recount.cells) {
+      const std::string& field = reply->elements[i].text;
+      const std::string& value = reply->elements[i + 1].text;
+      if (cell == "timers") {
+        recount.digest.AddTimer(field, ParseScore(value));
+      } else {
+        recount.digest.AddCell(cell, field, type->text == "hash" ? value : std::string());
+      }
+    }
+  }
+  co_return recount;
+}
+
+}  // namespace epigrid

@@ -1,0 +1,81 @@
+// RedisView on a real Redis: the contract, and what is its own.
+#include "common/projector/redis_view.h"
+
+#include <thread>
+
+#include "common/redis/testing/redis_server.h"
+#include "tests/component/view_contract.h"
+
+namespace epigrid {
+namespace {
+
+class RedisViewUnderTest final : public ViewUnderTest {
+ public:
+  RedisViewUnderTest()
+      : loop_("test"), redis_(loop_, {.address = server_.address()}), view_(redis_, "test") {}
+
+  RedisView& view() override { return view_; }
+  RedisClient& redis() { return redis_; }
+  RedisServer& server() { return server_; }
+  void RunUntil(const std::function<bool()>& condition) override {
+    while (!condition()) std::this_thread::yield();
+  }
+
+ private:
+  RedisServer server_;
+  EventLoop loop_;
+  RedisClient redis_;
+  RedisView view_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Redis, ViewContract,
+                         testing::Values(+[]() -> std::unique_ptr<ViewUnderTest> {
+                           return std::make_unique<RedisViewUnderTest>();
+                         }));
+
+TEST(RedisView, RecountsWhatTheCellsSay) {
+  RedisViewUnderTest under_test;
+  RedisView& view = under_test.view();
+  ASSERT_TRUE(view.Create(7, 1, 1).Wait().ok());
+  GuardedBatch batch;
+  batch.generation = 1;
+  batch.fold_version = 1;
+  batch.next = 1;
+  batch.writes = {{CellWrite::Kind::kSet, "a", {}, "1", {}},
+                  {CellWrite::Kind::kSetMember, "h", "x", "2", {}},
+                  {CellWrite::Kind::kAddToIndex, "i", "m", {}, {}},
+                  {CellWrite::Kind::kSetTimer, {}, "t", {}, Time{1'700'000'000'123'456}}};
+  Digest want;
+  want.AddCell("a", {}, "1");
+  want.AddCell("h", "x", "2");
+  want.AddCell("i", "m", {});
+  want.AddTimer("t", Time{1'700'000'000'123'456});
+  ASSERT_TRUE(view.Commit(7, batch).Wait()->applied);
+  auto recount = view.RecountDigest(7, 1).Wait();
+  ASSERT_TRUE(recount.ok());
+  EXPECT_EQ(recount->digest, want);
+  EXPECT_EQ(recount->cells, 4u);
+}
+
+TEST(RedisView, DropLeavesNothingOfItsGeneration) {
+  RedisViewUnderTest under_test;
+  RedisView& view = under_test.view();
+  ASSERT_TRUE(view.Create(7, 1, 1).Wait().ok());
+  ASSERT_TRUE(view.Create(7, 11, 1).Wait().ok());
+  ASSERT_TRUE(view.Drop(7, 1).Wait().ok());
+  Result<Reply> keys = under_test.redis().Call({"KEYS", "*"}).Wait();
+  ASSERT_EQ(keys->elements.size(), 1u);
+  EXPECT_EQ(keys->elements[0].text, "{test-7}11:meta");
+}
+
+TEST(RedisView, SaysSoWhenRedisDoesNotAnswer) {
+  RedisViewUnderTest under_test;
+  under_test.server().Kill();
+  auto live = under_test.view().Live(7).Wait();
+  ASSERT_FALSE(live.ok());
+  EXPECT_EQ(live.status().code(), Code::kUnavailable);
+  EXPECT_EQ(live.status().reason(), "VIEW_UNAVAILABLE");
+}
+
+}  // namespace
+}  // namespace epigrid
