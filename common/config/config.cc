@@ -63,6 +63,18 @@ bool IsServiceLink(std::string_view name, std::string_view value) {
          name.find("_UDP_") != std::string_view::npos;
 }
 
+// As CLI11 wants them: in reverse, and an empty value ("--name=") as an argument of its own.
+std::vector<std::string> ForCli(const std::vector<std::string>& arguments) {
+  std::vector<std::string> result;
+  for (const std::string& argument : arguments) {
+    const bool empty_value = argument.starts_with("--") && argument.ends_with('=');
+    result.push_back(empty_value ? argument.substr(0, argument.size() - 1) : argument);
+    if (empty_value) result.emplace_back();
+  }
+  std::ranges::reverse(result);
+  return result;
+}
+
 }  // namespace
 
 Setting& Setting::Range(int64_t min, int64_t max) {
@@ -224,8 +236,7 @@ void ConfigSpec::LoadArguments(const ConfigSources& sources) {
     options.emplace_back(&setting, option);
   }
   try {
-    std::vector<std::string> reversed(sources.arguments.rbegin(), sources.arguments.rend());
-    app.parse(std::move(reversed));
+    app.parse(ForCli(sources.arguments));
   } catch (const CLI::ParseError& error) {
     Error("command line", error.what());
   }

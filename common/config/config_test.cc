@@ -184,6 +184,16 @@ TEST_F(ConfigTest, AFlagWithoutItsValueIsAnError) {
   EXPECT_THAT(spec_.Load(sources), ElementsAre(HasSubstr("--server-listen")));
 }
 
+TEST_F(ConfigTest, AFlagMayEmptyWhatTheFileSets) {
+  ConfigSources sources;
+  sources.file_name = "epigrid.yaml";
+  sources.file_text = "log: {topics: [a]}\nserver: {tls_certificate: /a}\n";
+  sources.arguments = {"--log-topics=", "--server-tls-certificate="};
+  EXPECT_THAT(spec_.Load(sources), IsEmpty());
+  EXPECT_THAT(settings_.topics, IsEmpty());
+  EXPECT_TRUE(settings_.certificate.empty());
+}
+
 TEST_F(ConfigTest, HelpNamesEverySettingWithItsThreeNames) {
   EXPECT_THAT(
       spec_.Help("epigrid"),

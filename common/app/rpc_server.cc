@@ -1,0 +1,86 @@
+#include "common/app/rpc_server.h"
+
+#include <fmt/format.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include "common/config/command_line.h"
+#include "grpc/health/v1/health.pb.h"
+
+namespace epigrid {
+namespace {
+
+Result<std::string> ReadPem(const std::filesystem::path& path) {
+  Result<std::string> text = ReadFile(path);
+  if (text.ok()) return text;
+  return FailedPrecondition("TLS_FILE_UNREADABLE", text.status().message());
+}
+
+Result<std::shared_ptr<grpc::ServerCredentials>> Credentials(const ServerConfig& config) {
+  if (config.tls_certificate.empty()) return grpc::InsecureServerCredentials();
+  grpc::SslServerCredentialsOptions options;
+  EPIGRID_ASSIGN_OR_RETURN(std::string certificate, ReadPem(config.tls_certificate));
+  EPIGRID_ASSIGN_OR_RETURN(std::string key, ReadPem(config.tls_key));
+  options.pem_key_cert_pairs.push_back({std::move(key), std::move(certificate)});
+  if (!config.tls_client_ca.empty()) {
+    EPIGRID_ASSIGN_OR_RETURN(options.pem_root_certs, ReadPem(config.tls_client_ca));
+    // Not required: other clients show a token instead. One that is shown must be good.
+    options.client_certificate_request = GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY;
+  }
+  return grpc::SslServerCredentials(options);
+}
+
+}  // namespace
+
+RpcServer::RpcServer(Readiness& readiness) : readiness_(readiness) {}
+
+RpcServer::~RpcServer() { Shutdown(Duration(0)); }
+
+void RpcServer::Add(grpc::Service& service, std::string_view name, std::string_view part) {
+  EPIGRID_CHECK(server_ == nullptr, "services are added before the server starts");
+  services_.push_back({&service, std::string(name), std::string(part)});
+}
+
+Status RpcServer::Start(const ServerConfig& config) {
+  EPIGRID_ASSIGN_OR_RETURN(std::shared_ptr<grpc::ServerCredentials> credentials,
+                           Credentials(config));
+  grpc::EnableDefaultHealthCheckService(true);
+  // gRPC's own health service does without descriptors; reflection needs them.
+  grpc::health::v1::HealthCheckRequest::descriptor();
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  builder.SetMaxReceiveMessageSize(static_cast<int>(config.message_bytes_max));
+  // Or two processes would share a port without a word.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddListeningPort(config.listen, credentials, &port_);
+  for (const Entry& entry : services_) builder.RegisterService(entry.service);
+  server_ = builder.BuildAndStart();
+  const bool unix_socket = config.listen.starts_with("unix");
+  if (server_ == nullptr || (port_ == 0 && !unix_socket)) {
+    server_.reset();
+    return Unavailable(
+        "LISTEN_FAILED",
+        fmt::format("cannot serve gRPC on {}; is the port taken, is the certificate good?",
+                    config.listen));
+  }
+  readiness_.Listen([this] { UpdateHealth(); });
+  return OkStatus();
+}
+
+void RpcServer::UpdateHealth() {
+  grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
+  for (const Entry& entry : services_)
+    health->SetServingStatus(entry.name, readiness_.IsReady(entry.part));
+  health->SetServingStatus("", readiness_.ready());
+}
+
+void RpcServer::Shutdown(Duration grace) {
+  if (server_ == nullptr) return;
+  readiness_.Listen(nullptr);
+  server_->Shutdown(std::chrono::system_clock::now() + grace);
+  server_->Wait();
+  server_.reset();
+}
+
+}  // namespace epigrid

@@ -1,0 +1,94 @@
+#include "common/app/server_config.h"
+
+namespace epigrid {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+bool IsLoopback(std::string_view address) {
+  if (address.starts_with("unix:") || address.starts_with("unix-abstract:")) return true;
+  const size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos) return false;
+  const std::string_view host = address.substr(0, colon);
+  if (host == "localhost" || host == "[::1]") return true;
+  // 127.0.0.0/8 as numbers; a name that only begins so resolves to anything.
+  return host.starts_with("127.") &&
+         host.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+void ServerConfig::AddTo(ConfigSpec& spec) {
+  spec.Add(&listen, "server.listen",
+           "host:port (or unix:/path) to serve gRPC on; port 0: any that is free")
+      .Required();
+  spec.Add(&insecure_listen, "server.insecure_listen",
+           "allows to listen beyond loopback without TLS or callers")
+      .Flag("--insecure-listen");
+  spec.Add(&tls_certificate, "server.tls_certificate",
+           "PEM file with the server's certificate and its chain");
+  spec.Add(&tls_key, "server.tls_key", "PEM file with the certificate's key");
+  spec.Add(&tls_client_ca, "server.tls_client_ca",
+           "PEM file with who signs the certificates of clients");
+  spec.Add(&callers, "server.callers",
+           "YAML file of the callers; without it everyone is an operator");
+  spec.Add(&drain_delay, "server.drain_delay",
+           "how long to serve on after SIGTERM, until no balancer sends here")
+      .Range(Duration(0), minutes(5));
+  spec.Add(&drain_deadline, "server.drain_deadline",
+           "how long calls in flight may take to finish after that")
+      .Range(Duration(0), minutes(10));
+  spec.Add(&message_bytes_max, "server.message_bytes_max", "largest request, in bytes")
+      .Range(1 << 10, 64 << 20);
+  spec.Add(&pipeline.default_deadline, "server.default_deadline",
+           "deadline of a call whose client sets none")
+      .Range(milliseconds(1), hours(1));
+  spec.Add(&pipeline.deadline_max, "server.deadline_max",
+           "a client's deadline is brought down to this")
+      .Range(milliseconds(1), hours(1));
+  spec.Add(&pipeline.retry_after, "server.retry_after",
+           "what a caller that is refused for a limit is told to wait")
+      .Range(milliseconds(1), minutes(1));
+  spec.Add(&pipeline.in_flight_max, "server.in_flight_max", "calls in flight; operators are exempt")
+      .Range(1, 1 << 20);
+  constexpr std::array<const char*, kCallerClassCount> kNames = {
+      "server.gate_in_flight_max", "server.agency_in_flight_max", "server.bulk_in_flight_max",
+      "server.operator_in_flight_max"};
+  for (size_t i = 0; i < kCallerClassCount; ++i) {
+    spec.Add(
+            &pipeline.class_in_flight_max[i], kNames[i],
+            "calls in flight of class " + std::string(CallerClassName(static_cast<CallerClass>(i))))
+        .Range(1, 1 << 20);
+  }
+  spec.Add(&pipeline.access_log_one_in, "server.access_log_one_in",
+           "one in so many successful calls is logged; 0: none");
+  spec.Add(&admin_listen, "admin.listen",
+           "host:port to serve /metrics, /healthz and /configz on; empty: nowhere");
+  spec.Add(&log_level, "log.level", "least level that is logged")
+      .OneOf({"debug", "info", "warn", "error", "off"});
+
+  spec.AddCheck({"server.tls_certificate", "server.tls_key"}, [this]() -> std::string {
+    return tls_certificate.empty() == tls_key.empty() ? "" : "give both or neither";
+  });
+  spec.AddCheck({"server.tls_client_ca", "server.tls_certificate"}, [this]() -> std::string {
+    return tls_client_ca.empty() || !tls_certificate.empty()
+               ? ""
+               : "certificates of clients need one of the server";
+  });
+  spec.AddCheck({"server.default_deadline", "server.deadline_max"}, [this]() -> std::string {
+    return pipeline.default_deadline <= pipeline.deadline_max
+               ? ""
+               : "the default must not be beyond the maximum";
+  });
+  spec.AddCheck(
+      {"server.listen", "server.tls_certificate", "server.callers", "server.insecure_listen"},
+      [this]() -> std::string {
+        if (insecure_listen || IsLoopback(listen) || (!tls_certificate.empty() && !callers.empty()))
+          return "";
+        return "beyond loopback TLS and callers are required; give them, listen on 127.0.0.1, or, "
+               "where others cannot reach "
+               "the port, say --insecure-listen";
+      });
+}
+
+}  // namespace epigrid
