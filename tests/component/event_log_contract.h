@@ -98,11 +98,16 @@ class EventLogContract : public testing::TestWithParam<EventLogFactory> {
     return offsets.ok() ? *offsets : Offsets();
   }
 
-  // Everything that is in the shard.
-  std::vector<LogRecord> Stored(const TopicShard& from) {
-    Result<std::vector<LogRecord>> records = Get(log_->Read(from, 0, 100'000));
-    EXPECT_TRUE(records.ok()) << records.status().ToString();
-    return records.ok() ? *records : std::vector<LogRecord>();
+  // Everything that is in the shard, read in pages.
+  std::vector<LogRecord> Stored(const TopicShard& from, size_t page = 1'000) {
+    std::vector<LogRecord> all;
+    for (;;) {
+      const Offset after = all.empty() ? 0 : all.back().offset;
+      Result<std::vector<LogRecord>> records = Get(log_->Read(from, after, page));
+      EXPECT_TRUE(records.ok()) << records.status().ToString();
+      if (!records.ok() || records->empty()) return all;
+      for (LogRecord& record : *records) all.push_back(std::move(record));
+    }
   }
 
   static std::vector<std::string> Values(const std::vector<LogRecord>& records) {

@@ -29,8 +29,8 @@ class RedisStreamsUnderTest final : public EventLogUnderTest {
   RedisStreamsLogOptions Options() const {
     RedisStreamsLogOptions options;
     options.redis.address = server_.address();
-    options.redis.deadline = milliseconds(500);
-    options.append_deadline = milliseconds(500);
+    options.redis.deadline = seconds(2);
+    options.append_deadline = seconds(2);
     options.key_prefix = "test:";
     return options;
   }
