@@ -56,40 +56,46 @@ Result<Done> ToDone(const Result<Reply>& reply) {
   return Done{};
 }
 
-Task<Result<LogDurability>> CheckServer(RedisStreamsCore& core) {
-  Result<Reply> reply =
-      co_await core.redis.Call({"CONFIG", "GET", "maxmemory-policy", "appendonly", "appendfsync"});
-  if (!reply.ok()) co_return LogUnavailable(reply.status().ToString());
-  if (reply->is_error() && !reply->text.starts_with("LOADING")) {
-    co_return FailedPrecondition(
-        "LOG_CONFIG_UNREADABLE",
-        "the log's Redis must let this user call CONFIG GET: " + reply->text);
-  }
-  if (reply->is_error()) co_return LogUnavailable(reply->text);
-  StringMap config = ToMap(*reply);
-  if (config["maxmemory-policy"] != "noeviction") {
-    co_return FailedPrecondition(
-        "LOG_EVICTS",
-        fmt::format(
-            "the log's Redis has maxmemory-policy {}, which throws facts away when its memory is "
-            "full; set it to noeviction",
-            config["maxmemory-policy"]));
-  }
+LogDurability DurabilityOf(StringMap config) {
   LogDurability durability{.append_only = config["appendonly"] == "yes",
                            .append_fsync = config["appendfsync"],
                            .warning = {}};
   if (!durability.append_only) {
     durability.warning =
         "the log's Redis keeps nothing on disk: a restart loses every acknowledged record; set "
-        "appendonly yes and "
-        "appendfsync always";
+        "appendonly yes and appendfsync always";
   } else if (durability.append_fsync != "always") {
     durability.warning = fmt::format(
-        "the log's Redis has appendfsync {}: a power cut loses acknowledged records; set it to "
-        "always",
+        "the log's Redis has appendfsync {}: a power cut loses acknowledged records; "
+        "set it to always",
         durability.append_fsync);
+  } else if (config["no-appendfsync-on-rewrite"] == "yes") {
+    durability.warning =
+        "the log's Redis has no-appendfsync-on-rewrite yes: a power cut while it rewrites its file "
+        "loses acknowledged records; set it to no";
   }
-  co_return durability;
+  return durability;
+}
+
+Task<Result<LogDurability>> CheckServer(RedisStreamsCore& core) {
+  Result<Reply> reply = co_await core.redis.Call({"CONFIG", "GET", "maxmemory-policy", "appendonly",
+                                                  "appendfsync", "no-appendfsync-on-rewrite"});
+  if (!reply.ok()) co_return LogUnavailable(reply.status().ToString());
+  if (reply->is_error()) {
+    co_return FailedPrecondition(
+        "LOG_CONFIG_UNREADABLE",
+        "the log's Redis must let this user call CONFIG GET: " + reply->text);
+  }
+  StringMap config = ToMap(*reply);
+  const std::string& policy = config["maxmemory-policy"];
+  if (policy != "noeviction") {
+    co_return FailedPrecondition(
+        "LOG_EVICTS",
+        fmt::format("the log's Redis has maxmemory-policy {}, which throws facts away "
+                    "when its memory is full; set it to noeviction",
+                    policy));
+  }
+  co_return DurabilityOf(std::move(config));
 }
 
 Task<Result<Done>> OpenLog(RedisStreamsCore& core, LogIdentity identity, CallToken /*token*/) {

@@ -126,6 +126,11 @@ TEST(RedisStreamsLog, SaysWhetherAcknowledgedRecordsSurviveAPowerCut) {
   EXPECT_FALSE(a_second.keeps_acknowledged());
   EXPECT_THAT(a_second.warning, testing::HasSubstr("everysec"));
 
+  RedisStreamsUnderTest rewrite(
+      {"--appendonly", "yes", "--appendfsync", "always", "--no-appendfsync-on-rewrite", "yes"});
+  EXPECT_THAT(MustOpen(rewrite, rewrite.Options())->durability().warning,
+              testing::HasSubstr("no-appendfsync-on-rewrite"));
+
   RedisStreamsUnderTest memory({"--appendonly", "no"});
   EXPECT_THAT(MustOpen(memory, memory.Options())->durability().warning,
               testing::HasSubstr("appendonly yes"));
