@@ -30,7 +30,8 @@ struct SendResult {
 class Channel {
  public:
   virtual ~Channel() = default;
-  // The same message may be sent again after a crash, under its id. Threads: any; the Future is set on any.
+  // The same message may be sent again after a crash, under its id. Threads: any; the Future is set
+  // on any.
   virtual Future<SendResult> Send(OutgoingMessage message) = 0;
 };
 

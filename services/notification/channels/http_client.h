@@ -3,9 +3,9 @@
 //   HttpClient http({.in_flight_max = 64});
 //   HttpResponse response = co_await http.Post(url, {"content-type: application/json"}, body);
 //
-// Connections are kept and used again. No redirect is followed: an endpoint that moved is the operator's to mend, and a
-// signed body goes nowhere else. Threads: Post from any; Futures are set on the client's thread. The destructor answers
-// what is under way with "SHUTTING_DOWN".
+// Connections are kept and used again. No redirect is followed: an endpoint that moved is the
+// operator's to mend, and a signed body goes nowhere else. Threads: Post from any; Futures are set
+// on the client's thread. The destructor answers what is under way with "SHUTTING_DOWN".
 #pragma once
 
 #include <memory>

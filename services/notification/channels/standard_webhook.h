@@ -1,5 +1,6 @@
-// The signature of Standard Webhooks (standardwebhooks.com, specification 1.0.0): headers webhook-id, webhook-timestamp
-// (seconds since the epoch) and webhook-signature, "v1," and the base64 of HMAC-SHA-256 over "<id>.<timestamp>.<body>".
+// The signature of Standard Webhooks (standardwebhooks.com, specification 1.0.0): headers
+// webhook-id, webhook-timestamp (seconds since the epoch) and webhook-signature, "v1," and the
+// base64 of HMAC-SHA-256 over "<id>.<timestamp>.<body>".
 #pragma once
 
 #include <string>

@@ -5,8 +5,9 @@
 namespace epigrid::notification {
 namespace {
 
-// Computed with: printf %s 'msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{"test": 2432232314}' | openssl dgst -sha256 -mac
-// HMAC -macopt hexkey:... -binary | base64, with the key of the public example of the specification.
+// Computed with: printf %s 'msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{"test": 2432232314}' | openssl
+// dgst -sha256 -mac HMAC -macopt hexkey:... -binary | base64, with the key of the public example of
+// the specification.
 TEST(StandardWebhookTest, SignsAsThePublicExample) {
   Result<WebhookSecret> secret = WebhookSecret::Parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
   ASSERT_TRUE(secret.ok());

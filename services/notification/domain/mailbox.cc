@@ -9,6 +9,14 @@
 #include "services/notification/view/keys.h"
 
 namespace epigrid::notification {
+namespace {
+
+// Shard time stands still while nobody owns the shard; a worker's clock that is ahead by more is
+// taken to be wrong.
+constexpr Duration kWorkerLeadMax = std::chrono::minutes(10);
+
+}  // namespace
+
 Duration BackoffAfter(uint32_t failed_attempts, const std::string& message_id,
                       const state::v1::SendingConfiguration& configuration) {
   const uint64_t doubled = uint64_t{configuration.backoff_initial_ms()}
@@ -39,29 +47,30 @@ bool Mailbox::Has(const std::string& message_id) const { return Load(message_id)
 
 void Mailbox::Add(v1::Message message) {
   if (!person_.waiting_message_id().empty()) {
-    Stored older = LoadKnown(person_.waiting_message_id());
-    MoveTimer(older, keys::RetryTimer(Item(older.message().message_id())), Time{});
-    Close(std::move(older), v1::MESSAGE_STATE_SUPERSEDED);
+    Close(LoadKnown(person_.waiting_message_id()), v1::MESSAGE_STATE_SUPERSEDED);
   }
   ForgetOldest();
   Stored stored;
   *stored.mutable_message() = std::move(message);
-  stored.mutable_message()->set_state(v1::MESSAGE_STATE_DUE);
   stored.set_created_at_offset(context_.offset);
+  Wait(stored, Time{});
   Save(stored);
-  person_.set_waiting_message_id(stored.message().message_id());
   Settle();
 }
 
 bool Mailbox::Start(const std::string& message_id, v1::Attempt attempt) {
   if (message_id.empty() || person_.offered_message_id() != message_id) return false;
   Stored stored = LoadKnown(message_id);
-  MoveTimer(stored, keys::AttemptTimer(Item(message_id)),
-            std::max(FromProto(attempt.start_time()), context_.shard_time) +
-                std::chrono::seconds(configuration_.attempt_timeout_seconds()));
+  const Time started = Believed(FromProto(attempt.start_time()));
+  if (started >= ExpiryOf(stored)) {
+    person_.clear_waiting_message_id();
+    Close(std::move(stored), v1::MESSAGE_STATE_UNDELIVERABLE);
+    Settle();
+    return false;
+  }
+  MoveTimer(stored, started + std::chrono::seconds(configuration_.attempt_timeout_seconds()));
   v1::Message& message = *stored.mutable_message();
   message.set_state(v1::MESSAGE_STATE_STARTED);
-  message.clear_due_time();
   if (message.attempts_size() == kAttemptsListedMax) {
     message.mutable_attempts()->DeleteSubrange(0, 1);
   }
@@ -79,27 +88,22 @@ bool Mailbox::Finish(const std::string& message_id, const v1::Attempt& result) {
   if (!stored.has_value() || stored->message().attempts().empty()) return false;
   v1::Attempt& last = *stored->mutable_message()->mutable_attempts()->rbegin();
   if (last.attempt_id() != result.attempt_id()) return false;
-  const v1::MessageState state = stored->message().state();
-  const bool late = last.outcome() == v1::ATTEMPT_OUTCOME_ABANDONED &&
-                    state == v1::MESSAGE_STATE_DUE &&
-                    result.outcome() == v1::ATTEMPT_OUTCOME_DELIVERED;
-  if (state != v1::MESSAGE_STATE_STARTED && !late) return false;
+  const bool delivered = result.outcome() == v1::ATTEMPT_OUTCOME_DELIVERED;
+  // Given up as lost, but it had been sent: it is not sent again.
+  const bool late = last.outcome() == v1::ATTEMPT_OUTCOME_ABANDONED && delivered;
+  if (stored->message().state() != v1::MESSAGE_STATE_STARTED && !late) return false;
 
   last.set_outcome(result.outcome());
   last.set_reason(result.reason());
   last.set_endpoint(result.endpoint());
   *last.mutable_end_time() = result.end_time();
-  if (late) {  // given up as lost, but it had been sent: it is not sent again
-    person_.clear_waiting_message_id();
-  } else {
-    MoveTimer(*stored, keys::AttemptTimer(Item(message_id)), Time{});
-    person_.clear_started_message_id();
-  }
-  const Time ended = FromProto(result.end_time());
-  if (result.outcome() == v1::ATTEMPT_OUTCOME_DELIVERED) {
+  if (person_.started_message_id() == message_id) person_.clear_started_message_id();
+  if (person_.waiting_message_id() == message_id) person_.clear_waiting_message_id();
+  if (delivered) {
     *stored->mutable_message()->mutable_delivered_time() = result.end_time();
     Close(std::move(*stored), v1::MESSAGE_STATE_DELIVERED);
   } else {
+    const Time ended = Believed(FromProto(result.end_time()));
     const Time due = ended + BackoffAfter(stored->attempt_count(), message_id, configuration_);
     Reschedule(std::move(*stored), ended, result.outcome() == v1::ATTEMPT_OUTCOME_FAILED, due);
   }
@@ -107,50 +111,62 @@ bool Mailbox::Finish(const std::string& message_id, const v1::Attempt& result) {
   return true;
 }
 
-void Mailbox::Abandon(const std::string& message_id, Time now) {
+void Mailbox::OnTimer(const std::string& message_id, Time now) {
   Stored stored = LoadKnown(message_id);
-  EPIGRID_CHECK(stored.message().state() == v1::MESSAGE_STATE_STARTED,
-                "an attempt's timer has a started message");
-  stored.clear_timer_due_time();
+  stored.clear_timer_due_time();  // it has been taken out of the timers
+  if (stored.message().state() == v1::MESSAGE_STATE_STARTED) {
+    Abandon(std::move(stored), now);
+  } else {
+    EPIGRID_CHECK(person_.waiting_message_id() == message_id,
+                  "a timer belongs to a message that is under way");
+    if (now >= ExpiryOf(stored)) {
+      person_.clear_waiting_message_id();
+      Close(std::move(stored), v1::MESSAGE_STATE_UNDELIVERABLE);
+    } else {
+      Wait(stored, Time{});
+      Save(stored);
+    }
+  }
+  Settle();
+}
+
+void Mailbox::Abandon(Stored stored, Time now) {
   v1::Attempt& last = *stored.mutable_message()->mutable_attempts()->rbegin();
   last.set_outcome(v1::ATTEMPT_OUTCOME_ABANDONED);
   last.set_reason("NO_RESULT");
   *last.mutable_end_time() = ToProto(now);
   person_.clear_started_message_id();
   Reschedule(std::move(stored), now, true, Time{});
-  Settle();
-}
-
-void Mailbox::Retry(const std::string& message_id) {
-  Stored stored = LoadKnown(message_id);
-  EPIGRID_CHECK(person_.waiting_message_id() == message_id,
-                "a retry's timer has a waiting message");
-  stored.clear_timer_due_time();
-  stored.mutable_message()->clear_due_time();
-  Save(stored);
-  Settle();
 }
 
 void Mailbox::Reschedule(Stored stored, Time failed_at, bool again, Time due) {
-  v1::Message& message = *stored.mutable_message();
-  const Time expires =
-      FromProto(message.create_time()) + std::chrono::hours(configuration_.expire_after_hours());
   if (!person_.waiting_message_id().empty()) {
     return Close(std::move(stored), v1::MESSAGE_STATE_SUPERSEDED);
   }
-  if (!again || stored.attempt_count() >= configuration_.attempts_max() || failed_at >= expires) {
+  if (!again || stored.attempt_count() >= configuration_.attempts_max() ||
+      failed_at >= ExpiryOf(stored)) {
     return Close(std::move(stored), v1::MESSAGE_STATE_UNDELIVERABLE);
   }
-  message.set_state(v1::MESSAGE_STATE_DUE);
-  person_.set_waiting_message_id(message.message_id());
-  if (due.is_set()) {
-    *message.mutable_due_time() = ToProto(due);
-    MoveTimer(stored, keys::RetryTimer(Item(message.message_id())), due);
-  }
+  Wait(stored, due);
   Save(stored);
 }
 
+void Mailbox::Wait(Stored& stored, Time due) {
+  v1::Message& message = *stored.mutable_message();
+  message.set_state(v1::MESSAGE_STATE_DUE);
+  person_.set_waiting_message_id(message.message_id());
+  const Time expiry = ExpiryOf(stored);
+  if (due.is_set()) {
+    *message.mutable_due_time() = ToProto(due);
+    MoveTimer(stored, std::min(due, expiry));
+  } else {
+    message.clear_due_time();
+    MoveTimer(stored, expiry);
+  }
+}
+
 void Mailbox::Close(Stored stored, v1::MessageState state) {
+  MoveTimer(stored, Time{});
   v1::Message& message = *stored.mutable_message();
   message.set_state(state);
   message.clear_due_time();
@@ -167,7 +183,7 @@ void Mailbox::Close(Stored stored, v1::MessageState state) {
 void Mailbox::Settle() {
   person_.clear_offered_message_id();
   if (!person_.waiting_message_id().empty() && person_.started_message_id().empty() &&
-      !LoadKnown(person_.waiting_message_id()).has_timer_due_time()) {
+      !LoadKnown(person_.waiting_message_id()).message().has_due_time()) {
     person_.set_offered_message_id(person_.waiting_message_id());
   }
   MoveIndex(keys::kDueIndex, before_.offered_message_id(), person_.offered_message_id());
@@ -182,8 +198,9 @@ void Mailbox::MoveIndex(const std::string& index, const std::string& from_messag
   if (!to_message_id.empty()) cells_.AddToIndex(index, Item(to_message_id));
 }
 
-void Mailbox::MoveTimer(Stored& stored, const std::string& timer_id, Time due) {
-  cells_.MoveTimer(timer_id, FromProto(stored.timer_due_time()), due);
+void Mailbox::MoveTimer(Stored& stored, Time due) {
+  cells_.MoveTimer(keys::Timer(Item(stored.message().message_id())),
+                   FromProto(stored.timer_due_time()), due);
   if (due.is_set()) {
     *stored.mutable_timer_due_time() = ToProto(due);
   } else {
@@ -226,6 +243,16 @@ void Mailbox::Save(const Stored& stored) {
 
 std::string Mailbox::Item(const std::string& message_id) const {
   return keys::WorkItem(person_id_, message_id);
+}
+
+Time Mailbox::ExpiryOf(const Stored& stored) const {
+  return FromProto(stored.message().create_time()) +
+         std::chrono::hours(configuration_.expire_after_hours());
+}
+
+Time Mailbox::Believed(Time told) const {
+  if (!context_.shard_time.is_set()) return told;
+  return std::clamp(told, context_.shard_time, context_.shard_time + kWorkerLeadMax);
 }
 
 }  // namespace epigrid::notification

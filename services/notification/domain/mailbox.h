@@ -1,5 +1,6 @@
-// Mailbox: one person's messages, as loaded from cells, with the moves that a message can make. Every move writes the
-// message, keeps the two indexes and the timers in step with it, and publishes what became of it.
+// Mailbox: one person's messages, as loaded from cells, with the moves that a message can make.
+// Every move writes the message, keeps the two indexes and the timers in step with it, and
+// publishes what became of it.
 #pragma once
 
 #include <optional>
@@ -25,10 +26,9 @@ class Mailbox {
   bool Start(const std::string& message_id, v1::Attempt attempt);
   // Whether the attempt's result was still awaited.
   bool Finish(const std::string& message_id, const v1::Attempt& result);
-  // The attempt has had its time.
-  void Abandon(const std::string& message_id, Time now);
-  // The back-off is over.
-  void Retry(const std::string& message_id);
+  // The message's timer is due: the attempt has had its time, the back-off is over, or the message
+  // has expired.
+  void OnTimer(const std::string& message_id, Time now);
 
  private:
   using Stored = state::v1::StoredMessage;
@@ -40,13 +40,19 @@ class Mailbox {
   void Settle();
   void MoveIndex(const std::string& index, const std::string& from_message_id,
                  const std::string& to_message_id);
-  void MoveTimer(Stored& stored, const std::string& timer_id, Time due);
+  void MoveTimer(Stored& stored, Time due);
+  void Abandon(Stored stored, Time now);
   // After an attempt that did not deliver: again at `due` (unset: now), or never.
   void Reschedule(Stored stored, Time failed_at, bool again, Time due);
+  // Puts it among the waiting, from `due` on (unset: now).
+  void Wait(Stored& stored, Time due);
   // The message has come to its end.
   void Close(Stored stored, v1::MessageState state);
   void ForgetOldest();
   std::string Item(const std::string& message_id) const;
+  Time ExpiryOf(const Stored& stored) const;
+  // A worker's time as far as timers may follow it: not before shard time, and not far ahead of it.
+  Time Believed(Time told) const;
 
   const std::string person_id_;
   Cells& cells_;
@@ -56,9 +62,9 @@ class Mailbox {
   state::v1::StoredPerson person_;
 };
 
-// The pause after the n-th failed attempt (from 1): doubles from the initial one up to the longest, times a factor
-// between 0.75 and 1.25 that is a function of message and attempt, so that many messages that failed at once do not come
-// back at once.
+// The pause after the n-th failed attempt (from 1): doubles from the initial one up to the longest,
+// times a factor between 0.75 and 1.25 that is a function of message and attempt, so that many
+// messages that failed at once do not come back at once.
 Duration BackoffAfter(uint32_t failed_attempts, const std::string& message_id,
                       const state::v1::SendingConfiguration& configuration);
 

@@ -45,7 +45,7 @@ v1::Message MessageFor(const events::v1::CodeChanged& changed, Time created) {
 state::v1::SendingConfiguration DefaultSendingConfiguration() {
   state::v1::SendingConfiguration configuration;
   configuration.set_attempt_timeout_seconds(60);
-  configuration.set_attempts_max(10);
+  configuration.set_attempts_max(200);
   configuration.set_backoff_initial_ms(2'000);
   configuration.set_backoff_max_ms(600'000);
   configuration.set_expire_after_hours(24);
@@ -54,7 +54,9 @@ state::v1::SendingConfiguration DefaultSendingConfiguration() {
 
 std::vector<std::string> NotificationFold::subscriptions() const { return {"health_code.code.v1"}; }
 
-std::string NotificationFold::Route(const Event& foreign) const { return PersonOf(foreign); }
+std::string NotificationFold::Route(const Event& foreign) const {
+  return foreign.code_changed().person_id();
+}
 
 std::vector<std::string> NotificationFold::Entities(const Event& event) const {
   const std::string& person_id = PersonOf(event);
@@ -111,17 +113,12 @@ void NotificationFold::Apply(const Event& event, Cells& cells, Context& context)
 }
 
 void NotificationFold::TimerNeeds(const Timer& timer, const CellReader&, NeedSet& needs) const {
-  Mailbox::Needs(keys::SplitTimer(timer.id).person_id, needs);
+  Mailbox::Needs(keys::SplitTimer(timer.id).first, needs);
 }
 
 void NotificationFold::FireTimer(const Timer& timer, Cells& cells, Context& context) const {
-  const keys::TimerName name = keys::SplitTimer(timer.id);
-  Mailbox mailbox(name.person_id, cells, context);
-  if (name.prefix == keys::kRetryTimerPrefix) {
-    mailbox.Retry(name.message_id);
-  } else {
-    mailbox.Abandon(name.message_id, timer.due);
-  }
+  const auto [person_id, message_id] = keys::SplitTimer(timer.id);
+  Mailbox(person_id, cells, context).OnTimer(message_id, timer.due);
 }
 
 }  // namespace epigrid::notification

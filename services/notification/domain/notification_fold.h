@@ -1,14 +1,17 @@
 // NotificationFold: which message a person is to get, and where it stands.
 //
-//                    ┌── a newer one ──▶ SUPERSEDED
+//                    ┌── a newer one ──▶ SUPERSEDED ◀── failed, a newer one waits ─┐
 //   CodeChanged ──▶ DUE ── AttemptStarted ──▶ STARTED ── AttemptFinished ──▶ DELIVERED
-//                    ▲                           │                       └─▶ UNDELIVERABLE
+//                    ▲ └── expired ──────────────│──────────────────────▶ UNDELIVERABLE
 //                    └── back-off, or abandoned ─┘
 //
-// One change of a code makes one message, whose id is derived from the change. At most one of a person's messages is
-// waiting and at most one is being sent; the waiting one is offered to workers (the index `due`) only when none is being
-// sent, so that the last one delivered is the newest. AttemptStarted is decided here, in log order: a worker sends only
-// when its attempt is the message's last one and the message is STARTED.
+// A result that says DELIVERED counts also after its attempt was abandoned.
+//
+// One change of a code makes one message, whose id is derived from the change. At most one of a
+// person's messages is waiting and at most one is being sent; the waiting one is offered to workers
+// (the index `due`) only when none is being sent, so that the last one delivered is the newest.
+// AttemptStarted is decided here, in log order: a worker sends only when its attempt is the
+// message's last one and the message is STARTED.
 #pragma once
 
 #include "common/projector/fold.h"
@@ -19,7 +22,7 @@ namespace epigrid::notification {
 inline constexpr std::string_view kService = "notification";
 inline constexpr std::string_view kDeliveryTopic = "notification.delivery.v1";
 
-// What holds where a field of the configuration is not set.
+// What holds until a Configured record comes.
 state::v1::SendingConfiguration DefaultSendingConfiguration();
 
 // A person's older messages beyond this number are forgotten, oldest first; those under way never.

@@ -32,25 +32,12 @@ inline std::pair<std::string, std::string> SplitWorkItem(std::string_view item) 
   return {std::string(item.substr(0, slash)), std::string(item.substr(slash + 1))};
 }
 
-// Timers: a message in back-off becomes due; an attempt has had its time.
-inline constexpr std::string_view kRetryTimerPrefix = "retry:";
-inline constexpr std::string_view kAttemptTimerPrefix = "attempt:";
-inline std::string RetryTimer(std::string_view item) {
-  return std::string(kRetryTimerPrefix).append(item);
-}
-inline std::string AttemptTimer(std::string_view item) {
-  return std::string(kAttemptTimerPrefix).append(item);
-}
-struct TimerName {
-  std::string_view prefix;
-  std::string person_id;
-  std::string message_id;
-};
-inline TimerName SplitTimer(std::string_view timer_id) {
-  const std::string_view prefix =
-      timer_id.starts_with(kRetryTimerPrefix) ? kRetryTimerPrefix : kAttemptTimerPrefix;
-  auto [person_id, message_id] = SplitWorkItem(timer_id.substr(prefix.size()));
-  return {prefix, std::move(person_id), std::move(message_id)};
+// A message that is under way has one timer. While it waits: the end of its back-off, or when it
+// expires; while it is being sent: when the attempt has had its time.
+inline constexpr std::string_view kTimerPrefix = "message:";
+inline std::string Timer(std::string_view item) { return std::string(kTimerPrefix).append(item); }
+inline std::pair<std::string, std::string> SplitTimer(std::string_view timer_id) {
+  return SplitWorkItem(timer_id.substr(kTimerPrefix.size()));
 }
 
 }  // namespace epigrid::notification::keys
