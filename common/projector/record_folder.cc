@@ -243,7 +243,7 @@ void RecordFolder::ApplyRuntimeEvent(const GatheredRecord& gathered, const Event
     state.set_offset(gathered.record.offset);
     state.set_rebuild_id(event.rebuild_requested().rebuild_id());
     cells.SetProto(kRebuildCell, state);
-    rebuild_requested_ = true;
+    rebuild_requested_ = gathered.record.offset;
   }
 }
 

@@ -104,8 +104,8 @@ class RecordFolder {
   // Marks that changed since this was called last.
   std::map<std::string, Mark> TakeChangedMarks() { return std::exchange(changed_marks_, {}); }
   bool IsRepeated(const Envelope& envelope) const;
-  // Rebuilds that were asked for by records applied since this was called last.
-  bool TakeRebuildRequested() { return std::exchange(rebuild_requested_, false); }
+  // Of the last record that asked for a rebuild since this was called last; 0: none did.
+  Offset TakeRebuildRequested() { return std::exchange(rebuild_requested_, 0); }
 
  private:
   std::vector<std::string> EntitiesOf(const Envelope& envelope, const std::string& key) const;
@@ -122,7 +122,7 @@ class RecordFolder {
   std::vector<Emission> emissions_;  // of the record in hand
   uint64_t changes_before_ = 0;      // cells.changes() when the record in hand began
   std::map<std::string, Mark> changed_marks_;
-  bool rebuild_requested_ = false;
+  Offset rebuild_requested_ = 0;
 };
 
 }  // namespace epigrid

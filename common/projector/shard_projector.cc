@@ -160,6 +160,8 @@ Task<Status> ShardProjector::Open() {
       newest_begun = ParseOffset(value);
     } else if (field == kRebuiltField) {
       rebuilt_ = ParseOffset(value);
+    } else if (field.starts_with(kDropPrefix)) {
+      to_drop_.push_back(ParseOffset(std::string_view(field).substr(kDropPrefix.size())));
     } else if (field.starts_with(kParkedPrefix)) {
       parked_in_log_[ParseOffset(std::string_view(field).substr(kParkedPrefix.size()))] = value;
     }
@@ -287,7 +289,9 @@ Task<Status> ShardProjector::BecomeLive() {
   EPIGRID_CO_RETURN_IF_ERROR(co_await LoadRuntimeCells());
   auto rebuild = folder_.cells.GetProto<internal::v1::RebuildState>(kRebuildCell);
   if (rebuild.has_value() && rebuild->offset() > rebuilt_ && callbacks_.rebuild_requested) {
-    PostCallback(callbacks_.rebuild_requested);
+    PostCallback([requested = callbacks_.rebuild_requested, offset = rebuild->offset()] {
+      requested(offset);
+    });
   }
   co_return OkStatus();
 }

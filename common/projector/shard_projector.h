@@ -88,7 +88,8 @@ struct ShardProjectorCallbacks {
   std::function<void(Status)> ended;
   // The shard's live view asks for a rebuild (after opening, or by a record just committed). May be
   // empty.
-  std::function<void()> rebuild_requested;
+  // The record at this offset asks for a rebuild that was not done yet. May be empty.
+  std::function<void(Offset)> rebuild_requested;
 };
 
 std::string ConfigurationVersion(std::string_view configuration);
@@ -96,6 +97,8 @@ std::string ConfigurationVersion(std::string_view configuration);
 // Log metadata of an inbox shard, besides "parked:<offset>".
 inline constexpr std::string_view kGenerationField = "generation";  // the newest that was begun
 inline constexpr std::string_view kRebuiltField = "rebuilt";  // offset of the last rebuild done
+// "drop:<generation>": one that nobody reads any more, or soon will not.
+inline constexpr std::string_view kDropPrefix = "drop:";
 
 class ShardProjector {
  public:
@@ -126,6 +129,8 @@ class ShardProjector {
   const ParkedRecords& parked() const { return folder_.parked; }
   bool clock_trusted() const { return ticking_.trusted(); }
   Attempt attempt() const { return attempt_; }
+  // Generations that are to be dropped, as the log said on opening.
+  const std::vector<Generation>& to_drop() const { return to_drop_; }
   // Whether everything fed is committed and nothing is under way.
   bool idle() const { return waiting_ && queued() == 0; }
 
@@ -183,6 +188,7 @@ class ShardProjector {
   ShardMeta committed_;
   std::optional<Time> next_due_;
   std::map<Offset, std::string> parked_in_log_;  // reason by offset, from the log's metadata
+  std::vector<Generation> to_drop_;
   Attempt attempt_;
   bool attempt_begun_ = false;
   size_t careful_records_ = 0;  // so many more are folded one by one

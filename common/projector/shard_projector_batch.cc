@@ -233,8 +233,10 @@ Task<Status> ShardProjector::Commit(size_t records, size_t events) {
     observer_->OnBatch(options_.shard, records, events, writes, scheduler_.Now() - oldest_in_hand_);
   }
   oldest_in_hand_ = {};
-  if (folder_.TakeRebuildRequested() && callbacks_.rebuild_requested && !building()) {
-    PostCallback(callbacks_.rebuild_requested);
+  const Offset requested_at = folder_.TakeRebuildRequested();
+  if (requested_at > rebuilt_ && callbacks_.rebuild_requested && !building()) {
+    PostCallback(
+        [requested = callbacks_.rebuild_requested, requested_at] { requested(requested_at); });
   }
   co_return OkStatus();
 }

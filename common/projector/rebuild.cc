@@ -1,0 +1,151 @@
+#include "common/projector/rebuild.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace epigrid {
+namespace {
+
+// Records read from the log at once.
+constexpr size_t kChunk = 1'000;
+// The live projector is paused when no more than this many offsets are left.
+constexpr Offset kPauseWithin = 2 * kChunk;
+constexpr Duration kLookAgain = std::chrono::milliseconds(5);
+
+}  // namespace
+
+Rebuild::Rebuild(ShardProjectorDependencies dependencies, ShardProjectorOptions options,
+                 Generation live, Offset requested_at, RebuiltShard* shard,
+                 std::function<void(Status)> ended)
+    : dependencies_(dependencies),
+      options_(std::move(options)),
+      live_(live),
+      requested_at_(requested_at),
+      shard_(shard),
+      ended_(std::move(ended)),
+      self_(std::make_shared<Rebuild*>(this)) {}
+
+Rebuild::~Rebuild() { *self_ = nullptr; }
+
+TopicShard Rebuild::inbox() const {
+  return {InboxTopic(dependencies_.fold->service()), options_.shard};
+}
+
+void Rebuild::Start() {
+  main_ = Main();
+  main_.Start();
+}
+
+Task<void> Rebuild::Main() {
+  Status status = co_await Life();
+  dependencies_.scheduler->Post([self = self_, ended = ended_, status = std::move(status)] {
+    if (*self != nullptr) ended(status);
+  });
+}
+
+Task<Status> Rebuild::Begin() {
+  auto metadata = co_await dependencies_.log->ShardMetadata(inbox());
+  if (!metadata.ok()) co_return metadata.status();
+  Generation newest = live_;
+  if (auto found = metadata->find(std::string(kGenerationField)); found != metadata->end()) {
+    newest = std::max<Generation>(newest, std::strtoull(found->second.c_str(), nullptr, 10));
+  }
+  generation_ = newest + 1;
+  if (newest > live_) {
+    // Begun earlier and interrupted: it goes on, unless it was dropped.
+    auto opened = co_await dependencies_.view->Open(options_.shard, newest);
+    if (!opened.ok()) co_return opened.status();
+    if (opened->has_value() && !metadata->contains(fmt::format("{}{}", kDropPrefix, newest))) {
+      generation_ = newest;
+    }
+  }
+  options_.building = generation_;
+  ShardProjectorDependencies dependencies = dependencies_;
+  dependencies.producer = nullptr;
+  dependencies.observer = nullptr;
+  builder_ = std::make_unique<ShardProjector>(
+      dependencies, options_,
+      ShardProjectorCallbacks{
+          .seek =
+              [this](Offset after) {
+                fed_ = after;
+                builder_open_ = true;
+              },
+          .ended = [this](Status status) { builder_ended_ = std::move(status); },
+          .rebuild_requested = {}});
+  builder_->Start();
+  co_return OkStatus();
+}
+
+Task<Status> Rebuild::Advance(Offset limit, bool* reached) {
+  *reached = false;
+  if (builder_ended_.has_value()) co_return *builder_ended_;
+  if (builder_open_ && builder_->idle()) {
+    if (fed_ >= limit) {
+      *reached = builder_->committed().applied == limit;
+      co_return OkStatus();
+    }
+    auto records = co_await dependencies_.log->Read(inbox(), fed_, kChunk);
+    if (!records.ok()) co_return records.status();
+    std::erase_if(*records, [&](const LogRecord& record) { return record.offset > limit; });
+    if (!records->empty()) {
+      fed_ = records->back().offset;
+      builder_->Feed(std::move(*records));
+      co_return OkStatus();
+    }
+  }
+  co_await dependencies_.scheduler->Sleep(kLookAgain);
+  co_return OkStatus();
+}
+
+Task<Status> Rebuild::Life() {
+  EPIGRID_CO_RETURN_IF_ERROR(co_await Begin());
+  bool pausing = false;
+  while (true) {
+    const std::optional<ShardMeta> live = shard_->LiveCommitted();
+    if (!live.has_value()) {
+      co_await dependencies_.scheduler->Sleep(kLookAgain);
+      continue;
+    }
+    const bool paused = pausing && shard_->LivePaused();
+    bool reached = false;
+    EPIGRID_CO_RETURN_IF_ERROR(co_await Advance(live->applied, &reached));
+    if (paused && reached) co_return co_await Switch(*live);
+    if (!pausing && builder_open_ && fed_ + kPauseWithin >= live->applied) {
+      pausing = true;
+      shard_->PauseLive();
+    }
+    if (reached) co_await dependencies_.scheduler->Sleep(kLookAgain);
+  }
+}
+
+Task<Status> Rebuild::Switch(const ShardMeta& live) {
+  const bool equal = builder_->committed().digest == live.digest;
+  const Generation to_drop = equal ? live_ : generation_;
+  // First the log learns what is to go, so that a crash leaves nothing behind for ever.
+  auto put = co_await dependencies_.log->PutShardMetadata(
+      inbox(), fmt::format("{}{}", kDropPrefix, to_drop), fmt::format("{}", requested_at_));
+  if (!put.ok()) co_return put.status();
+  if (equal) {
+    auto set = co_await dependencies_.view->SetLive(options_.shard, generation_, live.applied);
+    if (!set.ok()) co_return set.status();
+    if (!*set) {
+      co_return Status(Code::kAborted, "VIEW_MOVED", "the rebuilt view is not where it was left");
+    }
+  }
+  auto done = co_await dependencies_.log->PutShardMetadata(inbox(), std::string(kRebuiltField),
+                                                           fmt::format("{}", requested_at_));
+  if (!done.ok()) co_return done.status();
+  if (equal) co_return OkStatus();
+  co_return Status(
+      Code::kAborted, "REBUILD_DIFFERS",
+      fmt::format("shard {} of {} at offset {}: the view folded anew has digest {} and the live "
+                  "one {}; the live one was kept",
+                  options_.shard, dependencies_.fold->service(), live.applied,
+                  builder_->committed().digest.ToHex(), live.digest.ToHex()));
+}
+
+}  // namespace epigrid

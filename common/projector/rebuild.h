@@ -1,0 +1,72 @@
+// Rebuild: builds a shard's view anew beside the live one, compares the two, and lets queries read
+// the new one.
+//
+//   fold generation g+1 mute from the log's start, never beyond what the live one has applied
+//   ─▶ pause the live projector ─▶ fold the rest ─▶ compare digests at the same offset
+//   ─▶ equal: SetLive(g+1), and drop g after a while
+//      different: keep g, drop g+1, alert
+//
+// It goes on from where an earlier one was interrupted. Life cycle: Start; `ended` (from
+// Scheduler::Post) says what came of it: OK (switched), ABORTED REBUILD_DIFFERS, or an error of log
+// or view after which it is tried again. After `ended` the host begins the live projector again.
+// Threads: the scheduler's.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "common/projector/shard_projector.h"
+
+namespace epigrid {
+
+// How the rebuild sees the live projector. The host outlives the rebuild.
+class RebuiltShard {
+ public:
+  virtual ~RebuiltShard() = default;
+  // What the live projector has committed; nullopt while there is none.
+  virtual std::optional<ShardMeta> LiveCommitted() const = 0;
+  // Ends the live projector after its batch; it stays ended until the rebuild has.
+  virtual void PauseLive() = 0;
+  virtual bool LivePaused() const = 0;
+};
+
+class Rebuild {
+ public:
+  // `dependencies.producer` is not used. `requested_at` is the offset of the request that is
+  // served.
+  Rebuild(ShardProjectorDependencies dependencies, ShardProjectorOptions options, Generation live,
+          Offset requested_at, RebuiltShard* shard, std::function<void(Status)> ended);
+  ~Rebuild();
+  Rebuild(const Rebuild&) = delete;
+
+  void Start();
+
+  Generation generation() const { return generation_; }
+  Offset applied() const { return builder_ == nullptr ? 0 : builder_->committed().applied; }
+
+ private:
+  TopicShard inbox() const;
+  Task<void> Main();
+  Task<Status> Life();
+  Task<Status> Begin();
+  // Folds up to `limit`; `*reached` once it is there.
+  Task<Status> Advance(Offset limit, bool* reached);
+  Task<Status> Switch(const ShardMeta& live);
+
+  const ShardProjectorDependencies dependencies_;
+  ShardProjectorOptions options_;
+  const Generation live_;
+  const Offset requested_at_;
+  RebuiltShard* const shard_;
+  const std::function<void(Status)> ended_;
+  Generation generation_ = 0;
+  std::unique_ptr<ShardProjector> builder_;
+  bool builder_open_ = false;
+  std::optional<Status> builder_ended_;
+  Offset fed_ = 0;
+  std::shared_ptr<Rebuild*> self_;  // empties when it is destroyed
+  Task<void> main_;                 // last: its frame refers to all of the above
+};
+
+}  // namespace epigrid
