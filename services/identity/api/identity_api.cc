@@ -1,0 +1,238 @@
+#include "services/identity/api/identity_api.h"
+
+#include "common/base/proto_time.h"
+#include "common/log/log.h"
+#include "common/rpc/fields.h"
+#include "common/rpc/revision.h"
+#include "common/rpc/status_details.h"
+#include "services/identity/domain/identity_fold.h"
+
+namespace epigrid::identity {
+namespace {
+
+constexpr const char* kRegistrations = "epigrid_identity_registrations_total";
+constexpr const char* kRegistrationsHelp = "Registrations by what became of them";
+constexpr const char* kPurpose = "epidemic_control";
+
+std::string MethodName(std::string_view method) {
+  return std::string(v1::IdentityService::service_full_name()).append("/").append(method);
+}
+
+}  // namespace
+
+IdentityApi::IdentityApi(Pipeline& pipeline, Metrics& metrics, const IdentityCommands& commands,
+                         const PersonDirectory& directory, ShardTable& shards, uint32_t shard_count,
+                         const Clock& clock)
+    : pipeline_(pipeline),
+      commands_(commands),
+      directory_(directory),
+      shards_(shards),
+      shard_count_(shard_count),
+      clock_(clock),
+      created_(metrics.Counter(kRegistrations, kRegistrationsHelp, {{"outcome", "created"}})),
+      known_(metrics.Counter(kRegistrations, kRegistrationsHelp, {{"outcome", "known"}})),
+      refused_(metrics.Counter(kRegistrations, kRegistrationsHelp, {{"outcome", "refused"}})),
+      resolved_(metrics.Counter("epigrid_identity_contact_resolutions_total",
+                                "People whose contact points were asked for")),
+      register_person_(pipeline.AddMethod(MethodName("RegisterPerson"))),
+      batch_register_persons_(pipeline.AddMethod(MethodName("BatchRegisterPersons"))),
+      get_person_(pipeline.AddMethod(MethodName("GetPerson"))),
+      update_person_(pipeline.AddMethod(MethodName("UpdatePerson"))),
+      update_household_(pipeline.AddMethod(MethodName("UpdateHousehold"))),
+      batch_update_memberships_(pipeline.AddMethod(MethodName("BatchUpdateMemberships"))),
+      get_household_(pipeline.AddMethod(MethodName("GetHousehold"))),
+      resolve_contact_points_(pipeline.AddMethod(MethodName("ResolveContactPoints"))) {}
+
+CommandContext IdentityApi::ContextOf(const Call& call) const {
+  const Time now = clock_.Now();
+  return {.origin = {.recorded_at = now,
+                     .actor = call.caller().name,
+                     .purpose = kPurpose,
+                     .traceparent = std::string(call.traceparent())},
+          .method = "/" + std::string(call.method()),
+          .deadline = now + call.remaining()};
+}
+
+Task<Status> IdentityApi::WaitFor(const Call& call, std::string revision) const {
+  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ShardPosition> positions,
+                              ParseRevision(revision, kService, shard_count_));
+  if (positions.empty()) co_return OkStatus();
+  co_return co_await shards_.WaitFor(positions, clock_.Now() + call.remaining());
+}
+
+void IdentityApi::Count(const IdentityCommands::Registered& result) const {
+  (!result.status.ok() ? refused_ : result.created ? created_ : known_).Increment();
+}
+
+Task<Status> IdentityApi::DoRegisterPerson(Call& call, const v1::RegisterPersonRequest& request,
+                                           v1::RegisterPersonResponse& response) {
+  EPIGRID_CO_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
+  const IdentityCommands::RegisteredBatch batch = co_await commands_.Register(
+      ContextOf(call), {request.registration()}, request.request_id(), "registration");
+  const IdentityCommands::Registered& result = batch.results[0];
+  Count(result);
+  EPIGRID_CO_RETURN_IF_ERROR(result.status);
+  response.set_person_id(result.person_id);
+  response.set_created(result.created);
+  response.set_revision(MakeRevision(kService, batch.revision));
+  co_return OkStatus();
+}
+
+Task<Status> IdentityApi::DoBatchRegisterPersons(Call& call,
+                                                 const v1::BatchRegisterPersonsRequest& request,
+                                                 v1::BatchRegisterPersonsResponse& response) {
+  EPIGRID_CO_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
+  EPIGRID_CO_RETURN_IF_ERROR(CheckBatchSize(static_cast<size_t>(request.registrations_size()),
+                                            kBatchMax, "registrations"));
+  const IdentityCommands::RegisteredBatch batch = co_await commands_.Register(
+      ContextOf(call), {request.registrations().begin(), request.registrations().end()},
+      request.request_id(), "registrations");
+  for (const IdentityCommands::Registered& result : batch.results) {
+    Count(result);
+    v1::RegistrationResult& answer = *response.add_results();
+    SetProtoStatus(result.status, answer.mutable_status());
+    answer.set_person_id(result.person_id);
+    answer.set_created(result.created);
+  }
+  response.set_revision(MakeRevision(kService, batch.revision));
+  co_return OkStatus();
+}
+
+Task<Status> IdentityApi::DoGetPerson(Call& call, const v1::GetPersonRequest& request,
+                                      v1::GetPersonResponse& response) {
+  EPIGRID_CO_RETURN_IF_ERROR(CheckId(kPersonId, request.person_id(), "person_id"));
+  EPIGRID_CO_RETURN_IF_ERROR(co_await WaitFor(call, request.revision()));
+  const Time as_of = shards_.AsOf(request.person_id());
+  EPIGRID_CO_ASSIGN_OR_RETURN(*response.mutable_person(),
+                              co_await directory_.GetPerson(request.person_id()));
+  *response.mutable_as_of_time() = ToProto(as_of);
+  co_return OkStatus();
+}
+
+Task<Status> IdentityApi::DoUpdatePerson(Call& call, const v1::UpdatePersonRequest& request,
+                                         v1::UpdatePersonResponse& response) {
+  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ShardPosition> revision,
+                              co_await commands_.UpdatePerson(ContextOf(call), request));
+  response.set_revision(MakeRevision(kService, revision));
+  co_return OkStatus();
+}
+
+Task<Status> IdentityApi::DoUpdateHousehold(Call& call, const v1::UpdateHouseholdRequest& request,
+                                            v1::UpdateHouseholdResponse& response) {
+  EPIGRID_CO_ASSIGN_OR_RETURN(const IdentityCommands::UpdatedHousehold updated,
+                              co_await commands_.UpdateHousehold(ContextOf(call), request));
+  response.set_household_id(updated.household_id);
+  response.set_revision(MakeRevision(kService, updated.revision));
+  co_return OkStatus();
+}
+
+Task<Status> IdentityApi::DoBatchUpdateMemberships(Call& call,
+                                                   const v1::BatchUpdateMembershipsRequest& request,
+                                                   v1::BatchUpdateMembershipsResponse& response) {
+  EPIGRID_CO_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
+  EPIGRID_CO_RETURN_IF_ERROR(
+      CheckBatchSize(static_cast<size_t>(request.memberships_size()), kBatchMax, "memberships"));
+  const IdentityCommands::UpdatedMemberships updated = co_await commands_.UpdateMemberships(
+      ContextOf(call), {request.memberships().begin(), request.memberships().end()},
+      request.request_id());
+  for (const Status& status : updated.results) SetProtoStatus(status, response.add_results());
+  response.set_revision(MakeRevision(kService, updated.revision));
+  co_return OkStatus();
+}
+
+Task<Status> IdentityApi::DoGetHousehold(Call& call, const v1::GetHouseholdRequest& request,
+                                         v1::GetHouseholdResponse& response) {
+  EPIGRID_CO_RETURN_IF_ERROR(CheckId(kHouseholdId, request.household_id(), "household_id"));
+  EPIGRID_CO_RETURN_IF_ERROR(co_await WaitFor(call, request.revision()));
+  const Time as_of = shards_.AsOf(request.household_id());
+  EPIGRID_CO_ASSIGN_OR_RETURN(*response.mutable_household(),
+                              co_await directory_.GetHousehold(request.household_id()));
+  *response.mutable_as_of_time() = ToProto(as_of);
+  co_return OkStatus();
+}
+
+Task<Status> IdentityApi::DoResolveContactPoints(Call& call,
+                                                 const v1::ResolveContactPointsRequest& request,
+                                                 v1::ResolveContactPointsResponse& response) {
+  EPIGRID_CO_RETURN_IF_ERROR(
+      CheckBatchSize(static_cast<size_t>(request.person_ids_size()), kBatchMax, "person_ids"));
+  if (request.purpose() != v1::CONTACT_PURPOSE_NOTIFICATION &&
+      request.purpose() != v1::CONTACT_PURPOSE_CASE_INTERVIEW) {
+    co_return InvalidField("PURPOSE_MISSING", "say what the contact points are for", "purpose");
+  }
+  std::vector<Reachability> reached(static_cast<size_t>(request.person_ids_size()));
+  std::vector<std::string> person_ids;
+  std::vector<size_t> items;
+  for (int i = 0; i < request.person_ids_size(); ++i) {
+    const auto item = static_cast<size_t>(i);
+    reached[item].status =
+        CheckId(kPersonId, request.person_ids(i), "person_ids[" + std::to_string(i) + "]");
+    if (!reached[item].status.ok()) continue;
+    person_ids.push_back(request.person_ids(i));
+    items.push_back(item);
+  }
+  resolved_.Increment(static_cast<double>(person_ids.size()));
+  EPIGRID_LOG_INFO("identity.contact_points_resolved", {call.log_context()},
+                   {"caller", Safe(call.caller().name)},
+                   {"purpose", Safe(v1::ContactPurpose_Name(request.purpose()))},
+                   {"people", person_ids.size()});
+  std::vector<Reachability> found = co_await directory_.Reach(std::move(person_ids));
+  for (size_t n = 0; n < items.size(); ++n) reached[items[n]] = std::move(found[n]);
+  for (const Reachability& one : reached) {
+    v1::ResolvedContact& answer = *response.add_results();
+    SetProtoStatus(one.status, answer.mutable_status());
+    for (const v1::ContactPoint& point : one.contact_points) *answer.add_contact_points() = point;
+    answer.set_language(one.language);
+  }
+  co_return OkStatus();
+}
+
+grpc::ServerUnaryReactor* IdentityApi::RegisterPerson(grpc::CallbackServerContext* context,
+                                                      const v1::RegisterPersonRequest* request,
+                                                      v1::RegisterPersonResponse* response) {
+  return pipeline_.Serve(context, request, response, register_person_, this,
+                         &IdentityApi::DoRegisterPerson);
+}
+grpc::ServerUnaryReactor* IdentityApi::BatchRegisterPersons(
+    grpc::CallbackServerContext* context, const v1::BatchRegisterPersonsRequest* request,
+    v1::BatchRegisterPersonsResponse* response) {
+  return pipeline_.Serve(context, request, response, batch_register_persons_, this,
+                         &IdentityApi::DoBatchRegisterPersons);
+}
+grpc::ServerUnaryReactor* IdentityApi::GetPerson(grpc::CallbackServerContext* context,
+                                                 const v1::GetPersonRequest* request,
+                                                 v1::GetPersonResponse* response) {
+  return pipeline_.Serve(context, request, response, get_person_, this, &IdentityApi::DoGetPerson);
+}
+grpc::ServerUnaryReactor* IdentityApi::UpdatePerson(grpc::CallbackServerContext* context,
+                                                    const v1::UpdatePersonRequest* request,
+                                                    v1::UpdatePersonResponse* response) {
+  return pipeline_.Serve(context, request, response, update_person_, this,
+                         &IdentityApi::DoUpdatePerson);
+}
+grpc::ServerUnaryReactor* IdentityApi::UpdateHousehold(grpc::CallbackServerContext* context,
+                                                       const v1::UpdateHouseholdRequest* request,
+                                                       v1::UpdateHouseholdResponse* response) {
+  return pipeline_.Serve(context, request, response, update_household_, this,
+                         &IdentityApi::DoUpdateHousehold);
+}
+grpc::ServerUnaryReactor* IdentityApi::BatchUpdateMemberships(
+    grpc::CallbackServerContext* context, const v1::BatchUpdateMembershipsRequest* request,
+    v1::BatchUpdateMembershipsResponse* response) {
+  return pipeline_.Serve(context, request, response, batch_update_memberships_, this,
+                         &IdentityApi::DoBatchUpdateMemberships);
+}
+grpc::ServerUnaryReactor* IdentityApi::GetHousehold(grpc::CallbackServerContext* context,
+                                                    const v1::GetHouseholdRequest* request,
+                                                    v1::GetHouseholdResponse* response) {
+  return pipeline_.Serve(context, request, response, get_household_, this,
+                         &IdentityApi::DoGetHousehold);
+}
+grpc::ServerUnaryReactor* IdentityApi::ResolveContactPoints(
+    grpc::CallbackServerContext* context, const v1::ResolveContactPointsRequest* request,
+    v1::ResolveContactPointsResponse* response) {
+  return pipeline_.Serve(context, request, response, resolve_contact_points_, this,
+                         &IdentityApi::DoResolveContactPoints);
+}
+
+}  // namespace epigrid::identity

@@ -1,0 +1,91 @@
+// IdentityApi: epigrid.identity.v1.IdentityService on gRPC. Fields in, domain out; no rules.
+//
+// Life cycle and threads: as Pipeline (common/rpc/pipeline.h) asks of services.
+#pragma once
+
+#include "common/metrics/metrics.h"
+#include "common/projector/shard_table.h"
+#include "common/rpc/pipeline.h"
+#include "epigrid/identity/v1/identity.grpc.pb.h"
+#include "services/identity/api/identity_commands.h"
+#include "services/identity/view/person_directory.h"
+
+namespace epigrid::identity {
+
+class IdentityApi final : public v1::IdentityService::CallbackService {
+ public:
+  // All outlive it.
+  IdentityApi(Pipeline& pipeline, Metrics& metrics, const IdentityCommands& commands,
+              const PersonDirectory& directory, ShardTable& shards, uint32_t shard_count,
+              const Clock& clock);
+
+  grpc::ServerUnaryReactor* RegisterPerson(grpc::CallbackServerContext* context,
+                                           const v1::RegisterPersonRequest* request,
+                                           v1::RegisterPersonResponse* response) override;
+  grpc::ServerUnaryReactor* BatchRegisterPersons(
+      grpc::CallbackServerContext* context, const v1::BatchRegisterPersonsRequest* request,
+      v1::BatchRegisterPersonsResponse* response) override;
+  grpc::ServerUnaryReactor* GetPerson(grpc::CallbackServerContext* context,
+                                      const v1::GetPersonRequest* request,
+                                      v1::GetPersonResponse* response) override;
+  grpc::ServerUnaryReactor* UpdatePerson(grpc::CallbackServerContext* context,
+                                         const v1::UpdatePersonRequest* request,
+                                         v1::UpdatePersonResponse* response) override;
+  grpc::ServerUnaryReactor* UpdateHousehold(grpc::CallbackServerContext* context,
+                                            const v1::UpdateHouseholdRequest* request,
+                                            v1::UpdateHouseholdResponse* response) override;
+  grpc::ServerUnaryReactor* BatchUpdateMemberships(
+      grpc::CallbackServerContext* context, const v1::BatchUpdateMembershipsRequest* request,
+      v1::BatchUpdateMembershipsResponse* response) override;
+  grpc::ServerUnaryReactor* GetHousehold(grpc::CallbackServerContext* context,
+                                         const v1::GetHouseholdRequest* request,
+                                         v1::GetHouseholdResponse* response) override;
+  grpc::ServerUnaryReactor* ResolveContactPoints(
+      grpc::CallbackServerContext* context, const v1::ResolveContactPointsRequest* request,
+      v1::ResolveContactPointsResponse* response) override;
+
+ private:
+  Task<Status> DoRegisterPerson(Call& call, const v1::RegisterPersonRequest& request,
+                                v1::RegisterPersonResponse& response);
+  Task<Status> DoBatchRegisterPersons(Call& call, const v1::BatchRegisterPersonsRequest& request,
+                                      v1::BatchRegisterPersonsResponse& response);
+  Task<Status> DoGetPerson(Call& call, const v1::GetPersonRequest& request,
+                           v1::GetPersonResponse& response);
+  Task<Status> DoUpdatePerson(Call& call, const v1::UpdatePersonRequest& request,
+                              v1::UpdatePersonResponse& response);
+  Task<Status> DoUpdateHousehold(Call& call, const v1::UpdateHouseholdRequest& request,
+                                 v1::UpdateHouseholdResponse& response);
+  Task<Status> DoBatchUpdateMemberships(Call& call,
+                                        const v1::BatchUpdateMembershipsRequest& request,
+                                        v1::BatchUpdateMembershipsResponse& response);
+  Task<Status> DoGetHousehold(Call& call, const v1::GetHouseholdRequest& request,
+                              v1::GetHouseholdResponse& response);
+  Task<Status> DoResolveContactPoints(Call& call, const v1::ResolveContactPointsRequest& request,
+                                      v1::ResolveContactPointsResponse& response);
+
+  CommandContext ContextOf(const Call& call) const;
+  // Waits, within the call's deadline, until the view has what the revision stands for.
+  Task<Status> WaitFor(const Call& call, std::string revision) const;
+  void Count(const IdentityCommands::Registered& result) const;
+
+  Pipeline& pipeline_;
+  const IdentityCommands& commands_;
+  const PersonDirectory& directory_;
+  ShardTable& shards_;
+  const uint32_t shard_count_;
+  const Clock& clock_;
+  prometheus::Counter& created_;
+  prometheus::Counter& known_;
+  prometheus::Counter& refused_;
+  prometheus::Counter& resolved_;
+  Method& register_person_;
+  Method& batch_register_persons_;
+  Method& get_person_;
+  Method& update_person_;
+  Method& update_household_;
+  Method& batch_update_memberships_;
+  Method& get_household_;
+  Method& resolve_contact_points_;
+};
+
+}  // namespace epigrid::identity

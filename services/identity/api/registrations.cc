@@ -1,0 +1,123 @@
+// IdentityCommands::Register: from registrations to persons' ids.
+#include "common/crypto/hex.h"
+#include "services/identity/api/identity_commands.h"
+#include "services/identity/domain/sealed_content.h"
+#include "services/identity/view/keys.h"
+
+namespace epigrid::identity {
+
+// A registration that is well-formed.
+struct IdentityCommands::Proposal {
+  size_t item = 0;  // within the batch
+  state::v1::RegistrationContent content;
+  std::string person_id;  // proposed
+};
+
+Task<IdentityCommands::RegisteredBatch> IdentityCommands::Register(
+    CommandContext context, std::vector<v1::Registration> registrations, std::string request_id,
+    std::string fields) const {
+  RegisteredBatch batch;
+  batch.results.resize(registrations.size());
+  const std::chrono::sys_days today{
+      std::chrono::days(parts_.zone.LocalDay(context.origin.recorded_at))};
+  const bool is_single = fields == "registration";
+  std::vector<Proposal> proposals;
+  for (size_t i = 0; i < registrations.size(); ++i) {
+    const std::string prefix = is_single ? fields + "." : fields + "[" + std::to_string(i) + "].";
+    Result<state::v1::RegistrationContent> content =
+        CheckRegistration(registrations[i], parts_.hashes, today, prefix);
+    if (!content.ok()) {
+      batch.results[i].status = content.status();
+      continue;
+    }
+    proposals.push_back({.item = i, .content = *std::move(content), .person_id = {}});
+  }
+  // Under a request_id the fold must see the request: it knows what was answered before.
+  if (request_id.empty()) co_await FindKnown(&proposals, &batch.results);
+  if (!proposals.empty()) {
+    co_await Propose(std::move(context), std::move(request_id), std::move(proposals),
+                     &batch.results);
+  }
+  std::set<std::string> people;
+  for (const Registered& result : batch.results) {
+    if (result.status.ok()) people.insert(result.person_id);
+  }
+  batch.revision = co_await EndsOf(std::move(people));
+  co_return batch;
+}
+
+Task<void> IdentityCommands::FindKnown(std::vector<Proposal>* proposals,
+                                       std::vector<Registered>* results) const {
+  std::vector<CellAddress> claims;
+  for (const Proposal& proposal : *proposals) {
+    const std::string& hash = proposal.content.document_hash();
+    claims.push_back({parts_.document_shards.EntityFor(hash), keys::Claim(ToHex(hash))});
+  }
+  if (claims.empty()) co_return;
+  const std::vector<std::string> owners = co_await parts_.directory.FindClaims(std::move(claims));
+  std::vector<Proposal> unknown;
+  for (size_t n = 0; n < proposals->size(); ++n) {
+    Proposal& proposal = (*proposals)[n];
+    if (owners[n].empty()) {
+      unknown.push_back(std::move(proposal));
+    } else {
+      (*results)[proposal.item].person_id = owners[n];
+    }
+  }
+  *proposals = std::move(unknown);
+}
+
+Task<void> IdentityCommands::Propose(CommandContext context, std::string request_id,
+                                     std::vector<Proposal> proposals,
+                                     std::vector<Registered>* results) const {
+  std::vector<std::string> person_ids;
+  for (Proposal& proposal : proposals) {
+    proposal.person_id = request_id.empty()
+                             ? MakeId(kPersonId, parts_.random.NextIdBytes())
+                             : parts_.hashes.ProposedPersonId(context.origin.actor, request_id,
+                                                              static_cast<uint32_t>(proposal.item),
+                                                              proposal.content.document_hash());
+    person_ids.push_back(proposal.person_id);
+  }
+  const Result<std::vector<PersonKey>> keys = co_await parts_.keys.CreateKeys(person_ids);
+  std::vector<Command> commands;
+  std::vector<size_t> items;
+  for (size_t n = 0; n < proposals.size(); ++n) {
+    Proposal& proposal = proposals[n];
+    Registered& result = (*results)[proposal.item];
+    if (!keys.ok()) {
+      result.status = keys.status();
+      continue;
+    }
+    if ((*keys)[n].state != PersonKey::State::kPresent) {
+      result.status = FailedPrecondition("PERSON_ERASED",
+                                         "this request registered a person who was erased since: "
+                                         "use a new request_id");
+      continue;
+    }
+    Event event;
+    auto& requested = *event.mutable_registration_requested();
+    requested.set_proposed_person_id(proposal.person_id);
+    requested.set_sealed_registration(
+        SealRegistration((*keys)[n].key, proposal.person_id, proposal.content, parts_.random));
+    FillRequestKey(context, request_id, proposal.item, proposal.content.SerializeAsString(), event);
+    commands.push_back(
+        {parts_.document_shards.EntityFor(proposal.content.document_hash()), std::move(event)});
+    items.push_back(proposal.item);
+  }
+  if (commands.empty()) co_return;
+  const std::vector<Decision> decisions =
+      co_await parts_.commands.Decide(context.origin, std::move(commands), context.deadline);
+  for (size_t n = 0; n < items.size(); ++n) {
+    Registered& result = (*results)[items[n]];
+    result.status = decisions[n].outcome.status;
+    if (!result.status.ok()) continue;
+    state::v1::RegistrationOutcome outcome;
+    EPIGRID_CHECK(outcome.ParseFromString(decisions[n].outcome.result),
+                  "an outcome does not parse");
+    result.person_id = outcome.person_id();
+    result.created = outcome.created();
+  }
+}
+
+}  // namespace epigrid::identity
