@@ -6,6 +6,7 @@
 #include <set>
 
 #include "common/base/ids.h"
+#include "services/identity/domain/documents.h"
 #include "tools/citysim/geography.h"
 #include "tools/citysim/random.h"
 
@@ -116,6 +117,19 @@ TEST(City, GivesEverybodyAValidNumberOfTheirOwn) {
     EXPECT_GE(number.substr(2, 2), "66");
     EXPECT_LE(number.substr(2, 2), "70");
     EXPECT_EQ((number[16] - '0') % 2 == 0, city.people()[i].female);
+  }
+}
+
+TEST(City, GivesDocumentsThatTheIdentityServiceTakes) {
+  const City city = MakeCity(6);
+  const std::chrono::sys_days today{std::chrono::days(city.zone().LocalDay(kEnd))};
+  for (PersonIndex i = 0; i < city.people().size(); ++i) {
+    identity::DocumentInput input;
+    input.type = identity::DocumentType::kResidentId;
+    input.number = city.ResidentIdOf(i);
+    const auto document = identity::ParseDocument(input, today);
+    ASSERT_TRUE(document.ok()) << document.status().ToString();
+    EXPECT_EQ(document->birth_date->time_since_epoch().count(), city.BirthDayOf(i));
   }
 }
 
