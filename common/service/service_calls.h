@@ -14,9 +14,9 @@
 #include <string_view>
 #include <vector>
 
-#include "common/service/service_runtime.h"
 #include "common/base/ids.h"
 #include "common/rpc/call.h"
+#include "common/service/service_runtime.h"
 
 namespace epigrid {
 

@@ -18,7 +18,6 @@
 #include <memory>
 #include <string>
 
-#include "common/service/projector_metrics.h"
 #include "common/base/event_loop.h"
 #include "common/event_log/assignment.h"
 #include "common/event_log/event_log.h"
@@ -30,6 +29,7 @@
 #include "common/projector/redis_view.h"
 #include "common/projector/shard_table.h"
 #include "common/redis/client.h"
+#include "common/service/projector_metrics.h"
 
 namespace epigrid {
 
@@ -46,6 +46,13 @@ struct ServiceRuntimeOptions {
   bool projector = true;
   size_t cache_bytes_max = 128 << 20;
   Duration start_timeout = std::chrono::seconds(30);
+};
+
+// What a service does besides folding and answering, such as sending: for quiet.h.
+struct PendingWork {
+  uint64_t under_way = 0;   // to be done now, or begun
+  uint32_t backed_off = 0;  // failed, and to be tried again later
+  Time next_attempt;        // the first of those; unset: there is none
 };
 
 class ServiceRuntime {
@@ -73,6 +80,12 @@ class ServiceRuntime {
   EventLog& log() { return *api_log_; }
   RedisClient& view_redis() { return *api_redis_; }
   RedisView& view() { return *api_view_; }
+  // Says what is pending; what is tried again only after `until` counts as backed off.
+  using PendingWorkFunction = std::function<Task<Result<PendingWork>>(Time until)>;
+  const PendingWorkFunction& pending_work() const { return pending_work_; }
+  // Before Start; most services have none.
+  void SetPendingWork(PendingWorkFunction pending_work) { pending_work_ = std::move(pending_work); }
+
   // Who owns each shard now, over all processes.
   Future<Result<std::map<Shard, std::string>>> Owners();
   // Of the shards that this process folds; empty without the projector role.
@@ -96,6 +109,7 @@ class ServiceRuntime {
   std::unique_ptr<CellQuery> cells_;
   std::unique_ptr<CommandLog> commands_;
   std::unique_ptr<Projector> projector_;
+  PendingWorkFunction pending_work_;
   bool started_ = false;
 };
 

@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "common/service/service_runtime.h"
 #include "common/config/config.h"
+#include "common/service/service_runtime.h"
 
 namespace epigrid {
 

@@ -1,0 +1,302 @@
+#include "common/service/operations_api.h"
+
+#include <fmt/format.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "common/base/ids.h"
+#include "common/base/proto_time.h"
+#include "common/log/log.h"
+#include "common/projector/emission.h"
+#include "common/projector/parking.h"
+#include "common/rpc/fields.h"
+#include "common/service/quiet.h"
+#include "common/service/shard_states.h"
+
+namespace epigrid {
+namespace {
+
+namespace pb = operations::v1;
+
+constexpr std::string_view kService = "epigrid.operations.v1.OperationsService/";
+constexpr int kDigestTriesMax = 5;
+
+std::string Full(std::string_view method) { return std::string(kService).append(method); }
+
+Status NoSuchShard(Shard shard, uint32_t shard_count) {
+  return InvalidField("SHARD_OUT_OF_RANGE",
+                      fmt::format("is {}, must be below {}", shard, shard_count), "shard");
+}
+
+// How long the oldest record that is not applied has waited.
+Task<Result<Duration>> EventAge(ServiceRuntime& runtime, Shard shard, const ShardState& state,
+                                Time now) {
+  if (state.meta.applied >= state.log_end) co_return Duration(0);
+  EPIGRID_CO_ASSIGN_OR_RETURN(
+      const std::vector<LogRecord> oldest,
+      co_await runtime.log().Read({InboxTopic(runtime.service()), shard}, state.meta.applied, 1));
+  if (oldest.empty()) co_return Duration(0);
+  co_return std::max(Duration(0), now - oldest.front().appended_at);
+}
+
+Task<Result<ParkedRecords>> ReadParked(ServiceRuntime& runtime, Shard shard) {
+  EPIGRID_CO_ASSIGN_OR_RETURN(const std::optional<std::string> cell,
+                              co_await runtime.cells().GetOfShard(shard, std::string(kParkedCell)));
+  std::optional<ParkedRecords> parked = ParkedRecords::Decode(cell.value_or(""));
+  EPIGRID_CHECK(parked.has_value(), "the cell was written by this program");
+  co_return std::move(*parked);
+}
+
+Task<Status> DescribeService(ServiceRuntime& runtime, Time now, pb::ServiceStatus& status) {
+  status.set_service(runtime.service());
+  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ShardState> states,
+                              co_await ReadShardStates(runtime));
+  EPIGRID_CO_ASSIGN_OR_RETURN(const auto owners, co_await runtime.Owners());
+  for (Shard shard = 0; shard < states.size(); ++shard) {
+    const ShardState& state = states[shard];
+    pb::ShardStatus& shown = *status.add_shards();
+    shown.set_shard(shard);
+    if (const auto owner = owners.find(shard); owner != owners.end()) {
+      shown.set_owner(owner->second);
+    }
+    shown.set_log_end(state.log_end);
+    EPIGRID_CO_ASSIGN_OR_RETURN(const Duration age, co_await EventAge(runtime, shard, state, now));
+    shown.set_event_age_ms(age.count() / 1000);
+    if (!state.live.has_value()) continue;
+    shown.set_applied(state.meta.applied);
+    shown.set_generation(*state.live);
+    shown.set_fold_version(state.meta.fold_version);
+    if (state.meta.shard_time.is_set()) {
+      *shown.mutable_shard_time() = ToProto(state.meta.shard_time);
+    }
+    if (const Result<ParkedRecords> parked = co_await ReadParked(runtime, shard); parked.ok()) {
+      shown.set_parked_count(static_cast<uint32_t>(parked->roots().size()));
+    }
+  }
+  const ProjectorSnapshot snapshot = co_await runtime.Snapshot();
+  for (const ProjectedShard& own : snapshot.shards) {
+    pb::ShardStatus& shown = *status.mutable_shards(static_cast<int>(own.shard));
+    shown.set_building_generation(own.building_generation);
+    shown.set_building_applied(own.building_applied);
+  }
+  co_return OkStatus();
+}
+
+// Counts again while the shard changes under the count.
+Task<Status> DigestShard(ServiceRuntime& runtime, Shard shard, pb::ShardDigest& digest) {
+  for (int tries = 0; tries < kDigestTriesMax; ++tries) {
+    co_await runtime.loop().Sleep(Duration(0));  // the view is used on its loop
+    EPIGRID_CO_ASSIGN_OR_RETURN(const Generation live, runtime.shards().Live(shard));
+    EPIGRID_CO_ASSIGN_OR_RETURN(const auto before, co_await runtime.view().Open(shard, live));
+    EPIGRID_CO_ASSIGN_OR_RETURN(const RedisView::Recount recount,
+                                co_await runtime.view().RecountDigest(shard, live));
+    EPIGRID_CO_ASSIGN_OR_RETURN(const auto after, co_await runtime.view().Open(shard, live));
+    if (!before.has_value() || !after.has_value() || before->meta.quiet != after->meta.quiet) {
+      continue;
+    }
+    digest.set_service(runtime.service());
+    digest.set_shard(shard);
+    digest.set_digest(recount.digest.ToHex());
+    digest.set_expected_digest(after->meta.digest.ToHex());
+    digest.set_cell_count(recount.cells);
+    co_return OkStatus();
+  }
+  co_return Status(Code::kAborted, "SHARD_BUSY",
+                   fmt::format("{} shard {} changed while it was counted: ask when it is quiet",
+                               runtime.service(), shard));
+}
+
+std::string EnvelopeAsJson(const std::string& value) {
+  events::v1::Envelope envelope;
+  std::string json;
+  if (!envelope.ParseFromString(value)) return "";
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  if (!google::protobuf::util::MessageToJsonString(envelope, &json, options).ok()) return "";
+  return json;
+}
+
+}  // namespace
+
+OperationsApi::OperationsApi(Pipeline& pipeline, const Clock& clock, RandomSource& random,
+                             std::vector<ServiceRuntime*> runtimes)
+    : pipeline_(pipeline),
+      clock_(clock),
+      random_(random),
+      runtimes_(std::move(runtimes)),
+      get_status_(pipeline.AddMethod(Full("GetStatus"))),
+      get_digests_(pipeline.AddMethod(
+          Full("GetDigests"),
+          {.default_deadline = std::chrono::minutes(2), .deadline_max = std::chrono::minutes(10)})),
+      rebuild_views_(pipeline.AddMethod(Full("RebuildViews"))),
+      read_log_(pipeline.AddMethod(Full("ReadLog"))),
+      list_parked_records_(pipeline.AddMethod(Full("ListParkedRecords"))),
+      retry_parked_record_(pipeline.AddMethod(Full("RetryParkedRecord"))),
+      await_quiet_(pipeline.AddMethod(
+          Full("AwaitQuiet"),
+          {.default_deadline = std::chrono::minutes(1), .deadline_max = std::chrono::hours(1)})) {}
+
+Result<std::vector<ServiceRuntime*>> OperationsApi::Named(const std::string& service) const {
+  if (service.empty()) return runtimes_;
+  for (ServiceRuntime* runtime : runtimes_) {
+    if (runtime->service() == service) return std::vector<ServiceRuntime*>{runtime};
+  }
+  return NotFound("SERVICE_NOT_HERE", "this process does not run that service")
+      .With("field", "service");
+}
+
+Task<Status> OperationsApi::DoGetStatus(Call&, const pb::GetStatusRequest& request,
+                                        pb::GetStatusResponse& response) {
+  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ServiceRuntime*> runtimes,
+                              Named(request.service()));
+  for (ServiceRuntime* runtime : runtimes) {
+    EPIGRID_CO_RETURN_IF_ERROR(
+        co_await DescribeService(*runtime, clock_.Now(), *response.add_services()));
+  }
+  co_return OkStatus();
+}
+
+Task<Status> OperationsApi::DoGetDigests(Call&, const pb::GetDigestsRequest& request,
+                                         pb::GetDigestsResponse& response) {
+  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ServiceRuntime*> runtimes,
+                              Named(request.service()));
+  for (ServiceRuntime* runtime : runtimes) {
+    for (Shard shard = 0; shard < runtime->shard_count(); ++shard) {
+      EPIGRID_CO_RETURN_IF_ERROR(co_await DigestShard(*runtime, shard, *response.add_digests()));
+    }
+  }
+  co_return OkStatus();
+}
+
+Task<Status> OperationsApi::AppendToShards(const Call& call, ServiceRuntime& runtime,
+                                           std::vector<Shard> shards, events::v1::Event event) {
+  events::v1::Envelope envelope;
+  envelope.set_schema_version(kSchemaVersion);
+  *envelope.mutable_recorded_at() = ToProto(clock_.Now());
+  envelope.set_actor(call.caller().name);
+  envelope.set_purpose("operations");
+  envelope.set_traceparent(std::string(call.traceparent()));
+  *envelope.add_events() = std::move(event);
+  const std::string value = envelope.SerializeAsString();
+  std::vector<NewRecord> records;
+  for (const Shard shard : shards) {
+    records.push_back({.to = {InboxTopic(runtime.service()), shard}, .key = "", .value = value});
+  }
+  const std::unique_ptr<Producer> producer = runtime.log().NewProducer();
+  const auto appended = co_await producer->Append(std::move(records));
+  co_return appended.status();
+}
+
+Task<Status> OperationsApi::DoRebuildViews(Call& call, const pb::RebuildViewsRequest& request,
+                                           pb::RebuildViewsResponse& response) {
+  if (request.service().empty()) {
+    co_return InvalidField("SERVICE_MISSING", "must name the service to rebuild", "service");
+  }
+  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ServiceRuntime*> runtimes,
+                              Named(request.service()));
+  ServiceRuntime& runtime = *runtimes.front();
+  std::vector<Shard> shards(request.shards().begin(), request.shards().end());
+  for (const Shard shard : shards) {
+    if (shard >= runtime.shard_count()) co_return NoSuchShard(shard, runtime.shard_count());
+  }
+  if (shards.empty()) {
+    shards.resize(runtime.shard_count());
+    std::iota(shards.begin(), shards.end(), 0);
+  }
+  response.set_rebuild_id(MakeId(kRequestId, random_.NextIdBytes()));
+  events::v1::Event event;
+  event.mutable_rebuild_requested()->set_rebuild_id(response.rebuild_id());
+  EPIGRID_LOG_INFO("operations.rebuild", {call.log_context()},
+                   {"projector", Safe(runtime.service())}, {"shards", shards.size()},
+                   {"rebuild_id", Safe(response.rebuild_id())});
+  co_return co_await AppendToShards(call, runtime, std::move(shards), std::move(event));
+}
+
+Task<Status> OperationsApi::DoReadLog(Call&, const pb::ReadLogRequest& request,
+                                      pb::ReadLogResponse& response) {
+  EPIGRID_CO_ASSIGN_OR_RETURN(const size_t page_size, CheckPageSize(request.page_size()));
+  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ServiceRuntime*> runtimes,
+                              Named(request.topic().substr(0, request.topic().find('.'))));
+  ServiceRuntime& runtime = *runtimes.front();
+  if (request.shard() >= runtime.shard_count()) {
+    co_return NoSuchShard(request.shard(), runtime.shard_count());
+  }
+  const TopicShard from{request.topic(), request.shard()};
+  EPIGRID_CO_ASSIGN_OR_RETURN(const Offset end, co_await runtime.log().End(from));
+  Offset after = request.after_offset();
+  if (request.tail()) after = end > page_size ? end - page_size : 0;
+  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<LogRecord> records,
+                              co_await runtime.log().Read(from, after, page_size));
+  for (const LogRecord& record : records) {
+    pb::LogEntry& entry = *response.add_entries();
+    entry.set_offset(record.offset);
+    *entry.mutable_append_time() = ToProto(record.appended_at);
+    entry.set_key(record.key);
+    entry.set_envelope_json(EnvelopeAsJson(record.value));
+  }
+  response.set_log_end(end);
+  co_return OkStatus();
+}
+
+Task<Status> OperationsApi::DoListParkedRecords(Call&, const pb::ListParkedRecordsRequest& request,
+                                                pb::ListParkedRecordsResponse& response) {
+  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ServiceRuntime*> runtimes,
+                              Named(request.service()));
+  for (ServiceRuntime* runtime : runtimes) {
+    for (Shard shard = 0; shard < runtime->shard_count(); ++shard) {
+      EPIGRID_CO_ASSIGN_OR_RETURN(const ParkedRecords parked, co_await ReadParked(*runtime, shard));
+      for (const ParkedRoot& root : parked.roots()) {
+        pb::ParkedRecord& record = *response.add_records();
+        record.set_service(runtime->service());
+        record.set_shard(shard);
+        record.set_offset(root.offset);
+        record.set_reason(root.reason);
+        for (const std::string& entity : root.entities) record.add_entities(entity);
+      }
+    }
+  }
+  co_return OkStatus();
+}
+
+Task<Status> OperationsApi::DoRetryParkedRecord(Call& call,
+                                                const pb::RetryParkedRecordRequest& request,
+                                                pb::RetryParkedRecordResponse&) {
+  if (request.service().empty()) {
+    co_return InvalidField("SERVICE_MISSING", "must name the service", "service");
+  }
+  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ServiceRuntime*> runtimes,
+                              Named(request.service()));
+  ServiceRuntime& runtime = *runtimes.front();
+  if (request.shard() >= runtime.shard_count()) {
+    co_return NoSuchShard(request.shard(), runtime.shard_count());
+  }
+  EPIGRID_CO_ASSIGN_OR_RETURN(const ParkedRecords parked,
+                              co_await ReadParked(runtime, request.shard()));
+  if (parked.Find(request.offset()) == nullptr) {
+    co_return NotFound("RECORD_NOT_PARKED", "no record at this offset is parked: list them first");
+  }
+  events::v1::Event event;
+  event.mutable_unparked()->set_offset(request.offset());
+  co_return co_await AppendToShards(call, runtime, {request.shard()}, std::move(event));
+}
+
+Task<Status> OperationsApi::DoAwaitQuiet(Call& call, const pb::AwaitQuietRequest& request,
+                                         pb::AwaitQuietResponse& response) {
+  const Time now = clock_.Now();
+  const Time until = request.has_due_until_time() ? FromProto(request.due_until_time()) : now;
+  EPIGRID_CO_ASSIGN_OR_RETURN(
+      const QuietReport report,
+      co_await epigrid::AwaitQuiet(runtimes_, until, clock_, now + call.remaining()));
+  if (!report.waiting_for.empty()) {
+    co_return DeadlineExceeded("NOT_QUIET", "not quiet yet: " + report.waiting_for);
+  }
+  response.set_backed_off_count(report.backed_off);
+  if (report.next_attempt.is_set()) {
+    *response.mutable_next_attempt_time() = ToProto(report.next_attempt);
+  }
+  co_return OkStatus();
+}
+
+}  // namespace epigrid

@@ -1,0 +1,45 @@
+#include "common/service/shard_states.h"
+
+#include "common/projector/emission.h"
+
+namespace epigrid {
+
+std::vector<TopicShard> AllShards(const std::string& topic, uint32_t shard_count) {
+  std::vector<TopicShard> all;
+  for (Shard shard = 0; shard < shard_count; ++shard) all.push_back({topic, shard});
+  return all;
+}
+
+Task<Result<std::vector<ShardState>>> ReadShardStates(ServiceRuntime& runtime) {
+  co_await runtime.loop().Sleep(Duration(0));  // the view is used on its loop
+  const uint32_t shard_count = runtime.shard_count();
+  std::vector<Future<Result<std::optional<Generation>>>> lives;
+  for (Shard shard = 0; shard < shard_count; ++shard) lives.push_back(runtime.view().Live(shard));
+  std::vector<ShardState> states(shard_count);
+  for (Shard shard = 0; shard < shard_count; ++shard) {
+    EPIGRID_CO_ASSIGN_OR_RETURN(states[shard].live, co_await lives[shard]);
+  }
+
+  std::vector<std::pair<Shard, Future<Result<std::optional<View::Opened>>>>> opens;
+  for (Shard shard = 0; shard < shard_count; ++shard) {
+    if (!states[shard].live.has_value()) continue;
+    opens.emplace_back(shard, runtime.view().Open(shard, *states[shard].live));
+  }
+  for (auto& [shard, open] : opens) {
+    EPIGRID_CO_ASSIGN_OR_RETURN(std::optional<View::Opened> opened, co_await open);
+    if (opened.has_value()) {
+      states[shard].meta = std::move(opened->meta);
+    } else {
+      states[shard].live.reset();  // lost between the two rounds
+    }
+  }
+
+  // Last, so that what is behind these ends is no older than what was read of the view.
+  EPIGRID_CO_ASSIGN_OR_RETURN(
+      const std::vector<Offset> ends,
+      co_await runtime.log().Ends(AllShards(InboxTopic(runtime.service()), shard_count)));
+  for (Shard shard = 0; shard < shard_count; ++shard) states[shard].log_end = ends[shard];
+  co_return states;
+}
+
+}  // namespace epigrid

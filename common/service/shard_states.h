@@ -1,0 +1,24 @@
+// ShardStates: how every shard of a service stands in log and view, read from both, whichever process folds it.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "common/projector/view.h"
+#include "common/service/service_runtime.h"
+
+namespace epigrid {
+
+struct ShardState {
+  Offset log_end = 0;
+  std::optional<Generation> live;
+  ShardMeta meta;  // of the live generation, if there is one
+};
+
+// One for each shard, in order. Read in three pipelined rounds. Ends on the runtime's loop.
+Task<Result<std::vector<ShardState>>> ReadShardStates(ServiceRuntime& runtime);
+
+// The shard s of a topic, for every s.
+std::vector<TopicShard> AllShards(const std::string& topic, uint32_t shard_count);
+
+}  // namespace epigrid
