@@ -1,0 +1,72 @@
+// HealthCodeApi: gRPC to domain. Checks fields, hands evidence to the inbox, reads codes from the view.
+#pragma once
+
+#include <vector>
+
+#include "common/rpc/pipeline.h"
+#include "common/service/service_calls.h"
+#include "epigrid/health_code/v1/health_code.grpc.pb.h"
+
+namespace epigrid::health_code {
+
+inline constexpr size_t kEvidencePerBatchMax = 1000;
+inline constexpr size_t kCodesPerBatchMax = 1000;
+
+// Threads: as the pipeline calls it. Outlives the pipeline's drain.
+class HealthCodeApi final : public v1::HealthCodeService::CallbackService {
+ public:
+  HealthCodeApi(Pipeline& pipeline, ServiceCalls& calls);
+
+  grpc::ServerUnaryReactor* RecordEvidence(grpc::CallbackServerContext* context,
+                                           const v1::RecordEvidenceRequest* request,
+                                           v1::RecordEvidenceResponse* response) override {
+    return pipeline_.Serve(context, request, response, record_evidence_, this,
+                           &HealthCodeApi::DoRecordEvidence);
+  }
+  grpc::ServerUnaryReactor* BatchRecordEvidence(
+      grpc::CallbackServerContext* context, const v1::BatchRecordEvidenceRequest* request,
+      v1::BatchRecordEvidenceResponse* response) override {
+    return pipeline_.Serve(context, request, response, batch_record_evidence_, this,
+                           &HealthCodeApi::DoBatchRecordEvidence);
+  }
+  grpc::ServerUnaryReactor* GetCode(grpc::CallbackServerContext* context,
+                                    const v1::GetCodeRequest* request,
+                                    v1::GetCodeResponse* response) override {
+    return pipeline_.Serve(context, request, response, get_code_, this, &HealthCodeApi::DoGetCode);
+  }
+  grpc::ServerUnaryReactor* BatchGetCodes(grpc::CallbackServerContext* context,
+                                          const v1::BatchGetCodesRequest* request,
+                                          v1::BatchGetCodesResponse* response) override {
+    return pipeline_.Serve(context, request, response, batch_get_codes_, this,
+                           &HealthCodeApi::DoBatchGetCodes);
+  }
+  grpc::ServerUnaryReactor* ListEvidence(grpc::CallbackServerContext* context,
+                                         const v1::ListEvidenceRequest* request,
+                                         v1::ListEvidenceResponse* response) override {
+    return pipeline_.Serve(context, request, response, list_evidence_, this,
+                           &HealthCodeApi::DoListEvidence);
+  }
+
+ private:
+  Task<Status> DoRecordEvidence(Call& call, const v1::RecordEvidenceRequest& request,
+                                v1::RecordEvidenceResponse& response);
+  Task<Status> DoBatchRecordEvidence(Call& call, const v1::BatchRecordEvidenceRequest& request,
+                                     v1::BatchRecordEvidenceResponse& response);
+  Task<Status> DoGetCode(Call& call, const v1::GetCodeRequest& request,
+                         v1::GetCodeResponse& response);
+  Task<Status> DoBatchGetCodes(Call& call, const v1::BatchGetCodesRequest& request,
+                               v1::BatchGetCodesResponse& response);
+  Task<Status> DoListEvidence(Call& call, const v1::ListEvidenceRequest& request,
+                              v1::ListEvidenceResponse& response);
+  v1::Code ShownCode(const std::string& person_id, const std::optional<std::string>& cell);
+
+  Pipeline& pipeline_;
+  ServiceCalls& calls_;
+  Method& record_evidence_;
+  Method& batch_record_evidence_;
+  Method& get_code_;
+  Method& batch_get_codes_;
+  Method& list_evidence_;
+};
+
+}  // namespace epigrid::health_code

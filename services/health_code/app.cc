@@ -1,0 +1,24 @@
+#include "services/health_code/app.h"
+
+#include "services/health_code/domain/health_code_fold.h"
+
+namespace epigrid::health_code {
+
+App::App(const Config& config, const ServiceRuntimeOptions& options, Process& process)
+    : process_(process),
+      runtime_(options, std::make_unique<HealthCodeFold>(), config.Policy().SerializeAsString(),
+               process.metrics()),
+      calls_(runtime_, clock_, process.random()),
+      api_(process.pipeline(), calls_) {
+  process.readiness().Add(kService);
+  process.AddService(api_, v1::HealthCodeService::service_full_name(), kService);
+}
+
+Status App::Start() {
+  EPIGRID_RETURN_IF_ERROR(runtime_.Start());
+  process_.OnStop([this] { runtime_.Stop(); });
+  process_.readiness().SetReady(kService);
+  return OkStatus();
+}
+
+}  // namespace epigrid::health_code
