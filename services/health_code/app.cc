@@ -4,10 +4,10 @@
 
 namespace epigrid::health_code {
 
-App::App(const Config& config, const ServiceRuntimeOptions& options, Process& process)
+App::App(const Config& config, const StorageConfig& storage, Process& process)
     : process_(process),
-      runtime_(options, std::make_unique<HealthCodeFold>(), config.Policy().SerializeAsString(),
-               process.metrics()),
+      runtime_(storage.RuntimeOptions(), std::make_unique<HealthCodeFold>(),
+               config.Policy().SerializeAsString(), process.metrics()),
       calls_(runtime_, clock_, process.random()),
       api_(process.pipeline(), calls_) {
   process.readiness().Add(kService);

@@ -12,7 +12,7 @@ int main(int argc, char** argv) {
   config.AddTo(process.config());
   if (std::optional<int> exit_code = process.Configure(argc, argv)) return *exit_code;
 
-  epigrid::health_code::App app(config, storage.RuntimeOptions(), process);
+  epigrid::health_code::App app(config, storage, process);
   if (epigrid::Status status = app.Start(); !status.ok()) {
     EPIGRID_LOG_ERROR("process.start_failed", {status});
     return 1;
