@@ -59,11 +59,13 @@ class CellQuery {
   Task<Result<std::vector<Timer>>> DueTimers(Shard shard, Time until, size_t limit) const;
 
  private:
-  // Sends a command on the key of a live cell, and again once when the generation has changed
-  // meanwhile.
+  // Sends a command on a cell of the live generation; what is not there is confirmed.
   Task<Result<Reply>> Call(Shard shard, std::string command, std::string cell,
                            std::vector<std::string> arguments) const;
-  Task<Result<Generation>> Confirm(Shard shard) const;
+  Task<Result<std::vector<std::optional<std::string>>>> GetGroup(
+      Shard shard, std::vector<std::string> cells) const;
+  // Whether queries read this generation at this moment.
+  Task<Result<bool>> Confirm(Shard shard, Generation generation) const;
 
   RedisClient& redis_;
   const ShardTable& shards_;

@@ -1,7 +1,7 @@
 // CommandLog: how an API hands facts to its service's inbox.
 //
 //   // An observation is answered when it is in the log.
-//   EPIGRID_CO_ASSIGN_OR_RETURN(std::vector<ShardOffset> revision,
+//   EPIGRID_CO_ASSIGN_OR_RETURN(std::vector<ShardPosition> revision,
 //                               co_await commands.Append(origin, {{person_id, event}, ...}));
 //
 //   // A decided command is answered by the fold; `event.request` is the key of the decision.
@@ -18,14 +18,13 @@
 // call.
 //
 // Life cycle: construct, use, destroy after the last call has ended; the loop, log and table
-// outlive it. Threads: any; calls end on the loop's thread.
+// outlive it. Threads: any; calls end on the log's or the view's loop.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "common/base/event_loop.h"
 #include "common/base/status.h"
 #include "common/base/task.h"
 #include "common/event_log/event_log.h"
@@ -57,7 +56,7 @@ struct Decision {
   // OUTCOME_PENDING (it is in the log, the answer is not there yet: send again with the same
   // request_id), and the errors of the append.
   Outcome outcome;
-  ShardOffset at;  // of the request's record; offset 0 if it was not appended
+  ShardPosition at;  // of the request's record; offset 0 if it was not appended
 };
 
 // Fills RequestKey.fingerprint: SHA-256 of the bytes.
@@ -65,12 +64,12 @@ std::string Fingerprint(std::string_view content);
 
 class CommandLog {
  public:
-  CommandLog(EventLoop& loop, EventLog& log, ShardTable& shards, const CellQuery& cells,
-             std::string service, uint32_t shard_count);
+  CommandLog(EventLog& log, ShardTable& shards, const CellQuery& cells, std::string service,
+             uint32_t shard_count);
   ~CommandLog();
 
   // Where the records are: one for each shard touched (the last, where it was cut).
-  Task<Result<std::vector<ShardOffset>>> Append(Origin origin, std::vector<Command> commands);
+  Task<Result<std::vector<ShardPosition>>> Append(Origin origin, std::vector<Command> commands);
 
   // One Decision per command, in their order. Every event has a request key.
   Task<std::vector<Decision>> Decide(Origin origin, std::vector<Command> commands, Time deadline);

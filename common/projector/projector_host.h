@@ -97,6 +97,7 @@ class ProjectorHost {
 
  private:
   class Impl;
+  Scheduler& scheduler_;
   std::shared_ptr<Impl> impl_;
 };
 

@@ -57,6 +57,8 @@ class ShardTable {
   // Done after the first complete round, or after `within`.
   Future<Done> AwaitFirstRound(Duration within);
 
+  const std::string& service() const;
+  uint32_t shard_count() const;
   Shard ShardOf(std::string_view entity) const;
 
   // The Redis key of a cell. Errors: UNAVAILABLE VIEW_REBUILDING (the shard has no live generation
@@ -78,7 +80,7 @@ class ShardTable {
 
   // Waits until every shard named has applied the offset: OK, or DEADLINE_EXCEEDED
   // REVISION_NOT_YET_APPLIED.
-  Future<Status> WaitFor(std::vector<ShardOffset> revision, Time deadline);
+  Future<Status> WaitFor(std::vector<ShardPosition> revision, Time deadline);
 
  private:
   struct State;

@@ -43,8 +43,8 @@ ServiceRuntime::ServiceRuntime(ServiceRuntimeOptions options, std::unique_ptr<Fo
       *api_loop_, *api_redis_, options_.view,
       ShardTableOptions{.service = service_, .shard_count = options_.shard_count});
   cells_ = std::make_unique<CellQuery>(*api_redis_, *shards_);
-  commands_ = std::make_unique<CommandLog>(*api_loop_, *api_log_, *shards_, *cells_, service_,
-                                           options_.shard_count);
+  commands_ =
+      std::make_unique<CommandLog>(*api_log_, *shards_, *cells_, service_, options_.shard_count);
 }
 
 ServiceRuntime::~ServiceRuntime() {

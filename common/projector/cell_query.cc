@@ -1,0 +1,200 @@
+#include "common/projector/cell_query.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <utility>
+
+#include "common/projector/redis_view.h"
+
+namespace epigrid {
+namespace {
+
+// A read of the view is one round trip: long enough for a busy server, short enough for who waits.
+constexpr Duration kDeadline = std::chrono::seconds(1);
+
+Status Unreachable() {
+  return Unavailable("VIEW_UNAVAILABLE", "the view cannot be read now: try again");
+}
+
+Result<Reply> Checked(Result<Reply> reply) {
+  if (!reply.ok() || reply->is_error()) return Unreachable();
+  return reply;
+}
+
+bool IsEmpty(const Reply& reply) {
+  if (reply.type == Reply::Type::kArray) return reply.elements.empty();
+  return reply.is_nil() || (reply.type == Reply::Type::kInteger && reply.integer == 0);
+}
+
+}  // namespace
+
+Task<Result<bool>> CellQuery::Confirm(Shard shard, Generation generation) const {
+  std::vector<std::string> command = {"GET", LiveKey(shards_.service(), shard)};
+  const Result<Reply> reply = Checked(co_await redis_.Call(std::move(command), kDeadline));
+  if (!reply.ok()) co_return reply.status();
+  if (reply->is_nil()) {
+    co_return Unavailable("VIEW_REBUILDING", "the view is being built from the log: try again")
+        .With("retry_after_ms", "500");
+  }
+  co_return reply->text == std::to_string(generation);
+}
+
+Task<Result<Reply>> CellQuery::Call(Shard shard, std::string command, std::string cell,
+                                    std::vector<std::string> arguments) const {
+  const Result<Generation> generation = shards_.Live(shard);
+  if (!generation.ok()) co_return generation.status();
+  std::vector<std::string> line;
+  line.reserve(2 + arguments.size());
+  line.push_back(std::move(command));
+  line.push_back(GenerationPrefix(shards_.service(), shard, *generation) + cell);
+  for (std::string& argument : arguments) line.push_back(std::move(argument));
+  Result<Reply> reply = Checked(co_await redis_.Call(std::move(line), kDeadline));
+  if (!reply.ok() || !IsEmpty(*reply)) co_return reply;
+  // Nothing there: true only if this is still the generation that queries read.
+  const Result<bool> confirmed = co_await Confirm(shard, *generation);
+  if (!confirmed.ok()) co_return confirmed.status();
+  if (*confirmed) co_return reply;
+  co_return Unavailable("VIEW_REBUILDING", "the view has just been replaced: try again")
+      .With("retry_after_ms", "100");
+}
+
+Task<Result<std::optional<std::string>>> CellQuery::Get(std::string entity,
+                                                        std::string cell) const {
+  co_return co_await GetOfShard(shards_.ShardOf(entity), std::move(cell));
+}
+
+Task<Result<std::optional<std::string>>> CellQuery::GetOfShard(Shard shard,
+                                                               std::string cell) const {
+  Result<Reply> reply = co_await Call(shard, "GET", std::move(cell), {});
+  if (!reply.ok()) co_return reply.status();
+  if (reply->is_nil()) co_return std::optional<std::string>();
+  co_return std::optional<std::string>(std::move(reply->text));
+}
+
+Task<std::vector<Result<std::optional<std::string>>>> CellQuery::GetMany(
+    std::vector<CellAddress> addresses) const {
+  struct Group {
+    std::vector<std::string> cells;
+    std::vector<size_t> places;  // in `addresses`
+  };
+  std::map<Shard, Group> groups;
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    Group& group = groups[shards_.ShardOf(addresses[i].entity)];
+    group.cells.push_back(std::move(addresses[i].cell));
+    group.places.push_back(i);
+  }
+  // All under way before the first is awaited.
+  std::vector<Future<Result<std::vector<std::optional<std::string>>>>> replies;
+  replies.reserve(groups.size());
+  for (auto& [shard, group] : groups) {
+    replies.push_back(Run(GetGroup(shard, std::move(group.cells))));
+  }
+  std::vector<Result<std::optional<std::string>>> results(addresses.size(), Unreachable());
+  size_t next = 0;
+  for (const auto& [shard, group] : groups) {
+    Result<std::vector<std::optional<std::string>>> values = co_await replies[next++];
+    for (size_t i = 0; i < group.places.size(); ++i) {
+      if (values.ok()) {
+        results[group.places[i]] = std::move((*values)[i]);
+      } else {
+        results[group.places[i]] = values.status();
+      }
+    }
+  }
+  co_return results;
+}
+
+Task<Result<std::vector<std::optional<std::string>>>> CellQuery::GetGroup(
+    Shard shard, std::vector<std::string> cells) const {
+  const Result<Generation> generation = shards_.Live(shard);
+  if (!generation.ok()) co_return generation.status();
+  const std::string prefix = GenerationPrefix(shards_.service(), shard, *generation);
+  std::vector<std::string> line = {"MGET"};
+  line.reserve(1 + cells.size());
+  for (const std::string& cell : cells) line.push_back(prefix + cell);
+  Result<Reply> reply = Checked(co_await redis_.Call(std::move(line), kDeadline));
+  if (!reply.ok()) co_return reply.status();
+  std::vector<std::optional<std::string>> values;
+  values.reserve(cells.size());
+  bool any_missing = false;
+  for (Reply& value : reply->elements) {
+    any_missing |= value.is_nil();
+    if (value.is_nil()) {
+      values.emplace_back();
+    } else {
+      values.emplace_back(std::move(value.text));
+    }
+  }
+  if (any_missing) {
+    const Result<bool> confirmed = co_await Confirm(shard, *generation);
+    if (!confirmed.ok()) co_return confirmed.status();
+    if (!*confirmed) {
+      co_return Unavailable("VIEW_REBUILDING", "the view has just been replaced: try again")
+          .With("retry_after_ms", "100");
+    }
+  }
+  co_return values;
+}
+
+Task<Result<std::optional<std::string>>> CellQuery::GetMember(std::string entity, std::string cell,
+                                                              std::string field) const {
+  std::vector<std::string> arguments = {std::move(field)};
+  Result<Reply> reply =
+      co_await Call(shards_.ShardOf(entity), "HGET", std::move(cell), std::move(arguments));
+  if (!reply.ok()) co_return reply.status();
+  if (reply->is_nil()) co_return std::optional<std::string>();
+  co_return std::optional<std::string>(std::move(reply->text));
+}
+
+Task<Result<std::map<std::string, std::string>>> CellQuery::GetMembers(std::string entity,
+                                                                       std::string cell) const {
+  Result<Reply> reply = co_await Call(shards_.ShardOf(entity), "HGETALL", std::move(cell), {});
+  if (!reply.ok()) co_return reply.status();
+  std::map<std::string, std::string> members;
+  for (size_t i = 0; i + 1 < reply->elements.size(); i += 2) {
+    members.emplace(std::move(reply->elements[i].text), std::move(reply->elements[i + 1].text));
+  }
+  co_return members;
+}
+
+Task<Result<std::vector<std::string>>> CellQuery::PageIndex(std::string entity, std::string cell,
+                                                            std::string after, size_t limit) const {
+  co_return co_await PageShardIndex(shards_.ShardOf(entity), std::move(cell), std::move(after),
+                                    limit);
+}
+
+Task<Result<std::vector<std::string>>> CellQuery::PageShardIndex(Shard shard, std::string cell,
+                                                                 std::string after,
+                                                                 size_t limit) const {
+  std::vector<std::string> arguments = {after.empty() ? "-" : "(" + after, "+", "LIMIT", "0",
+                                        std::to_string(limit)};
+  Result<Reply> reply =
+      co_await Call(shard, "ZRANGEBYLEX", std::move(cell), std::move(arguments));
+  if (!reply.ok()) co_return reply.status();
+  std::vector<std::string> members;
+  for (Reply& member : reply->elements) members.push_back(std::move(member.text));
+  co_return members;
+}
+
+Task<Result<uint64_t>> CellQuery::CountIndex(std::string entity, std::string cell) const {
+  Result<Reply> reply = co_await Call(shards_.ShardOf(entity), "ZCARD", std::move(cell), {});
+  if (!reply.ok()) co_return reply.status();
+  co_return static_cast<uint64_t>(reply->integer);
+}
+
+Task<Result<std::vector<Timer>>> CellQuery::DueTimers(Shard shard, Time until,
+                                                      size_t limit) const {
+  std::vector<std::string> arguments = {"-inf",  std::to_string(until.micros), "WITHSCORES",
+                                        "LIMIT", "0", std::to_string(limit)};
+  Result<Reply> reply =
+      co_await Call(shard, "ZRANGEBYSCORE", "timers", std::move(arguments));
+  if (!reply.ok()) co_return reply.status();
+  std::vector<Timer> timers;
+  for (size_t i = 0; i + 1 < reply->elements.size(); i += 2) {
+    const double due = std::strtod(reply->elements[i + 1].text.c_str(), nullptr);
+    timers.push_back({{static_cast<int64_t>(due)}, std::move(reply->elements[i].text)});
+  }
+  co_return timers;
+}
+
+}  // namespace epigrid

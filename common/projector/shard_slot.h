@@ -1,0 +1,111 @@
+// ShardSlot: one shard that a host owns: its projector, the subscriptions of its partitions, a
+// rebuild if one was asked for, and generations to be dropped. Whatever ends is begun again, with
+// back-off.
+//
+// Threads: the scheduler's. It is told every kSlotBeat that time passes, and counts time in these
+// beats, so that a wall clock that jumps does not keep it waiting.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/projector/projector_host.h"
+#include "common/projector/rebuild.h"
+#include "common/projector/shard_projector.h"
+#include "common/projector/subscription.h"
+
+namespace epigrid {
+
+inline constexpr Duration kSlotBeat = std::chrono::milliseconds(20);
+
+// What a slot asks of its host, which outlives it.
+class SlotHost {
+ public:
+  virtual ~SlotHost() = default;
+  virtual ShardProjectorDependencies Dependencies() = 0;  // with the producer of the moment
+  virtual ShardProjectorOptions ProjectorOptions(Shard shard) = 0;
+  virtual void Seek(const TopicShard& from, Offset after) = 0;
+  virtual void Unseek(const TopicShard& from) = 0;
+  virtual bool MayRebuild() = 0;
+  // The slot has stopped and can be destroyed; called from Scheduler::Post.
+  virtual void SlotStopped(Shard shard) = 0;
+};
+
+class ShardSlot final : public RebuiltShard {
+ public:
+  ShardSlot(SlotHost& host, Shard shard, std::vector<std::string> topics,
+            const ProjectorHostOptions& options);
+  ~ShardSlot() override;
+
+  void Start();
+  // Drops everything and begins again: the producer was replaced.
+  void StartAgain();
+  // Ends after the batch in hand; then SlotStopped, in any case within two seconds.
+  void Stop();
+  void Beat();
+
+  void Feed(const TopicShard& from, std::vector<LogRecord> records);
+  size_t queued(const TopicShard& from) const;
+  // The log cannot be read there.
+  void SourceFailed(const TopicShard& from, const Status& status);
+
+  bool rebuilding() const { return rebuild_ != nullptr; }
+  bool clock_trusted() const { return projector_ == nullptr || projector_->clock_trusted(); }
+  ProjectedShard Describe(Time now) const;
+  void CollectFloors(std::map<TopicShard, Offset>& floors) const;
+  void CollectSubscriptions(std::vector<SubscribedShard>& subscriptions) const;
+
+  std::optional<ShardMeta> LiveCommitted() const override;
+  void PauseLive() override;
+  bool LivePaused() const override { return live_paused_; }
+
+ private:
+  struct Drop {
+    Generation generation = 0;
+    uint64_t at_beat = 0;
+    std::optional<Task<void>> task;
+  };
+
+  void StartProjector();
+  void StartSubscription(const std::string& topic);
+  void DropProjector();
+  void ProjectorOpened(Offset after);
+  void ProjectorEnded(const Status& status);
+  void SubscriptionEnded(const std::string& topic, const Status& status);
+  void StartRebuild();
+  void RebuildEnded(const Status& status);
+  void BeatDrops();
+  Task<void> DropGeneration(Generation generation);
+  uint64_t BackOff(const Status& status);
+  SlotHost& host_;
+  const Shard shard_;
+  const TopicShard inbox_;
+  const std::vector<std::string> topics_;
+  const ProjectorHostOptions& options_;
+  uint64_t beat_ = 1;
+
+  std::unique_ptr<ShardProjector> projector_;
+  Attempt own_attempt_;
+  Status problem_;
+  uint32_t failures_ = 0;
+  uint64_t started_at_beat_ = 0;
+  uint64_t restart_at_beat_ = 0;  // 0: not waiting for a restart
+  uint64_t stop_by_beat_ = 0;     // 0: not stopping
+  bool stopped_ = false;
+
+  std::map<std::string, std::unique_ptr<Subscription>> subscriptions_;  // by topic
+  std::map<std::string, uint64_t> resubscribe_at_beat_;
+
+  Offset rebuild_requested_at_ = 0;  // 0: none is wanted
+  uint64_t rebuild_at_beat_ = 0;
+  std::unique_ptr<Rebuild> rebuild_;
+  bool pausing_ = false;
+  bool live_paused_ = false;
+  std::map<Generation, Drop> drops_;
+};
+
+}  // namespace epigrid
