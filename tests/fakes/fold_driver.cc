@@ -1,111 +1,235 @@
 #include "tests/fakes/fold_driver.h"
 
-namespace epigrid {
+#include <algorithm>
+#include <utility>
 
-Outcome FoldDriver::Send(const std::string& entity, Event event) {
-  const auto shard_count = static_cast<uint32_t>(shards_.size());
-  const Outcome outcome = Fold(ShardOf(entity, shard_count), std::move(event));
-  while (!under_way_.empty()) {
-    Emission emission = std::move(under_way_.front());
-    under_way_.pop_front();
-    Fold(ShardOf(emission.entity, shard_count), std::move(emission.event));
+namespace epigrid {
+namespace {
+
+// How seldom a shard's loaded cells are dropped: often enough that every test sees a cold read.
+constexpr uint64_t kDropOneIn = 16;
+
+CellFound Find(const FoldDriver::Stored& stored, const CellRead& read) {
+  CellFound found;
+  if (read.kind == CellRead::Kind::kString) {
+    const auto at = stored.strings.find(read.key);
+    if (at != stored.strings.end()) found.value = at->second;
+    return found;
   }
-  return outcome;
+  const auto at = stored.members.find(read.key);
+  if (at == stored.members.end()) return found;
+  if (read.kind == CellRead::Kind::kMembers) {
+    found.members.insert(at->second.begin(), at->second.end());
+    return found;
+  }
+  const auto member = at->second.find(read.field);
+  if (member != at->second.end()) found.value = member->second;
+  return found;
 }
 
-Outcome FoldDriver::Fold(Shard shard, Event event) {
-  ShardState& state = shards_[shard];
-  const Status prepared = Run(fold_.Prepare({&event})).Wait();
-  EPIGRID_CHECK(prepared.ok(), prepared.ToString());
-  Cells cells;
-  while (true) {
-    NeedSet needs;
-    fold_.Needs(event, cells, needs);
-    const std::vector<CellRead> missing = cells.Missing(needs.reads());
-    if (missing.empty()) break;
-    for (const CellRead& read : missing) cells.Load(read, Read(state, read));
+void Write(const CellWrite& write, FoldDriver::Stored& stored) {
+  switch (write.kind) {
+    case CellWrite::Kind::kSet: stored.strings[write.key] = write.value; return;
+    case CellWrite::Kind::kDelete:
+      stored.strings.erase(write.key);
+      stored.members.erase(write.key);
+      return;
+    case CellWrite::Kind::kSetMember: stored.members[write.key][write.field] = write.value; return;
+    case CellWrite::Kind::kDeleteMember: {
+      auto& members = stored.members[write.key];
+      members.erase(write.field);
+      if (members.empty()) stored.members.erase(write.key);
+      return;
+    }
+    case CellWrite::Kind::kAddToIndex:
+      EPIGRID_CHECK(stored.indexes[write.key].insert(write.field).second,
+                    "the fold adds to an index what is there");
+      return;
+    case CellWrite::Kind::kRemoveFromIndex:
+      EPIGRID_CHECK(stored.indexes[write.key].erase(write.field) == 1,
+                    "the fold removes from an index what is not there");
+      if (stored.indexes[write.key].empty()) stored.indexes.erase(write.key);
+      return;
+    case CellWrite::Kind::kSetTimer: stored.timers[write.field] = write.due; return;
+    case CellWrite::Kind::kDeleteTimer:
+      EPIGRID_CHECK(stored.timers.erase(write.field) == 1,
+                    "the fold disarms a timer that is not armed");
+      return;
   }
-  cells.Begin({});
-  Context context(shard, ++state.end, 0, recorded_at, recorded_at);
-  fold_.Apply(event, cells, context);
-  const std::vector<CellWrite> writes = cells.TakeWrites();
-  EPIGRID_CHECK(writes.size() <= kWritesPerEventMax, "an event wrote too many cells");
-  for (const CellWrite& write : writes) Write(state, write);
+}
+
+}  // namespace
+
+FoldDriver::FoldDriver(const Fold& fold, uint32_t shard_count, uint64_t seed)
+    : fold_(fold), shards_(shard_count), turns_(seed) {}
+
+Outcome FoldDriver::Send(const std::string& entity, Event event) {
+  const size_t number = Append(entity, std::move(event));
+  Run();
+  const Outcome* answer = outcome(number);
+  return answer == nullptr ? Outcome() : *answer;
+}
+
+void FoldDriver::Configure(const std::string& configuration) {
+  for (ShardState& state : shards_) {
+    Event event;
+    event.mutable_configured()->set_version("1");
+    event.mutable_configured()->set_configuration(configuration);
+    state.queue.push_back({std::move(event), std::nullopt, recorded_at});
+  }
+}
+
+size_t FoldDriver::Append(const std::string& entity, Event event) {
+  shards_[ShardOfEntity(entity)].queue.push_back({std::move(event), commands_, recorded_at});
+  return commands_++;
+}
+
+void FoldDriver::Foreign(const Event& event) {
+  const std::string entity = fold_.Route(event);
+  if (!entity.empty()) {
+    shards_[ShardOfEntity(entity)].queue.push_back({event, std::nullopt, recorded_at});
+  }
+}
+
+void FoldDriver::Tick(Time time) {
+  Run();
+  for (ShardState& state : shards_) {
+    ++state.offset;
+    state.time = std::max(state.time, time);
+  }
+  for (bool fired = true; fired;) {
+    fired = false;
+    for (Shard shard = 0; shard < shards_.size(); ++shard) fired |= FireDue(shard);
+    fired |= Run();
+  }
+}
+
+bool FoldDriver::FireDue(Shard shard) {
+  ShardState& state = shards_[shard];
+  std::vector<Timer> due;
+  for (const auto& [id, at] : state.stored.timers) {
+    if (at <= state.time) due.push_back({at, id});
+  }
+  if (due.empty()) return false;
+  const Timer timer = *std::min_element(due.begin(), due.end());
+  state.stored.timers.erase(timer.id);
+  state.digest.RemoveTimer(timer.id, timer.due);
+  state.cells.Begin(state.digest);
+  LoadAll(state,
+          [&](const CellReader& cells, NeedSet& needs) { fold_.TimerNeeds(timer, cells, needs); });
+  Context context(shard, ++state.offset, 0, state.time, state.time);
+  fold_.FireTimer(timer, state.cells, context);
+  Finish(shard, context, std::nullopt);
+  return true;
+}
+
+bool FoldDriver::Run() {
+  bool done = false;
+  while (Step()) done = true;
+  return done;
+}
+
+bool FoldDriver::Step() {
+  std::vector<Shard> ready;
+  for (Shard shard = 0; shard < shards_.size(); ++shard) {
+    if (!shards_[shard].queue.empty()) ready.push_back(shard);
+  }
+  if (ready.empty()) return false;
+  const Shard shard = ready[turns_() % ready.size()];
+  Queued queued = std::move(shards_[shard].queue.front());
+  shards_[shard].queue.pop_front();
+  FoldEvent(shard, std::move(queued));
+  return true;
+}
+
+template <typename Needs>
+void FoldDriver::LoadAll(ShardState& state, const Needs& needs) {
+  if (turns_() % kDropOneIn == 0) state.cells.Drop();
+  state.cells.Begin(state.digest);
+  for (;;) {
+    NeedSet set;
+    needs(state.cells, set);
+    const std::vector<CellRead> missing = state.cells.Missing(set.reads());
+    if (missing.empty()) return;
+    for (const CellRead& read : missing) state.cells.Load(read, Find(state.stored, read));
+  }
+}
+
+void FoldDriver::FoldEvent(Shard shard, Queued queued) {
+  ShardState& state = shards_[shard];
+  ++events_folded_;
+  const Status prepared = epigrid::Run(fold_.Prepare({&queued.event})).Wait();
+  EPIGRID_CHECK(prepared.ok(), prepared.ToString());
+  LoadAll(state, [&](const CellReader& cells, NeedSet& needs) {
+    fold_.Needs(queued.event, cells, needs);
+  });
+  Context context(shard, ++state.offset, 0, state.time, queued.recorded_at);
+  fold_.Apply(queued.event, state.cells, context);
+  Finish(shard, context, queued.number);
+}
+
+void FoldDriver::Finish(Shard shard, Context& context, std::optional<size_t> number) {
+  ShardState& state = shards_[shard];
+  const std::vector<CellWrite> writes = state.cells.TakeWrites();
+  EPIGRID_CHECK(writes.size() <= kWritesPerEventMax, "an event writes too many cells");
+  for (const CellWrite& write : writes) Write(write, state.stored);
+  state.digest = state.cells.digest();
+  ignored_.insert(ignored_.end(), context.ignored.begin(), context.ignored.end());
+  if (number && context.answer) outcomes_[*number] = *std::move(context.answer);
   for (Emission& emission : context.emissions) {
     if (emission.topic.empty()) {
-      under_way_.push_back(std::move(emission));
+      shards_[ShardOfEntity(emission.entity)].queue.push_back(
+          {std::move(emission.event), std::nullopt, context.recorded_at});
     } else {
       published_.push_back(std::move(emission));
     }
   }
-  ignored_.insert(ignored_.end(), context.ignored.begin(), context.ignored.end());
-  return context.answer.value_or(Outcome());
 }
 
-CellFound FoldDriver::Read(const ShardState& state, const CellRead& read) const {
-  CellFound found;
-  const auto hash = state.hashes.find(read.key);
-  switch (read.kind) {
-    case CellRead::Kind::kString:
-      if (const auto string = state.strings.find(read.key); string != state.strings.end()) {
-        found.value = string->second;
-      }
-      break;
-    case CellRead::Kind::kMember:
-      if (hash == state.hashes.end()) break;
-      if (const auto member = hash->second.find(read.field); member != hash->second.end()) {
-        found.value = member->second;
-      }
-      break;
-    case CellRead::Kind::kMembers:
-      if (hash != state.hashes.end()) found.members = hash->second;
-      break;
-    case CellRead::Kind::kTimers: EPIGRID_CHECK(false, "this driver has no timers");
+std::vector<Event> FoldDriver::published(std::string_view topic) const {
+  std::vector<Event> found;
+  for (const Emission& emission : published_) {
+    if (emission.topic == topic) found.push_back(emission.event);
   }
   return found;
 }
 
-void FoldDriver::Write(ShardState& state, const CellWrite& write) {
-  switch (write.kind) {
-    case CellWrite::Kind::kSet: state.strings[write.key] = write.value; break;
-    case CellWrite::Kind::kDelete:
-      state.strings.erase(write.key);
-      state.hashes.erase(write.key);
-      break;
-    case CellWrite::Kind::kSetMember: state.hashes[write.key][write.field] = write.value; break;
-    case CellWrite::Kind::kDeleteMember: state.hashes[write.key].erase(write.field); break;
-    case CellWrite::Kind::kAddToIndex:
-      EPIGRID_CHECK(state.indexes[write.key].insert(write.field).second, "it was in the index");
-      break;
-    case CellWrite::Kind::kRemoveFromIndex:
-      EPIGRID_CHECK(state.indexes[write.key].erase(write.field) == 1, "it was not in the index");
-      break;
-    case CellWrite::Kind::kSetTimer:
-    case CellWrite::Kind::kDeleteTimer: EPIGRID_CHECK(false, "this driver has no timers");
+const Outcome* FoldDriver::outcome(size_t number) const {
+  const auto at = outcomes_.find(number);
+  return at == outcomes_.end() ? nullptr : &at->second;
+}
+
+Digest FoldDriver::Recounted(Shard shard) const {
+  const Stored& stored = shards_[shard].stored;
+  Digest digest;
+  for (const auto& [key, value] : stored.strings) digest.AddCell(key, {}, value);
+  for (const auto& [key, members] : stored.members) {
+    for (const auto& [field, value] : members) digest.AddCell(key, field, value);
   }
+  for (const auto& [key, members] : stored.indexes) {
+    for (const std::string& member : members) digest.AddCell(key, member, {});
+  }
+  for (const auto& [id, due] : stored.timers) digest.AddTimer(id, due);
+  return digest;
 }
 
-std::optional<std::string> FoldDriver::Get(const std::string& entity,
-                                           const std::string& key) const {
-  const auto& strings = StateOf(entity).strings;
+std::optional<std::string> FoldDriver::Get(std::string_view entity, const std::string& key) const {
+  const auto& strings = stored_of(entity).strings;
   const auto found = strings.find(key);
-  if (found == strings.end()) return std::nullopt;
-  return found->second;
+  return found == strings.end() ? std::nullopt : std::optional(found->second);
 }
 
-std::map<std::string, std::string> FoldDriver::Members(const std::string& entity,
+std::map<std::string, std::string> FoldDriver::Members(std::string_view entity,
                                                        const std::string& key) const {
-  const auto& hashes = StateOf(entity).hashes;
-  const auto found = hashes.find(key);
-  if (found == hashes.end()) return {};
-  return found->second;
+  const auto& members = stored_of(entity).members;
+  const auto found = members.find(key);
+  return found == members.end() ? std::map<std::string, std::string>() : found->second;
 }
 
-std::set<std::string> FoldDriver::Index(const std::string& entity, const std::string& key) const {
-  const auto& indexes = StateOf(entity).indexes;
+std::set<std::string> FoldDriver::Index(std::string_view entity, const std::string& key) const {
+  const auto& indexes = stored_of(entity).indexes;
   const auto found = indexes.find(key);
-  if (found == indexes.end()) return {};
-  return found->second;
+  return found == indexes.end() ? std::set<std::string>() : found->second;
 }
 
 }  // namespace epigrid
