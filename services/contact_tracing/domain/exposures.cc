@@ -1,0 +1,142 @@
+#include "services/contact_tracing/domain/exposures.h"
+
+#include <absl/strings/str_format.h>
+#include <absl/time/civil_time.h>
+
+#include <algorithm>
+
+#include "services/contact_tracing/domain/times.h"
+#include "services/contact_tracing/domain/topics.h"
+#include "services/contact_tracing/view/keys.h"
+
+namespace epigrid::contact_tracing {
+namespace {
+
+using events::v1::MatchStated;
+using state::v1::SharedSettings;
+
+std::string FormatDay(int32_t day) {
+  const absl::CivilDay date = absl::CivilDay(1970, 1, 1) + day;
+  return absl::StrFormat("%04d-%02d-%02d", date.year(), date.month(), date.day());
+}
+
+// Puts the match in the place of what was stated of its setting before.
+void Replace(const MatchStated& match, SharedSettings& shared) {
+  auto& matches = *shared.mutable_matches();
+  auto at = std::lower_bound(
+      matches.begin(), matches.end(), match.setting_id(),
+      [](const MatchStated& other, const std::string& id) { return other.setting_id() < id; });
+  const bool known = at != matches.end() && at->setting_id() == match.setting_id();
+  if (match.days().empty()) {
+    if (known) matches.erase(at);
+    return;
+  }
+  if (!known) {
+    const auto index = at - matches.begin();
+    matches.Add();
+    std::rotate(matches.begin() + index, matches.end() - 1, matches.end());
+    at = matches.begin() + index;
+  }
+  *at = match;
+  // What the cell's name says.
+  at->clear_case_id();
+  at->clear_person_id();
+  at->clear_for_case();
+}
+
+void Publish(const MatchStated& match, const SharedSettings& shared, Work& work) {
+  Event event;
+  events::v1::ExposureChanged& changed = *event.mutable_exposure_changed();
+  changed.set_person_id(match.person_id());
+  changed.set_case_id(match.case_id());
+  changed.set_version(VersionOf(work.context));
+  const ExposureSummary summary = Summarize(shared);
+  changed.set_exposure_class(summary.exposure_class);
+  changed.set_degree(summary.degree);
+  if (!shared.matches().empty()) *changed.mutable_first_time() = ToProto(summary.first_time);
+  if (!shared.matches().empty() && !summary.ongoing) {
+    *changed.mutable_last_time() = ToProto(summary.last_time);
+  }
+  changed.set_ongoing(summary.ongoing);
+  for (const MatchStated& setting : shared.matches()) {
+    *changed.add_settings() = ToSettingExposure(setting);
+  }
+  work.context.Publish(std::string(kExposureTopic), match.person_id(), std::move(event));
+}
+
+std::string CellOf(const MatchStated& match) {
+  return match.for_case() ? keys::Contacts(match.case_id()) : keys::Exposures(match.person_id());
+}
+
+const std::string& FieldOf(const MatchStated& match) {
+  return match.for_case() ? match.person_id() : match.case_id();
+}
+
+}  // namespace
+
+void Needs(const MatchStated& match, NeedSet& needs) {
+  needs.Member(CellOf(match), FieldOf(match));
+}
+
+void Apply(const MatchStated& match, Work& work) {
+  const std::string cell = CellOf(match);
+  const std::string& field = FieldOf(match);
+  const std::string* bytes = work.cells.GetMember(cell, field);
+  const bool was_known = bytes != nullptr;
+  const std::string before = was_known ? *bytes : std::string();
+  auto shared = work.cells.GetMemberProto<SharedSettings>(cell, field).value_or(SharedSettings());
+  Replace(match, shared);
+  std::string after = shared.SerializeAsString();
+  if (before == after) return;
+  const bool is_known = !shared.matches().empty();
+  if (is_known) {
+    work.cells.SetMember(cell, field, std::move(after));
+  } else {
+    work.cells.DeleteMember(cell, field);
+  }
+  if (!match.for_case()) return Publish(match, shared, work);
+  if (is_known == was_known) return;
+  if (is_known) {
+    work.cells.AddToIndex(keys::ContactIndex(match.case_id()), match.person_id());
+  } else {
+    work.cells.RemoveFromIndex(keys::ContactIndex(match.case_id()), match.person_id());
+  }
+}
+
+v1::SettingExposure ToSettingExposure(const MatchStated& match) {
+  v1::SettingExposure exposure;
+  exposure.set_setting_id(match.setting_id());
+  exposure.set_exposure_class(match.exposure_class());
+  exposure.set_degree(match.degree());
+  uint32_t minutes = 0;
+  for (const events::v1::MatchedDay& matched : match.days()) {
+    v1::DayExposure& day = *exposure.add_days();
+    day.set_date(FormatDay(matched.day()));
+    day.set_minutes(matched.minutes());
+    minutes += matched.minutes();
+  }
+  exposure.set_overlap_minutes(minutes);
+  *exposure.mutable_first_time() = match.first_time();
+  if (match.has_last_time()) *exposure.mutable_last_time() = match.last_time();
+  exposure.set_estimated(match.estimated());
+  exposure.set_ongoing(match.ongoing());
+  return exposure;
+}
+
+ExposureSummary Summarize(const SharedSettings& shared) {
+  ExposureSummary summary;
+  for (const MatchStated& match : shared.matches()) {
+    const bool is_first = &match == &*shared.matches().begin();
+    summary.exposure_class = std::max(summary.exposure_class, match.exposure_class());
+    summary.degree = is_first ? match.degree() : std::min(summary.degree, match.degree());
+    const Time first = TimeOf(match.first_time());
+    const Time last = TimeOf(match.last_time());
+    summary.first_time = is_first ? first : std::min(summary.first_time, first);
+    summary.last_time = is_first ? last : std::max(summary.last_time, last);
+    summary.ongoing |= match.ongoing();
+  }
+  if (summary.ongoing) summary.last_time = Time{};
+  return summary;
+}
+
+}  // namespace epigrid::contact_tracing

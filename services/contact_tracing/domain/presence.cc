@@ -1,0 +1,317 @@
+#include "services/contact_tracing/domain/presence.h"
+
+#include <algorithm>
+
+#include "services/contact_tracing/domain/case_pins.h"
+#include "services/contact_tracing/domain/person_days.h"
+#include "services/contact_tracing/domain/presence_revision.h"
+#include "services/contact_tracing/domain/times.h"
+#include "services/contact_tracing/view/keys.h"
+
+namespace epigrid::contact_tracing {
+namespace {
+
+using events::v1::PresenceObserved;
+using state::v1::PresenceDay;
+using state::v1::PresenceState;
+using state::v1::StoredStay;
+using state::v1::StrayPresence;
+using state::v1::StrayPresences;
+using state::v1::TracedPerson;
+using v1::PresenceObservation;
+
+std::string KeyOf(const PresenceObservation& observation) {
+  std::string key;
+  key.reserve(observation.source().size() + 1 + observation.source_id().size());
+  return key.append(observation.source()).append("/").append(observation.source_id());
+}
+
+bool IsPossible(const PresenceObservation& observation) {
+  if (!observation.has_check_in()) return true;
+  const v1::CheckIn& check_in = observation.check_in();
+  return check_in.has_start_time() &&
+         (!check_in.has_end_time() ||
+          IsPossibleEnd(TimeOf(check_in.start_time()), TimeOf(check_in.end_time())));
+}
+
+// The end that stands goes into the stay; true if a check-out was no possible one.
+bool SetEnd(const PresenceState& state, StoredStay& stored) {
+  events::v1::Stay& stay = *stored.mutable_stay();
+  const Time start = TimeOf(stay.start_time());
+  if (const auto end = EndOf(state, start)) {
+    *stay.mutable_end_time() = ToProto(*end);
+    stay.clear_next_start_time();
+  } else {
+    stay.clear_end_time();
+  }
+  stored.set_revision(std::max(state.revision(), state.check_out_revision()));
+  return state.check_out_revision() != 0 && !IsPossibleEnd(start, TimeOf(state.check_out_time()));
+}
+
+StoredStay NewStay(const std::string& key, const v1::CheckIn& check_in) {
+  StoredStay stored;
+  stored.set_setting_id(check_in.setting_id());
+  stored.mutable_stay()->set_key(key);
+  *stored.mutable_stay()->mutable_start_time() = check_in.start_time();
+  stored.mutable_stay()->set_position(check_in.position());
+  return stored;
+}
+
+template <typename Strings>
+bool RemoveKey(Strings& keys, const std::string& key) {
+  const auto at = std::find(keys.begin(), keys.end(), key);
+  if (at == keys.end()) return false;
+  keys.erase(at);
+  return true;
+}
+
+// --- strays -----------------------------------------------------------------------------------
+
+void MoveStraysTimer(const std::string& person_id, const StrayPresences& before,
+                     const StrayPresences& after, Work& work) {
+  const Time from = before.strays().empty() ? Time{} : TimeOf(before.strays(0).forget_time());
+  const Time to = after.strays().empty() ? Time{} : TimeOf(after.strays(0).forget_time());
+  if (from != to) work.cells.MoveTimer(keys::StraysTimer(person_id), from, to);
+}
+
+bool AddStray(const std::string& person_id, const std::string& key, Work& work) {
+  const std::string cell = keys::Strays(person_id);
+  const auto before = work.cells.GetProto<StrayPresences>(cell).value_or(StrayPresences());
+  if (before.strays_size() >= kStraysMax) return false;
+  const Time now = std::max(work.context.shard_time, work.context.recorded_at);
+  Time forget = work.policy.ForgetAt(work.policy.zone.LocalDay(now));
+  StrayPresences after = before;
+  if (!before.strays().empty()) {  // kept in order of time, should clocks differ
+    forget = std::max(forget, TimeOf(before.strays(before.strays_size() - 1).forget_time()));
+  }
+  StrayPresence& stray = *after.add_strays();
+  stray.set_key(key);
+  *stray.mutable_forget_time() = ToProto(forget);
+  work.cells.SetProto(cell, after);
+  MoveStraysTimer(person_id, before, after, work);
+  return true;
+}
+
+void RemoveStray(const std::string& person_id, const std::string& key, Work& work) {
+  const std::string cell = keys::Strays(person_id);
+  const auto before = work.cells.GetProto<StrayPresences>(cell).value_or(StrayPresences());
+  StrayPresences after = before;
+  auto& strays = *after.mutable_strays();
+  strays.erase(std::remove_if(strays.begin(), strays.end(),
+                              [&key](const StrayPresence& stray) { return stray.key() == key; }),
+               strays.end());
+  if (after.strays().empty()) {
+    work.cells.Delete(cell);
+  } else {
+    work.cells.SetProto(cell, after);
+  }
+  MoveStraysTimer(person_id, before, after, work);
+}
+
+// --- one observation --------------------------------------------------------------------------
+
+// What Apply works on.
+struct Observed {
+  const PresenceObservation& observation;
+  const std::string key;
+  const PresenceState before;
+  PresenceState after;
+  PersonDays days;
+  bool is_new;  // nothing was known of the presence
+};
+
+bool HasPastDay(const Observed& told, const Work& work) {
+  const auto is_past = [&work](int32_t day) {
+    return work.policy.IsPast(day, work.context.shard_time);
+  };
+  if (!told.is_new && !told.before.stray() && is_past(told.before.day())) return true;
+  return told.observation.has_check_in() &&
+         is_past(work.policy.zone.LocalDay(TimeOf(told.observation.check_in().start_time())));
+}
+
+// A check-in that stands now; false: its day is full.
+bool PutCheckIn(Observed& told, const std::string& person_id, Work& work) {
+  StoredStay stay = NewStay(told.key, told.observation.check_in());
+  const int32_t day = work.policy.zone.LocalDay(TimeOf(stay.stay().start_time()));
+  const bool was_stay = !told.is_new && !told.before.stray();
+  PresenceDay& block = told.days.Day(day);
+  const bool same_day = was_stay && told.before.day() == day;
+  const bool grows = !same_day || told.before.deleted();
+  if (grows && (block.stays_size() >= kStaysPerDayMax ||
+                block.stays_size() + block.deleted_keys_size() >= kKeysPerDayMax)) {
+    return false;
+  }
+  if (was_stay) {
+    told.days.Remove(told.before.day(), told.key);
+    if (RemoveKey(*told.days.Day(told.before.day()).mutable_deleted_keys(), told.key)) {
+      told.days.MarkChanged(told.before.day());
+    }
+  } else if (!told.is_new) {
+    RemoveStray(person_id, told.key, work);
+  }
+  if (SetEnd(told.after, stay)) work.context.Ignore("CHECK_OUT_INVALID");
+  told.after.set_day(day);
+  told.after.set_stray(false);
+  told.days.Put(day, std::move(stay));
+  if (block.stays_size() > kStaysPerDayUsual) work.context.Ignore("PRESENCE_MANY");
+  return true;
+}
+
+// A check-out or a deletion that stands now; false: there are too many strays.
+bool PutOther(Observed& told, const std::string& person_id, Work& work) {
+  if (told.is_new) {
+    told.after.set_stray(true);
+    return AddStray(person_id, told.key, work);
+  }
+  if (told.before.stray()) return true;
+  std::optional<StoredStay> stay = told.days.Remove(told.before.day(), told.key);
+  if (!stay) return true;  // deleted before
+  if (told.after.deleted()) {
+    told.days.Day(told.before.day()).add_deleted_keys(told.key);
+    return true;
+  }
+  if (SetEnd(told.after, *stay)) work.context.Ignore("CHECK_OUT_INVALID");
+  told.days.Put(told.before.day(), *std::move(stay));
+  return true;
+}
+
+}  // namespace
+
+void Needs(const TracingPolicy& policy, const PresenceObserved& observed, const CellReader& cells,
+           NeedSet& needs) {
+  const PresenceObservation& observation = observed.observation();
+  const std::string& person_id = observation.person_id();
+  const std::string presences = keys::Presences(person_id);
+  const std::string key = KeyOf(observation);
+  needs.String(keys::Person(person_id));
+  needs.Member(presences, key);
+  const auto need_days = [&](Time start) {
+    for (const int32_t day : PersonDays::DaysAround(policy, start)) {
+      needs.String(keys::PresenceDay(person_id, day));
+    }
+  };
+  if (observation.has_check_in()) need_days(TimeOf(observation.check_in().start_time()));
+  if (!cells.HasMember(presences, key) || !cells.HasString(keys::Person(person_id))) return;
+
+  const auto state = cells.GetMemberProto<PresenceState>(presences, key);
+  if (state ? state->stray() : !observation.has_check_in()) {
+    needs.String(keys::Strays(person_id));
+  } else if (state) {
+    for (int32_t day = state->day() - 1; day <= state->day() + 1; ++day) {
+      needs.String(keys::PresenceDay(person_id, day));
+    }
+  }
+  const TracedPerson person = LoadPerson(cells, person_id);
+  NeedCases(person_id, person, cells, needs);
+}
+
+void Apply(const PresenceObserved& observed, Work& work) {
+  const PresenceObservation& observation = observed.observation();
+  if (observation.what_case() == PresenceObservation::WHAT_NOT_SET || !IsPossible(observation)) {
+    return work.context.Ignore("PRESENCE_INVALID");
+  }
+  const std::string& person_id = observation.person_id();
+  TracedPerson person = LoadPerson(work.cells, person_id);
+  const std::string key = KeyOf(observation);
+  const auto known = work.cells.GetMemberProto<PresenceState>(keys::Presences(person_id), key);
+  Observed told{observation,
+                key,
+                known.value_or(PresenceState()),
+                known.value_or(PresenceState()),
+                PersonDays(work, person_id, person),
+                !known.has_value()};
+  switch (Revise(observation, told.after)) {
+    case Revised::kNothing: return;
+    case Revised::kConflict: return work.context.Ignore("PRESENCE_CONFLICT");
+    case Revised::kChanged: break;
+  }
+  if (HasPastDay(told, work)) return work.context.Ignore("PRESENCE_TOO_OLD");
+  const bool taken_in = observation.has_check_in() ? PutCheckIn(told, person_id, work)
+                                                   : PutOther(told, person_id, work);
+  if (!taken_in) return work.context.Ignore("PRESENCE_LIMIT");
+  work.cells.SetMemberProto(keys::Presences(person_id), key, told.after);
+  if (told.days.Save()) work.cells.SetProto(keys::Person(person_id), person);
+  RestateCases(person_id, person, work);
+}
+
+// A part of a day that is forgotten at a time: within kWritesPerEventMax.
+constexpr int kForgottenAtOnce = 12;
+
+void NeedsPersonDay(const std::string& person_id, int32_t day, const CellReader& cells,
+                    NeedSet& needs) {
+  const std::string cell = keys::PresenceDay(person_id, day);
+  needs.String(keys::Person(person_id));
+  needs.String(cell);
+  if (!cells.HasString(cell)) return;
+  const auto block = cells.GetProto<PresenceDay>(cell).value_or(PresenceDay());
+  for (const StoredStay& stay : block.stays()) {
+    needs.Member(keys::Presences(person_id), stay.stay().key());
+  }
+  for (const std::string& key : block.deleted_keys()) {
+    needs.Member(keys::Presences(person_id), key);
+  }
+}
+
+void ForgetPersonDay(const std::string& person_id, int32_t day, Work& work) {
+  const std::string timer = keys::PersonDayTimer(person_id, day);
+  // Retention may have been made longer since the timer was set.
+  if (const Time due = work.policy.ForgetAt(day); due > work.context.shard_time) {
+    return work.cells.MoveTimer(timer, Time{}, due);
+  }
+  const std::string cell = keys::PresenceDay(person_id, day);
+  auto block = work.cells.GetProto<PresenceDay>(cell).value_or(PresenceDay());
+  const auto forget = [&](const std::string& key) {
+    if (work.cells.GetMember(keys::Presences(person_id), key) != nullptr) {
+      work.cells.DeleteMember(keys::Presences(person_id), key);
+    }
+  };
+  int left = kForgottenAtOnce;
+  auto& stays = *block.mutable_stays();
+  for (; !stays.empty() && left > 0; --left, stays.RemoveLast()) {
+    forget(stays.rbegin()->stay().key());
+  }
+  auto& deleted = *block.mutable_deleted_keys();
+  for (; !deleted.empty() && left > 0; --left, deleted.RemoveLast()) forget(*deleted.rbegin());
+  if (!stays.empty() || !deleted.empty()) {
+    work.cells.SetProto(cell, block);
+    return work.cells.MoveTimer(timer, Time{}, work.context.shard_time);
+  }
+  work.cells.Delete(cell);
+  TracedPerson person = LoadPerson(work.cells, person_id);
+  if (RemoveDay(*person.mutable_days(), day)) {
+    work.cells.SetProto(keys::Person(person_id), person);
+  }
+}
+
+void NeedsStrays(const std::string& person_id, const CellReader& cells, NeedSet& needs) {
+  const std::string cell = keys::Strays(person_id);
+  needs.String(cell);
+  if (!cells.HasString(cell)) return;
+  const auto strays = cells.GetProto<StrayPresences>(cell).value_or(StrayPresences());
+  for (const StrayPresence& stray : strays.strays()) {
+    needs.Member(keys::Presences(person_id), stray.key());
+  }
+}
+
+void ForgetStrays(const std::string& person_id, Work& work) {
+  const std::string cell = keys::Strays(person_id);
+  auto strays = work.cells.GetProto<StrayPresences>(cell).value_or(StrayPresences());
+  int gone = 0;
+  for (const StrayPresence& stray : strays.strays()) {
+    if (gone == kForgottenAtOnce || TimeOf(stray.forget_time()) > work.context.shard_time) break;
+    if (work.cells.GetMember(keys::Presences(person_id), stray.key()) != nullptr) {
+      work.cells.DeleteMember(keys::Presences(person_id), stray.key());
+    }
+    ++gone;
+  }
+  strays.mutable_strays()->DeleteSubrange(0, gone);
+  if (strays.strays().empty()) {
+    if (work.cells.Get(cell) != nullptr) work.cells.Delete(cell);
+    return;
+  }
+  work.cells.SetProto(cell, strays);
+  work.cells.MoveTimer(keys::StraysTimer(person_id), Time{},
+                       TimeOf(strays.strays(0).forget_time()));
+}
+
+}  // namespace epigrid::contact_tracing

@@ -1,0 +1,36 @@
+// Presence in its person's shard: what was observed becomes stays by local day, which are stated to
+// the settings and, when the person is a case, pinned there anew.
+//
+// Counted and otherwise ignored: PRESENCE_CONFLICT (the same revision, another content),
+// PRESENCE_INVALID (no such interval can be), PRESENCE_TOO_OLD (it concerns a past day),
+// PRESENCE_LIMIT (more than kStaysPerDayMax stays of one day, or too many strays). Counted and
+// taken in: PRESENCE_MANY (more than kStaysPerDayUsual), CHECK_OUT_INVALID (not after the check-in,
+// or more than 24 h).
+#pragma once
+
+#include "common/projector/cells.h"
+#include "epigrid/events/v1/contact_tracing_events.pb.h"
+#include "services/contact_tracing/domain/work.h"
+
+namespace epigrid::contact_tracing {
+
+inline constexpr int kStaysPerDayMax = 64;
+inline constexpr int kStaysPerDayUsual = 20;
+// Keys that one day remembers, deleted ones included.
+inline constexpr int kKeysPerDayMax = 128;
+inline constexpr int kStraysMax = 64;
+
+void Needs(const TracingPolicy& policy, const events::v1::PresenceObserved& observed,
+           const CellReader& cells, NeedSet& needs);
+void Apply(const events::v1::PresenceObserved& observed, Work& work);
+
+// The timer keys::PersonDayTimer: forgets a day, a part of it at a time.
+void NeedsPersonDay(const std::string& person_id, int32_t day, const CellReader& cells,
+                    NeedSet& needs);
+void ForgetPersonDay(const std::string& person_id, int32_t day, Work& work);
+
+// The timer keys::StraysTimer.
+void NeedsStrays(const std::string& person_id, const CellReader& cells, NeedSet& needs);
+void ForgetStrays(const std::string& person_id, Work& work);
+
+}  // namespace epigrid::contact_tracing

@@ -1,0 +1,167 @@
+#include "services/contact_tracing/domain/setting_match.h"
+
+#include <algorithm>
+#include <map>
+
+#include "services/contact_tracing/domain/times.h"
+
+namespace epigrid::contact_tracing {
+namespace {
+
+using events::v1::MatchStated;
+using events::v1::PinStated;
+
+// Of one match; two people who live together for longer are told by its first and last time.
+constexpr size_t kStandingDaysMax = 1000;
+
+// What is counted, while it is being gathered.
+struct Count {
+  std::map<int32_t, uint32_t> days;
+  Time first = kEndOfTime;
+  Time last;  // not set: nothing yet
+  bool estimated = false;
+  bool ongoing = false;
+
+  void Extend(Time from, Time until) {
+    first = std::min(first, from);
+    last = last.is_set() ? std::max(last, until) : until;
+  }
+};
+
+void CountStays(const TracingPolicy& policy, const Spans& shared, Time shard_time, Count& count) {
+  for (const DayMinutes& day : MinutesByDay(policy.zone, shared)) {
+    if (!policy.IsPast(day.day, shard_time)) count.days[day.day] = day.minutes;
+  }
+  for (const Span& span : shared) {
+    const int32_t last_day = policy.zone.LocalDay(span.until - Duration(1));
+    for (int32_t day = policy.zone.LocalDay(span.from); day <= last_day; ++day) {
+      if (!count.days.contains(day)) continue;
+      count.Extend(std::max(span.from, policy.zone.StartOfDay(day)),
+                   std::min(span.until, policy.zone.StartOfDay(day + 1)));
+      count.estimated |= span.estimated;
+    }
+  }
+}
+
+// What was counted on past days stays, since the presence that it came from may be gone.
+void KeepPastDays(const TracingPolicy& policy, const PinStated& pin, const MatchStated& previous,
+                  Time shard_time, Count& count) {
+  const Span window = ToSpan(pin.window());
+  const Time previous_first = TimeOf(previous.first_time());
+  const Time previous_last = previous.has_last_time() ? TimeOf(previous.last_time()) : kEndOfTime;
+  for (const events::v1::MatchedDay& day : previous.days()) {
+    if (day.minutes() == 0 || !IsDay(day.day()) || !policy.IsPast(day.day(), shard_time)) continue;
+    const Time start = policy.zone.StartOfDay(day.day());
+    const Time end = policy.zone.StartOfDay(day.day() + 1);
+    const Time from = std::max({start, window.from, previous_first});
+    const Time until = std::min({end, window.until, previous_last});
+    if (from >= until) continue;
+    count.days[day.day()] = day.minutes();
+    count.Extend(from, until);
+    count.estimated |= previous.estimated();
+  }
+}
+
+void CountStanding(const TracingPolicy& policy, const Spans& shared, Count& count) {
+  if (shared.empty()) return;
+  count.ongoing = shared.back().until == kEndOfTime;
+  for (const Span& span : shared) {
+    count.Extend(span.from, span.until);
+    const int32_t first_day = policy.zone.LocalDay(span.from);
+    const int32_t last_day =
+        count.ongoing ? first_day : policy.zone.LocalDay(span.until - Duration(1));
+    for (int32_t day = first_day; day <= last_day && count.days.size() < kStandingDaysMax; ++day) {
+      count.days.try_emplace(day, 0);
+    }
+    if (count.ongoing) break;
+  }
+}
+
+Spans ClosedStays(const StayRule& rule, const std::vector<const events::v1::StaysStated*>& days) {
+  Spans spans;
+  for (const events::v1::StaysStated* day : days) AppendClosed(day->stays(), rule, spans);
+  return Unite(std::move(spans));
+}
+
+}  // namespace
+
+SettingRule RuleOf(const TracingPolicy& policy, const state::v1::TracedSetting& setting) {
+  SettingRule rule{.known = setting.has_setting(),
+                   .category = setting.setting().category(),
+                   .stays = {.usual_stay = policy.usual_stay,
+                             .stay_cap = policy.stay_cap,
+                             .stay_min = policy.stay_min}};
+  if (setting.setting().has_usual_stay()) {
+    rule.stays.usual_stay = std::chrono::seconds(
+        std::clamp<int64_t>(setting.setting().usual_stay().seconds(), 0, 24 * 3600));
+  }
+  return rule;
+}
+
+PinnedPresence Pinned(const SettingRule& rule, const PinStated& pin) {
+  const Span window = ToSpan(pin.window());
+  if (window.from >= window.until) return {};
+  Spans stays;
+  if (rule.known) AppendClosed(pin.stays(), rule.stays, stays);
+  return {Intersect(Unite(std::move(stays)), {window}),
+          Intersect(ToSpans(pin.standing()), {window})};
+}
+
+MatchStated Match(const TracingPolicy& policy, const SettingRule& rule, const PinStated& pin,
+                  const PinnedPresence& index, const Guest& guest, Time shard_time) {
+  Count count;
+  if (rule.known && !index.stays.empty()) {
+    CountStays(policy, Intersect(index.stays, ClosedStays(rule.stays, guest.stays)), shard_time,
+               count);
+  }
+  if (guest.previous != nullptr && !pin.stays().empty()) {
+    KeepPastDays(policy, pin, *guest.previous, shard_time, count);
+  }
+  if (guest.standing != nullptr && !index.standing.empty()) {
+    CountStanding(policy, Intersect(index.standing, ToSpans(guest.standing->intervals())), count);
+  }
+
+  MatchStated match;
+  match.set_case_id(pin.case_id());
+  match.set_index_person_id(pin.index_person_id());
+  match.set_person_id(guest.person_id);
+  match.set_setting_id(pin.setting_id());
+  if (count.days.empty()) return match;
+  auto category = rule.category;
+  if (!rule.known) {
+    category = pin.category() != v1::SETTING_CATEGORY_UNSPECIFIED || guest.standing == nullptr
+                   ? pin.category()
+                   : guest.standing->category();
+  }
+  match.set_exposure_class(category == v1::SETTING_CATEGORY_HOUSEHOLD ? v1::EXPOSURE_CLASS_CLOSE
+                                                                      : v1::EXPOSURE_CLASS_PLACE);
+  match.set_degree(pin.degree());
+  for (const auto& [day, minutes] : count.days) {
+    events::v1::MatchedDay& matched = *match.add_days();
+    matched.set_day(day);
+    matched.set_minutes(minutes);
+  }
+  *match.mutable_first_time() = ToProto(count.first);
+  if (!count.ongoing) *match.mutable_last_time() = ToProto(count.last);
+  match.set_ongoing(count.ongoing);
+  match.set_estimated(count.estimated);
+  return match;
+}
+
+std::vector<int32_t> DaysNear(const TracingPolicy& policy, const PinStated& pin,
+                              const google::protobuf::RepeatedField<int32_t>& days) {
+  std::vector<int32_t> near;
+  for (const events::v1::Stay& stay : pin.stays()) {
+    const Time start = TimeOf(stay.start_time());
+    const auto from =
+        std::lower_bound(days.begin(), days.end(), policy.zone.LocalDay(start - kDeclaredStayMax));
+    const auto until =
+        std::upper_bound(from, days.end(), policy.zone.LocalDay(start + kDeclaredStayMax));
+    near.insert(near.end(), from, until);
+  }
+  std::sort(near.begin(), near.end());
+  near.erase(std::unique(near.begin(), near.end()), near.end());
+  return near;
+}
+
+}  // namespace epigrid::contact_tracing

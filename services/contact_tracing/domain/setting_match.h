@@ -1,0 +1,60 @@
+// What a case and one other person share in one setting. Pure.
+//
+//   PinnedPresence index = Pinned(policy, rule, pin);
+//   MatchStated match = Match(policy, rule, pin, index, guest, shard_time);   // no days: nothing
+//
+// Stays are closed, dropped when short, and united per person; what both share is clipped to the
+// pin's window, split by local day and counted in whole minutes; a day without a whole minute does
+// not count. Standing presence counts the days on which both are there, with 0 minutes; while it
+// goes on, `ongoing` is set, there is no last time, and of its days only the first is listed.
+//
+// Presence of past days (TracingPolicy::IsPast) is being forgotten: what was counted there before
+// stays as it was, as long as the day is in the window.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "epigrid/contact_tracing/state/v1/state.pb.h"
+#include "epigrid/events/v1/contact_tracing_events.pb.h"
+#include "services/contact_tracing/domain/overlap.h"
+#include "services/contact_tracing/domain/policy.h"
+
+namespace epigrid::contact_tracing {
+
+struct SettingRule {
+  bool known = false;  // stays of a setting that was never made known wait until it is
+  contact_tracing::v1::SettingCategory category = v1::SETTING_CATEGORY_UNSPECIFIED;
+  StayRule stays;
+};
+SettingRule RuleOf(const TracingPolicy& policy, const state::v1::TracedSetting& setting);
+
+// The case's side, clipped to the window.
+struct PinnedPresence {
+  Spans stays;
+  Spans standing;
+};
+PinnedPresence Pinned(const SettingRule& rule, const events::v1::PinStated& pin);
+
+// Whether the pin is a withdrawal.
+inline bool IsEmpty(const events::v1::PinStated& pin) {
+  return pin.stays().empty() && pin.standing().empty();
+}
+
+// The other side. Pointers may be null.
+struct Guest {
+  std::string person_id;
+  std::vector<const events::v1::StaysStated*> stays;
+  const events::v1::StandingStated* standing = nullptr;
+  const events::v1::MatchStated* previous = nullptr;
+};
+
+events::v1::MatchStated Match(const TracingPolicy& policy, const SettingRule& rule,
+                              const events::v1::PinStated& pin, const PinnedPresence& index,
+                              const Guest& guest, Time shard_time);
+
+// Of the days on which stays began in the setting, those on which a stay may meet one of the pin's.
+std::vector<int32_t> DaysNear(const TracingPolicy& policy, const events::v1::PinStated& pin,
+                              const google::protobuf::RepeatedField<int32_t>& days);
+
+}  // namespace epigrid::contact_tracing

@@ -1,0 +1,138 @@
+#include "services/contact_tracing/domain/setting_search.h"
+
+#include <algorithm>
+#include <set>
+
+#include "services/contact_tracing/view/keys.h"
+
+namespace epigrid::contact_tracing {
+
+using events::v1::MatchStated;
+using events::v1::PinStated;
+using events::v1::StandingStated;
+using events::v1::StaysStated;
+
+SettingSearch::SettingSearch(Work& work, std::string setting_id,
+                             const state::v1::TracedSetting& setting)
+    : work_(work),
+      setting_id_(std::move(setting_id)),
+      setting_(setting),
+      rule_(RuleOf(work.policy, setting)) {}
+
+bool SettingSearch::Rematch(const PinStated& pin, const PinnedPresence& index,
+                            const std::string& person_id) {
+  const CellReader& cells = work_.cells;
+  std::vector<StaysStated> stays;
+  for (const int32_t day : DaysNear(work_.policy, pin, setting_.days())) {
+    auto stated = cells.GetMemberProto<StaysStated>(keys::Stays(setting_id_, day), person_id);
+    if (stated) stays.push_back(*std::move(stated));
+  }
+  std::optional<StandingStated> standing;
+  if (!pin.standing().empty()) {
+    standing = cells.GetMemberProto<StandingStated>(keys::Standing(setting_id_), person_id);
+  }
+  const std::string matches = keys::Matches(setting_id_, pin.case_id());
+  const auto previous = cells.GetMemberProto<MatchStated>(matches, person_id);
+
+  Guest guest{.person_id = person_id,
+              .standing = standing ? &*standing : nullptr,
+              .previous = previous ? &*previous : nullptr};
+  for (const StaysStated& stated : stays) guest.stays.push_back(&stated);
+  MatchStated match = Match(work_.policy, rule_, pin, index, guest, work_.context.shard_time);
+
+  if (match.days().empty()) {
+    if (!previous) return false;
+    work_.cells.DeleteMember(matches, person_id);
+  } else {
+    std::string bytes = match.SerializeAsString();
+    if (previous && *cells.GetMember(matches, person_id) == bytes) return false;
+    work_.cells.SetMember(matches, person_id, std::move(bytes));
+  }
+  Event for_contact;
+  *for_contact.mutable_match_stated() = match;
+  work_.context.EmitToInbox(person_id, std::move(for_contact));
+  Event for_case;
+  match.set_for_case(true);
+  *for_case.mutable_match_stated() = std::move(match);
+  work_.context.EmitToInbox(pin.case_id(), std::move(for_case));
+  return true;
+}
+
+bool SettingSearch::Search(const PinStated& pin, const std::vector<std::string>& people,
+                           bool answer) {
+  if (people.size() > kPeoplePerPart) {
+    Continue(pin, people, answer);
+    return false;
+  }
+  const PinnedPresence index = Pinned(rule_, pin);
+  for (const std::string& person_id : people) {
+    if (person_id != pin.index_person_id()) Rematch(pin, index, person_id);
+  }
+  return answer && Finish(pin);
+}
+
+void SettingSearch::Continue(const PinStated& pin, const std::vector<std::string>& people,
+                             bool answer) {
+  for (size_t from = 0; from < people.size(); from += kPeoplePerPart) {
+    const size_t until = std::min(from + kPeoplePerPart, people.size());
+    Event event;
+    events::v1::PinSearchContinued& part = *event.mutable_pin_search_continued();
+    part.set_setting_id(setting_id_);
+    part.set_case_id(pin.case_id());
+    part.set_pin_version(pin.version());
+    for (size_t i = from; i < until; ++i) part.add_person_ids(people[i]);
+    part.set_last(answer && until == people.size());
+    work_.context.EmitToInbox(setting_id_, std::move(event));
+  }
+}
+
+bool SettingSearch::Finish(const PinStated& pin) {
+  Event event;
+  events::v1::SettingSearched& searched = *event.mutable_setting_searched();
+  searched.set_case_id(pin.case_id());
+  searched.set_setting_id(setting_id_);
+  searched.set_pin_version(pin.version());
+  searched.set_contact_count(static_cast<uint32_t>(
+      work_.cells.GetMembers(keys::Matches(setting_id_, pin.case_id())).size()));
+  work_.context.EmitToInbox(pin.case_id(), std::move(event));
+  const std::string pins = keys::Pins(setting_id_);
+  if (!IsEmpty(pin) || work_.cells.GetMember(pins, pin.case_id()) == nullptr) return false;
+  work_.cells.DeleteMember(pins, pin.case_id());
+  return true;
+}
+
+std::vector<std::string> SettingSearch::People(const PinStated& pin) const {
+  std::set<std::string> people;
+  const auto add = [&people](const auto& members) {
+    for (const auto& [person_id, bytes] : members) people.insert(person_id);
+  };
+  for (const int32_t day : DaysNear(work_.policy, pin, setting_.days())) {
+    add(work_.cells.GetMembers(keys::Stays(setting_id_, day)));
+  }
+  if (!pin.standing().empty()) add(work_.cells.GetMembers(keys::Standing(setting_id_)));
+  add(work_.cells.GetMembers(keys::Matches(setting_id_, pin.case_id())));
+  people.erase(pin.index_person_id());
+  return {people.begin(), people.end()};
+}
+
+void SettingSearch::NeedsPerson(const TracingPolicy& policy, const std::string& setting_id,
+                                const state::v1::TracedSetting& setting, const PinStated& pin,
+                                const std::string& person_id, NeedSet& needs) {
+  for (const int32_t day : DaysNear(policy, pin, setting.days())) {
+    needs.Member(keys::Stays(setting_id, day), person_id);
+  }
+  if (!pin.standing().empty()) needs.Member(keys::Standing(setting_id), person_id);
+  needs.Member(keys::Matches(setting_id, pin.case_id()), person_id);
+}
+
+void SettingSearch::NeedsPeople(const TracingPolicy& policy, const std::string& setting_id,
+                                const state::v1::TracedSetting& setting, const PinStated& pin,
+                                NeedSet& needs) {
+  for (const int32_t day : DaysNear(policy, pin, setting.days())) {
+    needs.Members(keys::Stays(setting_id, day));
+  }
+  if (!pin.standing().empty()) needs.Members(keys::Standing(setting_id));
+  needs.Members(keys::Matches(setting_id, pin.case_id()));
+}
+
+}  // namespace epigrid::contact_tracing

@@ -1,0 +1,41 @@
+// The events of a setting's shard: what is known of the setting, who was there, which cases are
+// pinned to it. Each comes as a pair: Needs names the cells, Apply works on them.
+//
+// Order does not matter: presence is matched with the pins that are there, a pin with the presence
+// that is there, and a setting that becomes known (or another usual stay) with all of both.
+#pragma once
+
+#include "common/projector/cells.h"
+#include "common/projector/fold.h"
+#include "epigrid/events/v1/contact_tracing_events.pb.h"
+#include "services/contact_tracing/domain/work.h"
+
+namespace epigrid::contact_tracing {
+
+// Decided; answered with the setting.
+void Needs(const TracingPolicy& policy, const events::v1::SettingUpdateRequested& requested,
+           const CellReader& cells, NeedSet& needs);
+void Apply(const events::v1::SettingUpdateRequested& requested, Work& work);
+
+void Needs(const TracingPolicy& policy, const events::v1::StaysStated& stated,
+           const CellReader& cells, NeedSet& needs);
+void Apply(const events::v1::StaysStated& stated, Work& work);
+
+void Needs(const TracingPolicy& policy, const events::v1::StandingStated& stated,
+           const CellReader& cells, NeedSet& needs);
+void Apply(const events::v1::StandingStated& stated, Work& work);
+
+void Needs(const TracingPolicy& policy, const events::v1::PinStated& pin, const CellReader& cells,
+           NeedSet& needs);
+void Apply(const events::v1::PinStated& pin, Work& work);
+
+void Needs(const TracingPolicy& policy, const events::v1::PinSearchContinued& part,
+           const CellReader& cells, NeedSet& needs);
+void Apply(const events::v1::PinSearchContinued& part, Work& work);
+
+// The timer keys::SettingDayTimer.
+void NeedsSettingDay(const std::string& setting_id, int32_t day, const CellReader& cells,
+                     NeedSet& needs);
+void ForgetSettingDay(const std::string& setting_id, int32_t day, Work& work);
+
+}  // namespace epigrid::contact_tracing

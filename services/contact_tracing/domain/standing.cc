@@ -1,0 +1,99 @@
+#include "services/contact_tracing/domain/standing.h"
+
+#include <algorithm>
+
+#include "services/contact_tracing/domain/case_pins.h"
+#include "services/contact_tracing/domain/overlap.h"
+#include "services/contact_tracing/view/keys.h"
+
+namespace epigrid::contact_tracing {
+namespace {
+
+using events::v1::IsolationChanged;
+using events::v1::MembershipChanged;
+using state::v1::Membership;
+using state::v1::TracedPerson;
+
+void NeedPerson(const std::string& person_id, const CellReader& cells, NeedSet& needs) {
+  needs.String(keys::Person(person_id));
+  if (!cells.HasString(keys::Person(person_id))) return;
+  NeedCases(person_id, LoadPerson(cells, person_id), cells, needs);
+}
+
+Spans PresenceIn(const TracedPerson& person, const std::string& household_id) {
+  for (const Membership& membership : person.memberships()) {
+    if (membership.household_id() != household_id) continue;
+    const Span lives = ToSpan(membership.interval());
+    if (lives.from >= lives.until) return {};
+    return Subtract({lives}, ToSpans(person.separations()));
+  }
+  return {};
+}
+
+void StateDifference(const std::string& person_id, const std::string& household_id,
+                     const TracedPerson& before, const TracedPerson& after, Work& work) {
+  const Spans spans = PresenceIn(after, household_id);
+  if (spans == PresenceIn(before, household_id)) return;
+  Event event;
+  events::v1::StandingStated& stated = *event.mutable_standing_stated();
+  stated.set_setting_id(household_id);
+  stated.set_person_id(person_id);
+  stated.set_category(v1::SETTING_CATEGORY_HOUSEHOLD);
+  for (const Span& span : spans) *stated.add_intervals() = ToInterval(span);
+  work.context.EmitToInbox(household_id, std::move(event));
+}
+
+void Save(const std::string& person_id, const TracedPerson& before, const TracedPerson& after,
+          Work& work) {
+  if (before.SerializeAsString() == after.SerializeAsString()) return;
+  work.cells.SetProto(keys::Person(person_id), after);
+  RestateCases(person_id, after, work);
+}
+
+}  // namespace
+
+void Needs(const MembershipChanged& changed, const CellReader& cells, NeedSet& needs) {
+  NeedPerson(changed.person_id(), cells, needs);
+}
+
+void Apply(const MembershipChanged& changed, Work& work) {
+  const TracedPerson before = LoadPerson(work.cells, changed.person_id());
+  TracedPerson after = before;
+  auto& memberships = *after.mutable_memberships();
+  const auto at = std::find_if(memberships.begin(), memberships.end(), [&](const Membership& m) {
+    return m.household_id() == changed.household_id();
+  });
+  if (!changed.has_from_time()) {
+    if (at != memberships.end()) memberships.erase(at);
+  } else {
+    if (at == memberships.end() && memberships.size() >= kMembershipsMax) {
+      return work.context.Ignore("MEMBERSHIP_LIMIT");
+    }
+    Membership& membership = at == memberships.end() ? *memberships.Add() : *at;
+    membership.set_household_id(changed.household_id());
+    membership.clear_interval();
+    *membership.mutable_interval()->mutable_from_time() = changed.from_time();
+    if (changed.has_until_time()) {
+      *membership.mutable_interval()->mutable_until_time() = changed.until_time();
+    }
+  }
+  StateDifference(changed.person_id(), changed.household_id(), before, after, work);
+  Save(changed.person_id(), before, after, work);
+}
+
+void Needs(const IsolationChanged& changed, const CellReader& cells, NeedSet& needs) {
+  NeedPerson(changed.person_id(), cells, needs);
+}
+
+void Apply(const IsolationChanged& changed, Work& work) {
+  const TracedPerson before = LoadPerson(work.cells, changed.person_id());
+  TracedPerson after = before;
+  *after.mutable_isolations() = changed.intervals();
+  *after.mutable_separations() = changed.separations();
+  for (const Membership& membership : before.memberships()) {
+    StateDifference(changed.person_id(), membership.household_id(), before, after, work);
+  }
+  Save(changed.person_id(), before, after, work);
+}
+
+}  // namespace epigrid::contact_tracing

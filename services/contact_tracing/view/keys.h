@@ -1,0 +1,85 @@
+// Names of the cells of contact_tracing: which shard holds them, and what stands in them
+// (protos/epigrid/contact_tracing/state/v1). The fold writes them, queries read them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/base/shard.h"
+
+namespace epigrid::contact_tracing::keys {
+
+inline std::string Join(std::string_view prefix, std::string_view id) {
+  std::string key;
+  key.reserve(prefix.size() + id.size());
+  key.append(prefix).append(id);
+  return key;
+}
+inline std::string Join(std::string_view prefix, std::string_view id, int32_t day) {
+  return Join(Join(prefix, id), ":").append(std::to_string(day));
+}
+
+// In every shard: StoredConfiguration.
+inline std::string Configuration() { return "configuration"; }
+
+// In a person's shard.
+// TracedPerson.
+inline std::string Person(std::string_view person_id) { return Join("person:", person_id); }
+// PresenceDay.
+inline std::string PresenceDay(std::string_view person_id, int32_t day) {
+  return Join("presence-day:", person_id, day);
+}
+// StrayPresences.
+inline std::string Strays(std::string_view person_id) {
+  return Join("presence-strays:", person_id);
+}
+// [<source>/<source id>] PresenceState.
+inline std::string Presences(std::string_view person_id) { return Join("presence:", person_id); }
+// [case] SharedSettings.
+inline std::string Exposures(std::string_view person_id) { return Join("exposures:", person_id); }
+
+// In a case's shard, which is its person's.
+// CaseRecord.
+inline std::string Case(std::string_view case_id) { return Join("case:", case_id); }
+// [slice] PinSlice.
+inline std::string CasePins(std::string_view case_id) { return Join("case-pins:", case_id); }
+// Few, so that a change of all pins of a case fits into one event's writes.
+inline constexpr uint32_t kPinSlices = 4;
+inline uint32_t PinSliceOf(std::string_view setting_id) { return ShardOf(setting_id, kPinSlices); }
+// [person] SharedSettings.
+inline std::string Contacts(std::string_view case_id) { return Join("contacts:", case_id); }
+// Index of person ids.
+inline std::string ContactIndex(std::string_view case_id) {
+  return Join("contact-index:", case_id);
+}
+
+// In a setting's shard.
+// TracedSetting.
+inline std::string Setting(std::string_view setting_id) { return Join("setting:", setting_id); }
+// [person] StaysStated, of stays that began on that local day.
+inline std::string Stays(std::string_view setting_id, int32_t day) {
+  return Join("stays:", setting_id, day);
+}
+// [person] StandingStated.
+inline std::string Standing(std::string_view setting_id) { return Join("standing:", setting_id); }
+// [case] PinStated.
+inline std::string Pins(std::string_view setting_id) { return Join("pins:", setting_id); }
+// [person] MatchStated.
+inline std::string Matches(std::string_view setting_id, std::string_view case_id) {
+  return Join(Join("matches:", setting_id), ":").append(case_id);
+}
+
+// Timers.
+inline constexpr std::string_view kPersonDayTimer = "forget-presence:";
+inline constexpr std::string_view kStraysTimer = "forget-strays:";
+inline constexpr std::string_view kSettingDayTimer = "forget-stays:";
+inline std::string PersonDayTimer(std::string_view person_id, int32_t day) {
+  return Join(kPersonDayTimer, person_id, day);
+}
+inline std::string StraysTimer(std::string_view person_id) { return Join(kStraysTimer, person_id); }
+inline std::string SettingDayTimer(std::string_view setting_id, int32_t day) {
+  return Join(kSettingDayTimer, setting_id, day);
+}
+
+}  // namespace epigrid::contact_tracing::keys
