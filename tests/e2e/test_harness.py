@@ -92,6 +92,13 @@ def test_a_process_that_ends_early_says_why(directory):
         process.wait_ready(lambda: False, "a miracle")
 
 
+def test_settings_of_whoever_runs_the_tests_do_not_reach_a_process(directory, monkeypatch):
+    monkeypatch.setenv("EPIGRID_SERVER_LISTEN", "elsewhere")
+    with Process("env", ["sh", "-c", "env; exec sleep 60"], directory, {"EPIGRID_LOG_LEVEL": "debug"}) as process:
+        wait_until(lambda: "EPIGRID_LOG_LEVEL=debug" in process.output_end(), "the environment")
+        assert "EPIGRID_SERVER_LISTEN" not in process.output_end(1000)
+
+
 def test_waiting_names_what_it_waited_for():
     with pytest.raises(AssertionError, match="waited 0.05 s for rain"):
         wait_until(lambda: False, "rain", timeout_s=0.05)

@@ -1,6 +1,9 @@
 """epigrid-dev as the tests start it: the only place that knows its flags and its configuration."""
 
 import contextlib
+import hashlib
+import json
+import secrets
 import urllib.error
 import urllib.request
 
@@ -9,22 +12,51 @@ import grpc
 from harness.processes import Process, Redis, binary, free_port
 
 
+# Who may call in these tests.
+CALLERS = [
+    {"name": "operator", "agency": "city", "class": "OPERATOR", "methods": ["epigrid.*"]},
+    {"name": "lab", "agency": "city-lab", "class": "AGENCY", "methods": [
+        "epigrid.health_code.v1.HealthCodeService/*", "epigrid.contact_tracing.v1.ContactTracingService/*"]},
+    {"name": "gate", "agency": "metro", "class": "GATE", "methods": [
+        "epigrid.health_code.v1.HealthCodeService/GetCode"]},
+]
+
+
+def _write_callers(path, tokens):
+    """The callers' file (JSON is YAML too): tokens stand in it only as their hashes."""
+    callers = [
+        {**caller, "credentials": [{"token_sha256": hashlib.sha256(tokens[caller["name"]].encode()).hexdigest()}]}
+        for caller in CALLERS]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"version": 1, "callers": callers}, indent=2), encoding="utf-8")
+    return path
+
+
 class EpigridDev(Process):
-    """All services in one process on one port, with its own directory; the two Redis servers are given."""
+    """All services in one process on one port, with its own directory; the two Redis servers are given.
+
+    `settings` are further flags, by name without the dashes. Callers: see token().
+    """
 
     def __init__(self, directory, log, view, name="epigrid-dev", settings=None):
         self.port = free_port()
         self.admin_port = free_port()
+        self._tokens = {caller["name"]: secrets.token_urlsafe() for caller in CALLERS}
         flags = {
             "server-listen": f"127.0.0.1:{self.port}",
+            "server-callers": _write_callers(directory / "callers.yaml", self._tokens),
+            "server-drain-delay": "0s",
             "admin-listen": f"127.0.0.1:{self.admin_port}",
             "log-redis-address": f"127.0.0.1:{log.port}",
             "view-redis-address": f"127.0.0.1:{view.port}",
-            "data-directory": directory,
             **(settings or {}),
         }
         super().__init__(
             name, [binary("epigrid-dev"), *(f"--{flag}={value}" for flag, value in flags.items())], directory)
+
+    def token(self, caller):
+        """The token of one of CALLERS, by name."""
+        return self._tokens[caller]
 
     def start(self):
         super().start()
@@ -37,10 +69,10 @@ class EpigridDev(Process):
         except (urllib.error.URLError, OSError):
             return False
 
-    def channel(self, token=None):
-        """A gRPC channel; every call carries the caller's token. What errors say is read by harness.errors."""
-        channel = grpc.insecure_channel(f"127.0.0.1:{self.port}")
-        return grpc.intercept_channel(channel, _Token(token)) if token else channel
+    def channel(self, caller):
+        """A gRPC channel whose calls carry that caller's token. What errors say is read by harness.errors."""
+        return grpc.intercept_channel(
+            grpc.insecure_channel(f"127.0.0.1:{self.port}"), _Token(self.token(caller)))
 
 
 class _Token(grpc.UnaryUnaryClientInterceptor):

@@ -4,7 +4,8 @@
         view.wait_ready(lambda: ping(view), "Redis to answer")
 
 Every process writes to output.log in its directory; a failure to start shows the end of it. Leaving the `with` block
-stops the process (SIGTERM, then SIGKILL after 20 s) and waits for it.
+stops the process (SIGTERM, then SIGKILL after 20 s) and waits for it. Variables EPIGRID_*, which are settings, reach a
+process only if the test gives them.
 """
 
 import os
@@ -47,7 +48,8 @@ class Process:
         self.name = name
         self.directory = pathlib.Path(directory)
         self._command = [str(part) for part in command]
-        self._environment = {**os.environ, **(environment or {})}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("EPIGRID_")}
+        self._environment = {**inherited, **(environment or {})}
         self._process = None
 
     @property
@@ -105,7 +107,11 @@ class Process:
         return self._process.returncode
 
     def __enter__(self):
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_):
