@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "tools/citysim/write_checkins.h"
 #include "tools/citysim/write_files.h"
 
 namespace epigrid::citysim {
@@ -15,6 +16,7 @@ struct Flags {
   EpidemicOptions epidemic;
   WriteOptions write;
   std::string end;
+  std::filesystem::path checkins;
 };
 
 void AddFlags(CLI::App& app, Flags& flags) {
@@ -37,7 +39,12 @@ void AddFlags(CLI::App& app, Flags& flags) {
                  "Endpoint that reaches the people, by its name in the configuration")
       ->capture_default_str();
   app.add_flag("--leave-out-index-test", flags.write.leave_out_index_test,
-               "Do not write the index case's positive test: it is reported by hand");
+               "The index case's positive test goes into index_test.csv: it is reported live");
+  app.add_option(
+      "--checkins", flags.checkins,
+      "Instead of a seeded city: real check-ins (user, time, latitude, longitude, place; "
+      "parted by tabs; gzip or not), each moved by a multiple of 14 days into the 14 days "
+      "before the end");
 }
 
 void PrintStory(const City& city, const Epidemic& epidemic) {
@@ -52,6 +59,15 @@ void PrintStory(const City& city, const Epidemic& epidemic) {
       FormatRfc3339(index.reported));
 }
 
+Status RunCheckIns(const Flags& flags) {
+  EPIGRID_ASSIGN_OR_RETURN(const CheckInCity written,
+                           WriteCheckIns(flags.checkins, flags.city.end, flags.write));
+  fmt::print("{} check-ins of {} people at {} places, {} rows refused.\nIndex case: {}.\n",
+             written.check_ins, written.people, written.places, written.refused,
+             written.index_person);
+  return OkStatus();
+}
+
 Status Run(Flags& flags) {
   flags.city.end = Time::FromSeconds(SystemClock().Now().seconds());
   if (!flags.end.empty()) {
@@ -61,6 +77,7 @@ Status Run(Flags& flags) {
   flags.write.on_progress = [terminal](std::string_view file, uint64_t rows) {
     if (terminal) fmt::print(stderr, "\r{}: {} rows   ", file, rows);
   };
+  if (!flags.checkins.empty()) return RunCheckIns(flags);
   EPIGRID_ASSIGN_OR_RETURN(const City city, City::Create(flags.city));
   const Epidemic epidemic = Epidemic::Run(city, flags.epidemic);
   EPIGRID_RETURN_IF_ERROR(WriteFiles(city, epidemic, flags.write));

@@ -116,11 +116,14 @@ Status WritePresence(const City& city, const Epidemic& epidemic, const WriteOpti
   return file.Finish();
 }
 
-Status WriteTests(const City& city, const Epidemic& epidemic, const WriteOptions& options) {
-  EPIGRID_ASSIGN_OR_RETURN(auto file, Open<TestRow>("tests.csv", options));
+// Which tests a file is for.
+using TestFilter = std::function<bool(const TestResult& test)>;
+
+Status WriteTests(const City& city, const Epidemic& epidemic, const WriteOptions& options,
+                  std::string_view name, const TestFilter& belongs) {
+  EPIGRID_ASSIGN_OR_RETURN(auto file, Open<TestRow>(name, options));
   epidemic.VisitTests([&](const TestResult& test) {
-    const bool of_index = test.positive && test.person == epidemic.index_case().person;
-    if (of_index && options.leave_out_index_test) return;
+    if (!belongs(test)) return;
     TestRow row;
     row.source_id = fmt::format("{}-{}", city.options().seed, test.number);
     row.person = city.PersonIdOf(test.person);
@@ -147,7 +150,13 @@ Status WriteFiles(const City& city, const Epidemic& epidemic, const WriteOptions
   EPIGRID_RETURN_IF_ERROR(WritePeople(city, options));
   EPIGRID_RETURN_IF_ERROR(WriteSettings(city, options));
   EPIGRID_RETURN_IF_ERROR(WritePresence(city, epidemic, options));
-  return WriteTests(city, epidemic, options);
+  const auto left_out = [&](const TestResult& test) {
+    return options.leave_out_index_test && test.positive &&
+           test.person == epidemic.index_case().person;
+  };
+  EPIGRID_RETURN_IF_ERROR(WriteTests(city, epidemic, options, "tests.csv", std::not_fn(left_out)));
+  if (!options.leave_out_index_test) return OkStatus();
+  return WriteTests(city, epidemic, options, "index_test.csv", left_out);
 }
 
 }  // namespace epigrid::citysim

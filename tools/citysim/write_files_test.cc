@@ -114,6 +114,9 @@ TEST_F(WriteFilesTest, LeavesOutTheIndexTestIfAsked) {
   for (const TestRow& row : Rows<TestRow>("tests.csv")) {
     EXPECT_FALSE(row.person == index && row.outcome == TestRow::Outcome::kPositive);
   }
+  const std::vector<TestRow> left_out = Rows<TestRow>("index_test.csv");
+  ASSERT_EQ(left_out.size(), 1u);
+  EXPECT_EQ(left_out[0].person, index);
 }
 
 TEST_F(WriteFilesTest, SaysWhyNothingIsWritten) {
