@@ -1,0 +1,178 @@
+#include "tools/demo/backend.h"
+
+#include <grpcpp/create_channel.h>
+
+#include <thread>
+
+#include "common/base/proto_time.h"
+#include "common/rpc/status_details.h"
+
+namespace epigrid::demo {
+namespace {
+
+constexpr Duration kDeadline = std::chrono::seconds(30);
+
+std::unique_ptr<grpc::ClientContext> NewContext(const std::string& token, Duration deadline) {
+  auto context = std::make_unique<grpc::ClientContext>();
+  context->set_deadline(std::chrono::system_clock::now() + deadline);
+  if (!token.empty()) context->AddMetadata("authorization", "Bearer " + token);
+  return context;
+}
+
+// Calls a method of a stub with a fresh context.
+template <typename Stub, typename Request, typename Response>
+Status CallMethod(Stub& stub,
+                  grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                  const std::string& token, const Request& request, Response& response,
+                  Duration deadline = kDeadline) {
+  const auto context = NewContext(token, deadline);
+  return FromGrpcStatus((stub.*method)(context.get(), request, &response));
+}
+
+}  // namespace
+
+Backend::Backend(const std::string& server, std::string token)
+    : token_(std::move(token)),
+      channel_(grpc::CreateChannel(server, grpc::InsecureChannelCredentials())),
+      identity_(identity::v1::IdentityService::NewStub(channel_)),
+      contact_tracing_(contact_tracing::v1::ContactTracingService::NewStub(channel_)),
+      health_code_(health_code::v1::HealthCodeService::NewStub(channel_)),
+      operations_(operations::v1::OperationsService::NewStub(channel_)) {}
+
+Result<std::string> Backend::FindPerson(const PersonRow& row) {
+  identity::v1::RegisterPersonRequest request;
+  identity::v1::Registration& registration = *request.mutable_registration();
+  identity::v1::DocumentType type = identity::v1::DOCUMENT_TYPE_UNSPECIFIED;
+  identity::v1::DocumentType_Parse("DOCUMENT_TYPE_" + row.document_type, &type);
+  registration.mutable_document()->set_type(type);
+  registration.mutable_document()->set_number(row.document_number);
+  registration.mutable_document()->set_issuer(row.document_issuer);
+  registration.set_name(row.name);
+  identity::v1::RegisterPersonResponse response;
+  EPIGRID_RETURN_IF_ERROR(CallMethod(
+      *identity_, &identity::v1::IdentityService::Stub::RegisterPerson, token_, request, response));
+  return response.person_id();
+}
+
+Result<std::string> Backend::RecordTest(const std::string& person_id, const std::string& source_id,
+                                        Time sampled, Time reported, bool withdrawn) {
+  health_code::v1::RecordEvidenceRequest request;
+  health_code::v1::Evidence& evidence = *request.mutable_evidence();
+  evidence.set_source("demo-laboratory");
+  evidence.set_source_id(source_id);
+  evidence.set_revision(withdrawn ? 2 : 1);
+  evidence.set_person_id(person_id);
+  evidence.set_withdrawn(withdrawn);
+  if (!withdrawn) {
+    health_code::v1::TestResult& test = *evidence.mutable_test();
+    test.set_sampling_id(source_id);
+    test.set_method(health_code::v1::TEST_METHOD_NUCLEIC_ACID);
+    test.set_outcome(health_code::v1::TEST_OUTCOME_POSITIVE);
+    *test.mutable_sampled_time() = ToProto(sampled);
+    *test.mutable_reported_time() = ToProto(reported);
+  }
+  health_code::v1::RecordEvidenceResponse response;
+  EPIGRID_RETURN_IF_ERROR(CallMethod(*health_code_,
+                                     &health_code::v1::HealthCodeService::Stub::RecordEvidence,
+                                     token_, request, response));
+  return response.revision();
+}
+
+Status Backend::RecordTransfer(const std::string& person_id, const std::string& source_id,
+                               Time at) {
+  health_code::v1::RecordEvidenceRequest request;
+  health_code::v1::Evidence& evidence = *request.mutable_evidence();
+  evidence.set_source("demo-ambulance");
+  evidence.set_source_id(source_id);
+  evidence.set_person_id(person_id);
+  *evidence.mutable_transfer()->mutable_transfer_time() = ToProto(at);
+  evidence.mutable_transfer()->set_facility("No. 1 Hospital");
+  health_code::v1::RecordEvidenceResponse response;
+  return CallMethod(*health_code_, &health_code::v1::HealthCodeService::Stub::RecordEvidence,
+                    token_, request, response);
+}
+
+Result<contact_tracing::v1::Case> Backend::AwaitCase(const std::string& person_id,
+                                                     Duration at_most) {
+  contact_tracing::v1::ListPersonCasesRequest request;
+  request.set_person_id(person_id);
+  const auto give_up = std::chrono::steady_clock::now() + at_most;
+  for (;;) {
+    contact_tracing::v1::ListPersonCasesResponse response;
+    EPIGRID_RETURN_IF_ERROR(CallMethod(
+        *contact_tracing_, &contact_tracing::v1::ContactTracingService::Stub::ListPersonCases,
+        token_, request, response));
+    for (const auto& found : response.cases()) {
+      if (found.state() != contact_tracing::v1::CASE_STATE_EXCLUDED) return found;
+    }
+    if (std::chrono::steady_clock::now() > give_up) {
+      return DeadlineExceeded("NO_CASE", "the positive test opened no case");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
+Result<contact_tracing::v1::Case> Backend::GetCase(const std::string& case_id) {
+  contact_tracing::v1::GetCaseRequest request;
+  request.set_case_id(case_id);
+  contact_tracing::v1::GetCaseResponse response;
+  EPIGRID_RETURN_IF_ERROR(CallMethod(*contact_tracing_,
+                                     &contact_tracing::v1::ContactTracingService::Stub::GetCase,
+                                     token_, request, response));
+  return response.case_();
+}
+
+Status Backend::ExcludeCase(const std::string& case_id) {
+  contact_tracing::v1::UpdateCaseRequest request;
+  request.set_case_id(case_id);
+  request.set_state(contact_tracing::v1::CASE_STATE_EXCLUDED);
+  contact_tracing::v1::UpdateCaseResponse response;
+  return CallMethod(*contact_tracing_,
+                    &contact_tracing::v1::ContactTracingService::Stub::UpdateCase, token_, request,
+                    response);
+}
+
+Result<std::vector<contact_tracing::v1::Contact>> Backend::ListContacts(
+    const std::string& case_id) {
+  std::vector<contact_tracing::v1::Contact> contacts;
+  contact_tracing::v1::ListContactsRequest request;
+  request.set_case_id(case_id);
+  request.set_page_size(1000);
+  do {
+    contact_tracing::v1::ListContactsResponse response;
+    EPIGRID_RETURN_IF_ERROR(CallMethod(
+        *contact_tracing_, &contact_tracing::v1::ContactTracingService::Stub::ListContacts, token_,
+        request, response));
+    for (const auto& contact : response.contacts()) contacts.push_back(contact);
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  return contacts;
+}
+
+Result<std::vector<health_code::v1::Code>> Backend::GetCodes(
+    const std::vector<std::string>& person_ids) {
+  std::vector<health_code::v1::Code> codes;
+  for (size_t begin = 0; begin < person_ids.size(); begin += 1000) {
+    health_code::v1::BatchGetCodesRequest request;
+    for (size_t i = begin; i < std::min(begin + 1000, person_ids.size()); ++i) {
+      request.add_person_ids(person_ids[i]);
+    }
+    health_code::v1::BatchGetCodesResponse response;
+    EPIGRID_RETURN_IF_ERROR(CallMethod(*health_code_,
+                                       &health_code::v1::HealthCodeService::Stub::BatchGetCodes,
+                                       token_, request, response));
+    for (const auto& result : response.results()) {
+      EPIGRID_RETURN_IF_ERROR(FromProtoStatus(result.status()));
+      codes.push_back(result.code());
+    }
+  }
+  return codes;
+}
+
+Status Backend::AwaitQuiet(Duration at_most) {
+  operations::v1::AwaitQuietResponse response;
+  return CallMethod(*operations_, &operations::v1::OperationsService::Stub::AwaitQuiet, token_,
+                    operations::v1::AwaitQuietRequest(), response, at_most);
+}
+
+}  // namespace epigrid::demo

@@ -1,0 +1,48 @@
+// Backend: the calls of a demonstration, as a partner would make them. Blocking; one thread.
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/status.h"
+#include "epigrid/contact_tracing/v1/contact_tracing.grpc.pb.h"
+#include "epigrid/health_code/v1/health_code.grpc.pb.h"
+#include "epigrid/identity/v1/identity.grpc.pb.h"
+#include "epigrid/operations/v1/operations.grpc.pb.h"
+#include "tools/import_format/rows.h"
+
+namespace epigrid::demo {
+
+class Backend {
+ public:
+  // `server` is host:port without TLS; an empty token sends none.
+  Backend(const std::string& server, std::string token);
+
+  // The person's id; the document is registered already, so that nothing changes.
+  Result<std::string> FindPerson(const PersonRow& row);
+  // Tells a test; revision 2 with `withdrawn` takes it back.
+  Result<std::string> RecordTest(const std::string& person_id, const std::string& source_id,
+                                 Time sampled, Time reported, bool withdrawn);
+  Status RecordTransfer(const std::string& person_id, const std::string& source_id, Time at);
+  // The person's case that is not excluded; waits until there is one.
+  Result<contact_tracing::v1::Case> AwaitCase(const std::string& person_id, Duration at_most);
+  Result<contact_tracing::v1::Case> GetCase(const std::string& case_id);
+  Status ExcludeCase(const std::string& case_id);
+  Result<std::vector<contact_tracing::v1::Contact>> ListContacts(const std::string& case_id);
+  Result<std::vector<health_code::v1::Code>> GetCodes(const std::vector<std::string>& person_ids);
+  Status AwaitQuiet(Duration at_most);
+
+ private:
+  const std::string token_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<identity::v1::IdentityService::Stub> identity_;
+  const std::unique_ptr<contact_tracing::v1::ContactTracingService::Stub> contact_tracing_;
+  const std::unique_ptr<health_code::v1::HealthCodeService::Stub> health_code_;
+  const std::unique_ptr<operations::v1::OperationsService::Stub> operations_;
+};
+
+}  // namespace epigrid::demo

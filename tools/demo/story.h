@@ -1,0 +1,56 @@
+// Story: the main job, told on a city whose facts have been imported: a laboratory reports a positive test; everyone who
+// met that person gets a code with a reason and a message; the hospital takes the person in; the case is excluded, and
+// all of it is taken back. Then the same with other people, to say how long it takes.
+//
+// A story that has been told is kept in <directory>/story.txt, and is not told again on the same data.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "common/base/status.h"
+#include "tools/demo/backend.h"
+#include "tools/demo/receiver.h"
+
+namespace epigrid::demo {
+
+struct StoryOptions {
+  std::filesystem::path directory;  // the city's import files; index_test.csv among them
+  int rounds = 10;  // cases that are reported, measured and withdrawn after the story
+};
+
+class Story {
+ public:
+  Story(Backend& backend, Receiver& receiver, StoryOptions options);
+
+  // Tells it on stdout, or says that it was told.
+  Status Tell();
+
+ private:
+  // What one positive test brought about.
+  struct Outbreak {
+    contact_tracing::v1::Case opened;
+    std::vector<contact_tracing::v1::Contact> contacts;
+    std::vector<double> message_seconds;  // from test to each message's arrival
+  };
+
+  Status ReadPeople();
+  Result<Outbreak> Report(const std::string& person_id, const std::string& source_id, Time sampled,
+                          Time reported);
+  Status TellIndexCase();
+  Status TellContacts(const Outbreak& outbreak);
+  Status TellExclusion(const Outbreak& outbreak);
+  Status MeasureRounds();
+  // A line of the story: on stdout, and kept.
+  void Say(const std::string& line);
+
+  Backend& backend_;
+  Receiver& receiver_;
+  const StoryOptions options_;
+  std::vector<PersonRow> people_;
+  TestRow index_;
+  std::string index_person_id_;
+  std::string told_;
+};
+
+}  // namespace epigrid::demo
