@@ -1,11 +1,14 @@
 // HttpClient: HTTP POSTs by libcurl, many at once on one thread of its own.
 //
-//   HttpClient http({.in_flight_max = 64});
+//   HttpClient http({.timeout = 10s});
 //   HttpResponse response = co_await http.Post(url, {"content-type: application/json"}, body);
 //
-// Connections are kept and used again. No redirect is followed: an endpoint that moved is the
-// operator's to mend, and a signed body goes nowhere else. Threads: Post from any; Futures are set
-// on the client's thread. The destructor answers what is under way with "SHUTTING_DOWN".
+// Connections are kept and used again, a few to each URL; what finds none waits, and its time runs while it waits. No
+// redirect is followed, since an endpoint that moved is the operator's to mend and a signed body goes nowhere else; no
+// proxy is taken from the environment.
+//
+// Threads: Post from any; Futures are set on the client's thread. The destructor answers what is under way with
+// "SHUTTING_DOWN".
 #pragma once
 
 #include <memory>
@@ -18,15 +21,15 @@
 namespace epigrid::notification {
 
 struct HttpClientOptions {
-  Duration timeout = std::chrono::seconds(10);  // of a whole POST
+  Duration timeout = std::chrono::seconds(10);  // of a whole POST, from the call on
   Duration connect_timeout = std::chrono::seconds(3);
-  long in_flight_max = 64;  // more wait
-  long connections_per_host_max = 16;
+  size_t connections_per_url_max = 16;
+  size_t queued_max = 10'000;  // calls under way, of all URLs
 };
 
 struct HttpResponse {
   int code = 0;        // 0: there was no answer
-  std::string reason;  // why not: "TIMEOUT", "CONNECTION", "TLS", "SHUTTING_DOWN"
+  std::string reason;  // why not: "TIMEOUT", "CONNECTION", "TLS", "QUEUE_FULL", "SHUTTING_DOWN"
 };
 
 class HttpClient {

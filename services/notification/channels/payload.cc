@@ -17,7 +17,8 @@ std::string PayloadOf(const OutgoingMessage& message) {
   data["text"] = message.text;
   data["colour"] = message.colour;
   data["measure"] = message.measure;
-  return payload.dump();
+  // An address is opaque to us; JSON must be UTF-8 all the same.
+  return payload.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace epigrid::notification

@@ -1,0 +1,48 @@
+#include "services/notification/channels/webhook_channel.h"
+
+#include <fmt/format.h>
+
+#include "services/notification/channels/payload.h"
+
+namespace epigrid::notification {
+namespace {
+
+SendResult ResultOf(const HttpResponse& response) {
+  const int code = response.code;
+  if (code == 0) return {.outcome = v1::ATTEMPT_OUTCOME_FAILED, .reason = response.reason};
+  if (code >= 200 && code < 300) return {.outcome = v1::ATTEMPT_OUTCOME_DELIVERED, .reason = ""};
+  const bool again = code == 408 || code == 425 || code == 429 || code >= 500;
+  return {.outcome = again ? v1::ATTEMPT_OUTCOME_FAILED : v1::ATTEMPT_OUTCOME_REFUSED,
+          .reason = fmt::format("HTTP_{}", code)};
+}
+
+}  // namespace
+
+WebhookChannel::WebhookChannel(HttpClient& http, const Clock& clock, std::string url,
+                               WebhookSecret secret, CircuitBreakerOptions breaker)
+    : http_(http),
+      clock_(clock),
+      url_(std::move(url)),
+      secret_(std::move(secret)),
+      breaker_(breaker) {}
+
+Future<SendResult> WebhookChannel::Send(OutgoingMessage message) {
+  if (!breaker_.Allow(clock_.Now())) {
+    return Ready(SendResult{.outcome = v1::ATTEMPT_OUTCOME_FAILED, .reason = "ENDPOINT_DOWN"});
+  }
+  return Run(Post(std::move(message)));
+}
+
+Task<SendResult> WebhookChannel::Post(OutgoingMessage message) {
+  std::string body = PayloadOf(message);
+  const Time now = clock_.Now();
+  std::vector<std::string> headers = {
+      "content-type: application/json", "webhook-id: " + message.message_id,
+      fmt::format("webhook-timestamp: {}", now.seconds()),
+      "webhook-signature: " + secret_.Sign(message.message_id, now, body)};
+  const HttpResponse response = co_await http_.Post(url_, std::move(headers), std::move(body));
+  breaker_.Record(response.code != 0, clock_.Now());
+  co_return ResultOf(response);
+}
+
+}  // namespace epigrid::notification
