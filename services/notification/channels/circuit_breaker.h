@@ -1,12 +1,13 @@
-// CircuitBreaker: keeps calls away from an endpoint that does not answer, so that those to others do not wait behind
-// them.
+// CircuitBreaker: keeps calls away from an endpoint that does not answer, so that those to others
+// do not wait behind them.
 //
 //   if (!breaker.Allow(clock.Now())) return ...;   // "ENDPOINT_DOWN"
 //   ...
 //   breaker.Record(answered, clock.Now());
 //
-// Closed: all calls pass. After `failures_max` without an answer in a row it opens: none passes. `open_for` later one
-// call is let through as a probe, then one in each further `open_for`; the first answer closes it. Threads: any.
+// Closed: all calls pass. After `failures_max` without an answer in a row it opens: none passes.
+// `open_for` later one call is let through as a probe, then one in each further `open_for`; the
+// first answer closes it. Threads: any.
 #pragma once
 
 #include <cstdint>

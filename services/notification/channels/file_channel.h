@@ -1,11 +1,14 @@
-// FileChannel: appends messages to a file, one JSON object a line (payload.h), for a system that picks them up.
+// FileChannel: appends messages to a file, one JSON object a line (payload.h), for a system that
+// picks them up.
 //
-// A message is DELIVERED when its line is on disk: what has come meanwhile is written and synced together. FAILED with
-// "FILE_<errno>" ("FILE_ENOSPC", "FILE_EACCES") otherwise; the lines of a group that failed midway may stand in the
-// file, and come again under their ids. The file is made with mode 0600 where there is none, and opened anew for each
-// group, so that it may be moved away at any time.
+// A message is DELIVERED when its line is on disk: what has come meanwhile is written and synced
+// together. FAILED with "FILE_<errno>" ("FILE_ENOSPC", "FILE_EACCES") otherwise; the lines of a
+// group that failed midway may stand in the file, and come again under their ids. The file is made
+// with mode 0600 where there is none, and opened anew for each group, so that it may be moved away
+// at any time.
 //
-// Life cycle: the destructor writes what is queued. Threads: Send from any; Futures are set on a thread of its own.
+// Life cycle: the destructor writes what is queued. Threads: Send from any; Futures are set on a
+// thread of its own.
 #pragma once
 
 #include <condition_variable>

@@ -3,12 +3,12 @@
 //   HttpClient http({.timeout = 10s});
 //   HttpResponse response = co_await http.Post(url, {"content-type: application/json"}, body);
 //
-// Connections are kept and used again, a few to each URL; what finds none waits, and its time runs while it waits. No
-// redirect is followed, since an endpoint that moved is the operator's to mend and a signed body goes nowhere else; no
-// proxy is taken from the environment.
+// Connections are kept and used again, a few to each URL; what finds none waits, and its time runs
+// while it waits. No redirect is followed, since an endpoint that moved is the operator's to mend
+// and a signed body goes nowhere else; no proxy is taken from the environment.
 //
-// Threads: Post from any; Futures are set on the client's thread. The destructor answers what is under way with
-// "SHUTTING_DOWN".
+// Threads: Post from any; Futures are set on the client's thread. The destructor answers what is
+// under way with "SHUTTING_DOWN".
 #pragma once
 
 #include <memory>

@@ -5,6 +5,7 @@
 #include "common/base/ids.h"
 #include "common/base/proto_time.h"
 #include "services/notification/domain/mailbox.h"
+#include "services/notification/domain/templates.h"
 #include "services/notification/view/keys.h"
 
 namespace epigrid::notification {
@@ -27,7 +28,7 @@ v1::Message MessageFor(const events::v1::CodeChanged& changed, Time created) {
   message.set_person_id(changed.person_id());
   const bool same = changed.colour() == changed.previous_colour() &&
                     changed.measure() == changed.previous_measure();
-  message.set_template_name(same ? "newly_exposed" : "code_changed");
+  message.set_template_name(std::string(same ? kNewlyExposedTemplate : kCodeChangedTemplate));
   message.set_colour(changed.colour());
   message.set_measure(changed.measure());
   for (const auto& reason : changed.reasons()) {

@@ -20,8 +20,7 @@ MHD_Result AnswerWith(MHD_Connection* connection, int status) {
   static char body[] = "{}";
   MHD_Response* response =
       MHD_create_response_from_buffer(sizeof(body) - 1, body, MHD_RESPMEM_PERSISTENT);
-  const MHD_Result result =
-      MHD_queue_response(connection, static_cast<unsigned>(status), response);
+  const MHD_Result result = MHD_queue_response(connection, static_cast<unsigned>(status), response);
   MHD_destroy_response(response);
   return result;
 }

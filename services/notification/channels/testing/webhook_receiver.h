@@ -1,4 +1,5 @@
-// WebhookReceiver: a real HTTP server of a test's own, on a free port of 127.0.0.1, that keeps the posts that it gets.
+// WebhookReceiver: a real HTTP server of a test's own, on a free port of 127.0.0.1, that keeps the
+// posts that it gets.
 //
 //   WebhookReceiver receiver([](const WebhookReceiver::Post&) { return 503; });
 //   ... a channel posts to receiver.url() ...
