@@ -92,8 +92,7 @@ struct AdminServer::Impl {
     if (path == "/metrics")
       return {MHD_HTTP_OK, pages.metrics(), "text/plain; version=0.0.4; charset=utf-8"};
     if (path == "/healthz/live") return {MHD_HTTP_OK, "live\n"};
-    if (path == "/healthz/ready")
-      return {pages.ready() ? 200U : 503U, pages.readiness()};
+    if (path == "/healthz/ready") return {pages.ready() ? 200U : 503U, pages.readiness()};
     if (path == "/configz") {
       if (!IsOfThisMachine(connection))
         return {MHD_HTTP_FORBIDDEN, "the configuration is shown on this machine only\n"};

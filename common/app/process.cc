@@ -11,6 +11,7 @@
 #include <ranges>
 #include <thread>
 
+#include "common/app/library_logs.h"
 #include "common/config/command_line.h"
 #include "common/log/log.h"
 
@@ -56,6 +57,7 @@ Process::~Process() {
 std::optional<int> Process::Configure(int argc, const char* const* argv) {
   if (std::optional<int> exit_code = LoadFromCommandLine(spec_, argc, argv)) return exit_code;
   StartLogging({.service = name_, .level = ParseLogLevel(server_config_.log_level)});
+  TakeOverLibraryLogs();
   if (Status status = ReadCallers(); !status.ok()) {
     std::fprintf(stderr, "%s\n", status.message().c_str());
     return 2;
