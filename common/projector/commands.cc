@@ -65,17 +65,13 @@ std::string Fingerprint(std::string_view content) {
 struct CommandLog::State {
   State(EventLog& to, ShardTable& table, const CellQuery& query, std::string service_name,
         uint32_t count)
-      : log(to),
-        shards(table),
-        cells(query),
-        inbox(InboxTopic(service_name)),
-        shard_count(count),
-        producer(to.NewProducer()) {}
+      : log(to), shards(table), cells(query), inbox(InboxTopic(service_name)), shard_count(count) {}
 
-  // The producer to use now: another one if the last is broken.
+  // The producer to use now: another one if the last is broken. The first is made with the first
+  // command, when the log is open.
   std::shared_ptr<Producer> UsableProducer() {
     std::lock_guard lock(mutex);
-    if (producer->broken()) producer = log.NewProducer();
+    if (producer == nullptr || producer->broken()) producer = log.NewProducer();
     return producer;
   }
 

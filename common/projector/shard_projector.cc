@@ -12,6 +12,9 @@
 namespace epigrid {
 namespace {
 
+// Looks at the clock without a commit, of which there are about ten a second.
+constexpr uint32_t kLooksBetweenReads = 10;
+
 uint64_t ParseOffset(std::string_view text) {
   uint64_t number = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -89,7 +92,9 @@ void ShardProjector::TimePasses() {
   if (trusted && !ticking_.trusted() && observer_ != nullptr) {
     observer_->OnAlert(ProjectorAlert::kClockWrong, options_.shard, "the clock jumped");
   }
-  if (state_ == State::kLive) Wake();
+  if (state_ != State::kLive) return;
+  ++looks_since_commit_;
+  Wake();
 }
 
 void ShardProjector::Stop() {
@@ -145,6 +150,11 @@ Task<Status> ShardProjector::Work() {
     if (state_ == State::kLive &&
         ticking_.Due(scheduler_.Now(), committed_.shard_time, next_due_, committed_.applied)) {
       EPIGRID_CO_RETURN_IF_ERROR(co_await AppendTick());
+    }
+    if (looks_since_commit_ >= kLooksBetweenReads) {
+      // Nothing else would notice soon that the view was lost, or that another owner is ahead.
+      EPIGRID_CO_RETURN_IF_ERROR(co_await Load({}));
+      looks_since_commit_ = 0;
     }
     if (idle && queued() == 0 && !stop_) co_await NextWork();
   }

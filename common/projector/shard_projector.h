@@ -192,6 +192,7 @@ class ShardProjector {
   Attempt attempt_;
   bool attempt_begun_ = false;
   size_t careful_records_ = 0;  // so many more are folded one by one
+  uint32_t looks_since_commit_ = 0;
   Ticking ticking_;
   Time own_tick_;  // of the one appended last
 

@@ -224,6 +224,7 @@ Task<Status> ShardProjector::Commit(size_t records, size_t events) {
   if (!committed.ok()) co_return committed.status();
   if (!committed->applied) co_return ViewMoved();
   next_due_ = committed->next_due;
+  looks_since_commit_ = 0;
   committed_.applied = folder_.meta.applied;
   committed_.shard_time = folder_.meta.shard_time;
   committed_.quiet = folder_.meta.quiet;
