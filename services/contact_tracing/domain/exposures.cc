@@ -64,42 +64,57 @@ void Publish(const MatchStated& match, const SharedSettings& shared, Work& work)
   work.context.Publish(std::string(kExposureTopic), match.person_id(), std::move(event));
 }
 
-std::string CellOf(const MatchStated& match) {
-  return match.for_case() ? keys::Contacts(match.case_id()) : keys::Exposures(match.person_id());
+// Takes the match in; true: it changes `shared`.
+bool Take(const MatchStated& match, const std::string* before, SharedSettings& shared) {
+  if (before != nullptr) shared = *CellReader::ParseProto<SharedSettings>(before);
+  const std::string bytes = before == nullptr ? std::string() : *before;
+  Replace(match, shared);
+  return shared.SerializeAsString() != bytes;
 }
 
-const std::string& FieldOf(const MatchStated& match) {
-  return match.for_case() ? match.person_id() : match.case_id();
+void ApplyForContact(const MatchStated& match, Work& work) {
+  const std::string cell = keys::Exposures(match.person_id());
+  SharedSettings shared;
+  if (!Take(match, work.cells.GetMember(cell, match.case_id()), shared)) return;
+  if (shared.matches().empty()) {
+    work.cells.DeleteMember(cell, match.case_id());
+  } else {
+    work.cells.SetMemberProto(cell, match.case_id(), shared);
+  }
+  Publish(match, shared, work);
+}
+
+void ApplyForCase(const MatchStated& match, Work& work) {
+  const std::string cell = keys::Contact(match.case_id(), match.person_id());
+  const std::string index = keys::ContactIndex(match.case_id());
+  const std::string* before = work.cells.Get(cell);
+  const bool was_known = before != nullptr;
+  SharedSettings shared;
+  if (!Take(match, before, shared)) return;
+  if (shared.matches().empty()) {
+    work.cells.Delete(cell);
+    work.cells.RemoveFromIndex(index, match.person_id());
+  } else {
+    work.cells.SetProto(cell, shared);
+    if (!was_known) work.cells.AddToIndex(index, match.person_id());
+  }
 }
 
 }  // namespace
 
 void Needs(const MatchStated& match, NeedSet& needs) {
-  needs.Member(CellOf(match), FieldOf(match));
+  if (match.for_case()) {
+    needs.String(keys::Contact(match.case_id(), match.person_id()));
+  } else {
+    needs.Member(keys::Exposures(match.person_id()), match.case_id());
+  }
 }
 
 void Apply(const MatchStated& match, Work& work) {
-  const std::string cell = CellOf(match);
-  const std::string& field = FieldOf(match);
-  const std::string* bytes = work.cells.GetMember(cell, field);
-  const bool was_known = bytes != nullptr;
-  const std::string before = was_known ? *bytes : std::string();
-  auto shared = work.cells.GetMemberProto<SharedSettings>(cell, field).value_or(SharedSettings());
-  Replace(match, shared);
-  std::string after = shared.SerializeAsString();
-  if (before == after) return;
-  const bool is_known = !shared.matches().empty();
-  if (is_known) {
-    work.cells.SetMember(cell, field, std::move(after));
+  if (match.for_case()) {
+    ApplyForCase(match, work);
   } else {
-    work.cells.DeleteMember(cell, field);
-  }
-  if (!match.for_case()) return Publish(match, shared, work);
-  if (is_known == was_known) return;
-  if (is_known) {
-    work.cells.AddToIndex(keys::ContactIndex(match.case_id()), match.person_id());
-  } else {
-    work.cells.RemoveFromIndex(keys::ContactIndex(match.case_id()), match.person_id());
+    ApplyForContact(match, work);
   }
 }
 

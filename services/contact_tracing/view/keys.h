@@ -47,8 +47,10 @@ inline std::string CasePins(std::string_view case_id) { return Join("case-pins:"
 // Few, so that a change of all pins of a case fits into one event's writes.
 inline constexpr uint32_t kPinSlices = 4;
 inline uint32_t PinSliceOf(std::string_view setting_id) { return ShardOf(setting_id, kPinSlices); }
-// [person] SharedSettings.
-inline std::string Contacts(std::string_view case_id) { return Join("contacts:", case_id); }
+// SharedSettings, for each contact.
+inline std::string Contact(std::string_view case_id, std::string_view person_id) {
+  return Join(Join("contact:", case_id), ":").append(person_id);
+}
 // Index of person ids.
 inline std::string ContactIndex(std::string_view case_id) {
   return Join("contact-index:", case_id);

@@ -1,0 +1,29 @@
+#include "services/contact_tracing/app.h"
+
+#include "services/contact_tracing/domain/contact_tracing_fold.h"
+
+namespace epigrid::contact_tracing {
+namespace {
+
+constexpr std::string_view kService = "contact_tracing";
+
+}  // namespace
+
+App::App(const Config& config, const StorageConfig& storage, Process& process)
+    : process_(process),
+      runtime_(storage.RuntimeOptions(), std::make_unique<ContactTracingFold>(storage.shard_count),
+               config.Configuration().SerializeAsString(), process.metrics()),
+      calls_(runtime_, clock_, process.random()),
+      api_(process.pipeline(), calls_, config.Policy(), storage.shard_count) {
+  process.readiness().Add(kService);
+  process.AddService(api_, v1::ContactTracingService::service_full_name(), kService);
+}
+
+Status App::Start() {
+  EPIGRID_RETURN_IF_ERROR(runtime_.Start());
+  process_.OnStop([this] { runtime_.Stop(); });
+  process_.readiness().SetReady(kService);
+  return OkStatus();
+}
+
+}  // namespace epigrid::contact_tracing
