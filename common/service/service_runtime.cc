@@ -43,36 +43,37 @@ ServiceRuntime::ServiceRuntime(ServiceRuntimeOptions options, std::unique_ptr<Fo
       *api_loop_, *api_redis_, options_.view,
       ShardTableOptions{.service = service_, .shard_count = options_.shard_count});
   cells_ = std::make_unique<CellQuery>(*api_redis_, *shards_);
-  commands_ =
-      std::make_unique<CommandLog>(*api_log_, *shards_, *cells_, service_, options_.shard_count);
 }
 
 ServiceRuntime::~ServiceRuntime() {
   if (started_) Stop();
 }
 
-Status ServiceRuntime::Start() {
+Status ServiceRuntime::OpenLog(EventLog& log) {
   const LogIdentity identity{.shard_count = options_.shard_count};
   const auto give_up = std::chrono::steady_clock::now() + options_.start_timeout;
   for (;;) {  // at start the servers may still be loading their data
-    Result<Done> opened = api_log_->Open(identity).Wait();
-    if (opened.ok()) break;
+    const Result<Done> opened = log.Open(identity).Wait();
     if (opened.status().code() != Code::kUnavailable ||
         std::chrono::steady_clock::now() > give_up) {
       return opened.status();
     }
     api_loop_->Sleep(std::chrono::milliseconds(100)).Wait();
   }
-  started_ = true;
+}
+
+Status ServiceRuntime::Start() {
+  EPIGRID_RETURN_IF_ERROR(OpenLog(*api_log_));
   if (options_.projector) {
     projector_ =
         std::make_unique<Projector>(options_, service_, configuration_, *fold_, projector_metrics_);
-    if (Result<Done> opened = projector_->log->Open(identity).Wait(); !opened.ok()) {
-      return opened.status();
-    }
-    projector_->host.Start();
+    EPIGRID_RETURN_IF_ERROR(OpenLog(*projector_->log));
   }
+  commands_ =
+      std::make_unique<CommandLog>(*api_log_, *shards_, *cells_, service_, options_.shard_count);
+  if (projector_ != nullptr) projector_->host.Start();
   shards_->Start();
+  started_ = true;
   shards_->AwaitFirstRound(options_.start_timeout).Wait();
   return OkStatus();
 }

@@ -76,6 +76,7 @@ class ServiceRuntime {
   EventLoop& loop() { return *api_loop_; }
   ShardTable& shards() { return *shards_; }
   const CellQuery& cells() const { return *cells_; }
+  // After Start.
   CommandLog& commands() { return *commands_; }
   EventLog& log() { return *api_log_; }
   RedisClient& view_redis() { return *api_redis_; }
@@ -93,6 +94,9 @@ class ServiceRuntime {
 
  private:
   struct Projector;
+
+  // Tries until it answers, for start_timeout.
+  Status OpenLog(EventLog& log);
 
   const ServiceRuntimeOptions options_;
   const std::string service_;
