@@ -1,0 +1,62 @@
+// The simulation's log passes the contract of every log.
+#include "tests/fakes/sim_log.h"
+
+#include "tests/component/event_log_contract.h"
+
+namespace epigrid {
+namespace {
+
+class SimLogUnderTest final : public EventLogUnderTest {
+ public:
+  SimLogUnderTest() : world_(1), process_(world_), storage_(world_) {}
+
+  std::unique_ptr<EventLog> NewLog() override {
+    return std::make_unique<SimLog>(storage_, process_);
+  }
+  void RunUntil(const std::function<bool()>& condition) override { world_.RunUntil(condition); }
+
+  bool SetFull(bool full) override {
+    storage_.SetFull(full);
+    return true;
+  }
+  bool SetFrozen(bool frozen) override {
+    if (frozen) {
+      storage_.link.frozen = true;
+    } else {
+      storage_.link.Thaw();
+      // What is left over of broken producers lands before the storage answers again.
+      world_.RunUntil([&] { return storage_.parts_under_way() == 0; });
+    }
+    return true;
+  }
+  bool CrashAndRestart() override {
+    storage_.Crash();
+    world_.RunUntil([&] { return storage_.parts_under_way() == 0; });
+    return true;
+  }
+  bool Trim(const TopicShard& of, Offset first_kept) override {
+    storage_.Trim(of, first_kept);
+    return true;
+  }
+  bool SkipTo(const TopicShard& of, Offset offset) override {
+    storage_.SkipTo(of, offset);
+    return true;
+  }
+  bool LoseTail(const TopicShard& of, Offset last_kept) override {
+    storage_.LoseTail(of, last_kept);
+    return true;
+  }
+
+ private:
+  SimScheduler world_;
+  SimProcess process_;
+  SimLogStorage storage_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Sim, EventLogContract,
+                         testing::Values(+[]() -> std::unique_ptr<EventLogUnderTest> {
+                           return std::make_unique<SimLogUnderTest>();
+                         }));
+
+}  // namespace
+}  // namespace epigrid
