@@ -7,7 +7,7 @@
 
 #include "common/base/ids.h"
 #include "common/base/proto_time.h"
-#include "services/notification/domain/mailbox_shard.h"
+#include "services/notification/domain/testing/mailbox_shard.h"
 #include "services/notification/view/keys.h"
 
 namespace epigrid::notification {

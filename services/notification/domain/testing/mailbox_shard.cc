@@ -1,4 +1,4 @@
-#include "services/notification/domain/mailbox_shard.h"
+#include "services/notification/domain/testing/mailbox_shard.h"
 
 #include <algorithm>
 #include <functional>

@@ -1,0 +1,230 @@
+// What becomes of messages that were found offered: resolved, started, sent, finished.
+#include <algorithm>
+
+#include "common/base/proto_time.h"
+#include "common/log/log.h"
+#include "services/notification/domain/templates.h"
+#include "services/notification/sender/sender_state.h"
+#include "services/notification/view/keys.h"
+
+namespace epigrid::notification {
+namespace {
+
+constexpr IdKind kAttemptId{"attempt"};
+// How long a sender waits for what may or may not be in the log.
+constexpr Duration kUnknownWait = std::chrono::seconds(5);
+constexpr Duration kRetryPause = std::chrono::milliseconds(200);
+
+// "COLOUR_YELLOW" without its "COLOUR_".
+std::string WithoutPrefix(const std::string& name, std::string_view prefix) {
+  return name.substr(prefix.size());
+}
+
+OutgoingMessage OutgoingOf(const v1::Message& message, const std::string& address,
+                           const std::string& language) {
+  return {.message_id = message.message_id(),
+          .address = address,
+          .language = language == "en" ? "en" : "zh",
+          .template_name = message.template_name(),
+          .text = MessageText(message, language),
+          .colour = WithoutPrefix(health_code::v1::Colour_Name(message.colour()), "COLOUR_"),
+          .measure = WithoutPrefix(health_code::v1::Measure_Name(message.measure()), "MEASURE_"),
+          .created = FromProto(message.create_time())};
+}
+
+// Whether the person's contact may be had later, so that no attempt is begun now.
+bool IsTransient(const Status& status) {
+  return !status.ok() && status.code() != Code::kNotFound &&
+         status.code() != Code::kFailedPrecondition;
+}
+
+bool IsAttempt(const std::optional<v1::Message>& message, const std::string& attempt_id) {
+  return message.has_value() && message->state() == v1::MESSAGE_STATE_STARTED &&
+         message->attempts_size() > 0 && message->attempts().rbegin()->attempt_id() == attempt_id;
+}
+
+}  // namespace
+
+Task<void> Sender::State::SendBatch(std::vector<std::string> items) {
+  std::vector<Letter> letters = co_await Resolve(std::move(items));
+  if (letters.empty()) co_return;
+  const std::vector<std::optional<v1::Message>> messages = co_await StartAttempts(letters);
+  for (size_t i = 0; i < letters.size(); ++i) {
+    if (i < messages.size() && IsAttempt(messages[i], letters[i].attempt_id)) {
+      tasks_.Begin(Deliver(std::move(letters[i]), *messages[i]));
+    } else {
+      Release(letters[i].message);
+    }
+  }
+}
+
+// Those of whom it is known where they can be reached, or that they cannot.
+Task<std::vector<Sender::State::Letter>> Sender::State::Resolve(std::vector<std::string> items) {
+  std::vector<Letter> letters(items.size());
+  std::vector<std::string> people(items.size());
+  for (size_t i = 0; i < items.size(); ++i) {
+    auto [person_id, message_id] = keys::SplitWorkItem(items[i]);
+    people[i] = person_id;
+    letters[i].message = {std::move(person_id), std::move(message_id)};
+  }
+  Result<std::vector<ResolvedContact>> contacts = co_await contacts_.Resolve(std::move(people));
+  Status unavailable = contacts.status();
+  std::vector<Letter> resolved;
+  for (size_t i = 0; i < letters.size(); ++i) {
+    if (contacts.ok()) letters[i].contact = std::move((*contacts)[i]);
+    const bool later = !contacts.ok() || IsTransient(letters[i].contact.status);
+    if (later && contacts.ok()) unavailable = letters[i].contact.status;
+    if (draining_ || later) {
+      Release(letters[i].message);
+    } else {
+      resolved.push_back(std::move(letters[i]));
+    }
+  }
+  if (!resolved.empty()) {
+    pause_ = Duration(0);
+  } else if (!unavailable.ok()) {
+    BackOff("identity", unavailable);
+  }
+  co_return resolved;
+}
+
+// The messages as they stand once the attempts are decided; empty: none was begun.
+Task<std::vector<std::optional<v1::Message>>> Sender::State::StartAttempts(
+    std::vector<Letter>& letters) {
+  const Time now = scheduler_.Now();
+  std::vector<PersonEvent> events(letters.size());
+  for (size_t i = 0; i < letters.size(); ++i) {
+    Letter& letter = letters[i];
+    letter.started = now;
+    letter.attempt_id = MakeId(kAttemptId, random_.NextIdBytes());
+    events[i].person_id = letter.message.person_id;
+    events::v1::AttemptStarted& started = *events[i].event.mutable_attempt_started();
+    started.set_person_id(letter.message.person_id);
+    started.set_message_id(letter.message.message_id);
+    started.set_attempt_id(letter.attempt_id);
+    *started.mutable_start_time() = ToProto(now);
+  }
+  Result<std::vector<ShardPosition>> appended = co_await outbox_.Append(std::move(events));
+  if (!appended.ok()) {
+    BackOff("log", appended.status());
+    if (appended.status().reason() != "OUTCOME_UNKNOWN")
+      co_return std::vector<std::optional<v1::Message>>();
+  }
+  co_return co_await ReadStarted(letters, std::move(appended));
+}
+
+// `appended`: where the attempts are, or that it is unknown whether they are anywhere.
+Task<std::vector<std::optional<v1::Message>>> Sender::State::ReadStarted(
+    const std::vector<Letter>& letters, Result<std::vector<ShardPosition>> appended) {
+  std::vector<MessageRef> refs;
+  for (const Letter& letter : letters) refs.push_back(letter.message);
+  // What is not known to be applied by then is given up by the fold in its time.
+  const Time until =
+      letters.front().started + (appended.ok() ? options_.attempt_timeout / 2 : kUnknownWait);
+  for (;;) {
+    Status problem = OkStatus();
+    if (appended.ok()) problem = co_await outbox_.AwaitApplied(*appended, until);
+    if (problem.ok()) {
+      Result<std::vector<std::optional<v1::Message>>> messages = co_await outbox_.Read(refs);
+      problem = messages.status();
+      bool settled = messages.ok() && (appended.ok() || scheduler_.Now() >= until);
+      if (messages.ok() && !settled) {
+        settled =
+            std::ranges::equal(letters, *messages, [](const Letter& letter, const auto& read) {
+              return IsAttempt(read, letter.attempt_id);
+            });
+      }
+      if (settled) co_return *std::move(messages);
+    }
+    if (scheduler_.Now() >= until) {
+      EPIGRID_LOG_WARN("notification.attempts_not_applied", {"attempts", letters.size()},
+                       {problem});
+      co_return std::vector<std::optional<v1::Message>>();
+    }
+    co_await scheduler_.Sleep(kRetryPause);
+  }
+}
+
+Task<void> Sender::State::Deliver(Letter letter, v1::Message message) {
+  events::v1::AttemptFinished finished = co_await Send(letter, message);
+  finished.set_person_id(letter.message.person_id);
+  finished.set_message_id(letter.message.message_id);
+  finished.set_attempt_id(letter.attempt_id);
+  const Time now = scheduler_.Now();
+  *finished.mutable_end_time() = ToProto(now);
+  if (observer_ != nullptr) {
+    observer_->OnAttempt(finished.outcome());
+    if (finished.outcome() == v1::ATTEMPT_OUTCOME_DELIVERED) {
+      observer_->OnDelivered(now - FromProto(message.create_time()));
+    }
+  }
+  Finish(std::move(finished));
+}
+
+Task<events::v1::AttemptFinished> Sender::State::Send(const Letter& letter,
+                                                      const v1::Message& message) {
+  events::v1::AttemptFinished finished;
+  auto set = [&](v1::AttemptOutcome outcome, const std::string& reason) {
+    finished.set_outcome(outcome);
+    finished.set_reason(reason);
+  };
+  if (const Status& status = letter.contact.status; !status.ok()) {
+    // An unknown person may become known.
+    const bool again = status.code() == Code::kNotFound;
+    set(again ? v1::ATTEMPT_OUTCOME_FAILED : v1::ATTEMPT_OUTCOME_REFUSED, status.reason());
+    co_return finished;
+  }
+  set(v1::ATTEMPT_OUTCOME_REFUSED, "NO_CONTACT_POINT");
+  for (const ContactPoint& point : letter.contact.contact_points) {
+    const auto channel = channels_.find(point.endpoint);
+    if (channel == channels_.end()) continue;
+    if (scheduler_.Now() + options_.send_timeout > letter.started + options_.attempt_timeout) {
+      if (finished.endpoint().empty()) set(v1::ATTEMPT_OUTCOME_FAILED, "TOO_LATE");
+      break;
+    }
+    const SendResult result =
+        co_await channel->second->Send(OutgoingOf(message, point.address, letter.contact.language));
+    const bool first = finished.endpoint().empty();
+    const bool better = result.outcome == v1::ATTEMPT_OUTCOME_DELIVERED ||
+                        (result.outcome == v1::ATTEMPT_OUTCOME_FAILED &&
+                         finished.outcome() == v1::ATTEMPT_OUTCOME_REFUSED);
+    if (first || better) {
+      set(result.outcome, result.reason);
+      finished.set_endpoint(point.endpoint);
+    }
+    if (result.outcome == v1::ATTEMPT_OUTCOME_DELIVERED) break;
+  }
+  co_return finished;
+}
+
+void Sender::State::Finish(events::v1::AttemptFinished finished) {
+  finished_.push_back(std::move(finished));
+  if (!std::exchange(appending_, true)) tasks_.Begin(AppendFinished());
+}
+
+// One append at a time: what ends meanwhile goes together into the next.
+Task<void> Sender::State::AppendFinished() {
+  while (!finished_.empty()) {
+    const std::vector<events::v1::AttemptFinished> batch = std::exchange(finished_, {});
+    std::vector<PersonEvent> events;
+    for (const events::v1::AttemptFinished& finished : batch) {
+      PersonEvent& event = events.emplace_back();
+      event.person_id = finished.person_id();
+      *event.event.mutable_attempt_finished() = finished;
+    }
+    const Result<std::vector<ShardPosition>> appended = co_await outbox_.Append(std::move(events));
+    if (appended.ok()) {
+      for (const auto& finished : batch) Release({finished.person_id(), finished.message_id()});
+      continue;
+    }
+    // Again until it is known to be in the log: of two results of one attempt the fold takes the
+    // first.
+    EPIGRID_LOG_WARN("notification.results_not_appended", {"results", batch.size()},
+                     {appended.status()});
+    finished_.insert(finished_.begin(), batch.begin(), batch.end());
+    co_await scheduler_.Sleep(kRetryPause);
+  }
+  appending_ = false;
+}
+
+}  // namespace epigrid::notification

@@ -1,0 +1,130 @@
+#include "services/notification/sender/testing/fake_world.h"
+
+#include <utility>
+
+namespace epigrid::notification {
+namespace {
+
+constexpr Duration kTickEvery = std::chrono::seconds(1);
+
+}  // namespace
+
+FakeWorld::FakeWorld() : now_(shard_.now) {
+  auto web = std::make_unique<FakeChannel>(*this);
+  auto file = std::make_unique<FakeChannel>(*this);
+  web_ = web.get();
+  file_ = file.get();
+  channels_.emplace("web", std::move(web));
+  channels_.emplace("file", std::move(file));
+}
+
+Future<Done> FakeWorld::Sleep(Duration duration) {
+  Promise<Done> promise;
+  Future<Done> future = promise.future();
+  events_.emplace(now_ + duration, [promise] { promise.Set(Done{}); });
+  return future;
+}
+
+void FakeWorld::Step() {
+  auto next = events_.extract(events_.begin());
+  while (next.key() >= shard_.now + kTickEvery) shard_.Tick(shard_.now + kTickEvery);
+  now_ = std::max(now_, next.key());
+  next.mapped()();
+}
+
+void FakeWorld::RunUntil(const std::function<bool()>& condition) {
+  while (!condition()) {
+    EPIGRID_CHECK(!events_.empty(), "nothing is left that could bring about what is waited for");
+    Step();
+  }
+}
+
+void FakeWorld::RunIdle() {
+  while (!events_.empty() && events_.begin()->first <= now_) Step();
+}
+
+void FakeWorld::RunFor(Duration duration) {
+  const Time until = now_ + duration;
+  while (!events_.empty() && events_.begin()->first <= until) Step();
+  now_ = until;
+  Tick();
+}
+
+void FakeWorld::Tick() { shard_.Tick(now_); }
+
+Task<Result<std::vector<std::string>>> FakeWorld::FakeOutbox::Offered(Shard, std::string after,
+                                                                      size_t limit) {
+  co_await world_.NextTurn();
+  std::vector<std::string> page;
+  for (const std::string& item : world_.shard_.offered()) {
+    if (item > after && page.size() < limit) page.push_back(item);
+  }
+  co_return page;
+}
+
+Task<Result<uint64_t>> FakeWorld::FakeOutbox::CountOffered(Shard) {
+  co_await world_.NextTurn();
+  co_return world_.shard_.offered().size();
+}
+
+Task<Result<std::vector<std::optional<v1::Message>>>> FakeWorld::FakeOutbox::Read(
+    std::vector<MessageRef> messages) {
+  co_await world_.NextTurn();
+  if (!read_error.ok()) co_return read_error;
+  std::vector<std::optional<v1::Message>> found;
+  for (const MessageRef& message : messages) {
+    const auto stored = world_.shard_.Find(message.person_id, message.message_id);
+    found.push_back(stored.has_value() ? std::optional(stored->message()) : std::nullopt);
+  }
+  co_return found;
+}
+
+Task<Result<std::vector<ShardPosition>>> FakeWorld::FakeOutbox::Append(
+    std::vector<PersonEvent> events) {
+  co_await world_.NextTurn();
+  before_append();
+  if (append_error.ok() || append_in_spite_of_error) {
+    world_.shard_.now = world_.now_;
+    for (const PersonEvent& event : events) world_.shard_.Fold(event.event);
+  }
+  if (!append_error.ok()) {
+    ++appends_failed;
+    co_return append_error;
+  }
+  co_return std::vector<ShardPosition>{{0, 1}};
+}
+
+Task<Status> FakeWorld::FakeOutbox::AwaitApplied(std::vector<ShardPosition>, Time) {
+  co_await world_.NextTurn();
+  co_return OkStatus();
+}
+
+Future<Result<std::vector<ResolvedContact>>> FakeWorld::FakeContacts::Resolve(
+    std::vector<std::string> person_ids) {
+  ++calls;
+  Promise<Result<std::vector<ResolvedContact>>> promise;
+  Future<Result<std::vector<ResolvedContact>>> future = promise.future();
+  Result<std::vector<ResolvedContact>> answer = std::vector<ResolvedContact>();
+  for (const std::string& person_id : person_ids) answer->push_back(people_.at(person_id));
+  if (!unavailable.ok()) answer = unavailable;
+  world_.Post([promise, answer = std::move(answer)] { promise.Set(answer); });
+  return future;
+}
+
+Future<SendResult> FakeWorld::FakeChannel::Send(OutgoingMessage message) {
+  sent.push_back(std::move(message));
+  Promise<SendResult> promise;
+  Future<SendResult> future = promise.future();
+  held_.push_back(promise);
+  if (!hold) Release();
+  return future;
+}
+
+void FakeWorld::FakeChannel::Release() {
+  hold = false;
+  for (const Promise<SendResult>& promise : std::exchange(held_, {})) {
+    world_.Post([promise, answer = result] { promise.Set(answer); });
+  }
+}
+
+}  // namespace epigrid::notification
