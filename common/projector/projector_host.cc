@@ -46,7 +46,7 @@ class ProjectorHost::Impl final : public ShardOwner,
 
   // SlotHost
   ShardProjectorDependencies Dependencies() override {
-    return {&scheduler_, &log_, producer_.get(), &view_, &fold_, observer_};
+    return {&scheduler_, &log_, producer_.get(), &view_, &fold_, observer_, &attempt_gate_};
   }
   ShardProjectorOptions ProjectorOptions(Shard shard) override;
   void Seek(const TopicShard& from, Offset after) override;
@@ -79,6 +79,7 @@ class ProjectorHost::Impl final : public ShardOwner,
   const std::string configuration_version_;
   ProjectorObserver* const observer_;
 
+  AttemptGate attempt_gate_{scheduler_};
   std::unique_ptr<Producer> producer_;
   std::unique_ptr<Consumer> consumer_;
   std::map<Shard, Owned> owned_;

@@ -38,6 +38,7 @@
 #include "common/base/scheduler.h"
 #include "common/base/task.h"
 #include "common/event_log/event_log.h"
+#include "common/projector/attempt_gate.h"
 #include "common/projector/fold.h"
 #include "common/projector/observer.h"
 #include "common/projector/record_folder.h"
@@ -54,6 +55,7 @@ struct ShardProjectorDependencies {
   View* view = nullptr;
   const Fold* fold = nullptr;
   ProjectorObserver* observer = nullptr;
+  AttemptGate* attempt_gate = nullptr;  // shared by the shards of a process; null: they do not wait
 };
 
 // Who began at an offset and did not end cleanly, as the view keeps it.
@@ -174,6 +176,7 @@ class ShardProjector {
   View& view_;
   const Fold& fold_;
   ProjectorObserver* const observer_;
+  AttemptGate* const attempt_gate_;
   const ShardProjectorOptions options_;
   const ShardProjectorCallbacks callbacks_;
 
@@ -191,7 +194,8 @@ class ShardProjector {
   std::vector<Generation> to_drop_;
   Attempt attempt_;
   bool attempt_begun_ = false;
-  size_t careful_records_ = 0;  // so many more are folded one by one
+  std::unique_ptr<AttemptGate::Ticket> ticket_;  // until the commit
+  size_t careful_records_ = 0;                   // so many more are folded one by one
   uint32_t looks_since_commit_ = 0;
   Ticking ticking_;
   Time own_tick_;  // of the one appended last

@@ -136,6 +136,9 @@ Task<Status> ShardProjector::KeepParkReason(const GatheredRecord& gathered) {
 
 Task<Status> ShardProjector::BeginAttempt() {
   const uint32_t unclean_ends = attempt_begun_ ? 0 : attempt_.count;
+  if (attempt_gate_ != nullptr && (unclean_ends > 0 || careful_records_ > 0)) {
+    ticket_ = co_await attempt_gate_->Take();
+  }
   GatheredRecord& first = gathered_.front();
   if (unclean_ends >= 2 * options_.unclean_ends_max && first.park_reason.empty()) {
     first.Park(kParkedCrashed);
@@ -223,6 +226,7 @@ Task<Status> ShardProjector::Commit(size_t records, size_t events) {
   auto committed = co_await view_.Commit(options_.shard, std::move(batch));
   if (!committed.ok()) co_return committed.status();
   if (!committed->applied) co_return ViewMoved();
+  ticket_.reset();
   next_due_ = committed->next_due;
   looks_since_commit_ = 0;
   committed_.applied = folder_.meta.applied;

@@ -1,0 +1,168 @@
+#include "common/projector/emission.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/projector/subscription.h"
+
+namespace epigrid {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::SizeIs;
+
+constexpr uint32_t kShards = 64;
+const Emitter kSelf{"tracing", 7, kShards};
+
+Event Visit(const std::string& person) {
+  Event event;
+  event.mutable_membership_changed()->set_person_id(person);
+  return event;
+}
+
+Envelope Parse(const NewRecord& record) {
+  Envelope envelope;
+  EXPECT_TRUE(envelope.ParseFromString(record.value));
+  return envelope;
+}
+
+// A person in another shard than these.
+std::string PersonElsewhere(const std::vector<std::string>& than) {
+  for (int i = 0;; ++i) {
+    const std::string person = "q" + std::to_string(i);
+    if (std::none_of(than.begin(), than.end(), [&](const std::string& other) {
+          return ShardOf(other, kShards) == ShardOf(person, kShards);
+        })) {
+      return person;
+    }
+  }
+}
+
+TEST(Emission, EventsOfOneCauseToOneShardStandInOneRecord) {
+  const std::string other = PersonElsewhere({"p"});
+  std::vector<Emission> emissions = {{"", "p", Visit("p")},
+                                     {"tracing.member.v1", "p", Visit("p")},
+                                     {"", other, Visit(other)},
+                                     {"", "p", Visit("p")}};
+  Envelope cause;
+  cause.set_actor("lab");
+  cause.mutable_recorded_at()->set_seconds(5);
+  std::vector<NewRecord> records;
+  AppendEmitted(kSelf, cause, 42, emissions, records);
+  ASSERT_THAT(records, SizeIs(3));
+  EXPECT_EQ(records[0].to, (TopicShard{"tracing.inbox", ShardOf("p", kShards)}));
+  EXPECT_EQ(records[0].key, "p");
+  EXPECT_EQ(records[1].to, (TopicShard{"tracing.member.v1", 7})) << "in its emitter's partition";
+  EXPECT_EQ(records[2].to, (TopicShard{"tracing.inbox", ShardOf(other, kShards)}));
+  const Envelope first = Parse(records[0]);
+  EXPECT_THAT(first.events(), SizeIs(2));
+  EXPECT_EQ(first.actor(), "lab");
+  EXPECT_EQ(first.recorded_at().seconds(), 5);
+  EXPECT_EQ(first.position().stream(), "tracing.inbox");
+  EXPECT_EQ(first.position().source_shard(), 7u);
+  EXPECT_EQ(first.position().offset(), 42u);
+  EXPECT_EQ(first.position().index(), 0u);
+  EXPECT_EQ(Parse(records[1]).position().stream(), "tracing.member.v1");
+  EXPECT_EQ(Parse(records[1]).position().index(), 0u) << "each stream counts by itself";
+  EXPECT_EQ(Parse(records[2]).position().index(), 1u);
+}
+
+TEST(Emission, ALongRecordIsCutAndItsIndexesRiseAsItsRecordsDo) {
+  std::vector<Emission> emissions;
+  for (size_t i = 0; i < 2 * kEventsPerRecordMax + 1; ++i)
+    emissions.push_back({"", "p", Visit("p")});
+  std::vector<NewRecord> records;
+  AppendEmitted(kSelf, {}, 42, emissions, records);
+  ASSERT_THAT(records, SizeIs(3));
+  for (uint32_t i = 0; i < 3; ++i) EXPECT_EQ(Parse(records[i]).position().index(), i);
+  EXPECT_THAT(Parse(records[0]).events(), SizeIs(kEventsPerRecordMax));
+  EXPECT_THAT(Parse(records[2]).events(), SizeIs(1));
+}
+
+TEST(Emission, LargeEventsDoNotMakeARecordTheLogRefuses) {
+  std::vector<Emission> emissions;
+  for (int i = 0; i < 4; ++i) {
+    emissions.push_back({"", "p", Visit(std::string(kRecordBytesMax / 3, 'x'))});
+  }
+  std::vector<NewRecord> records;
+  AppendEmitted(kSelf, {}, 42, emissions, records);
+  for (const NewRecord& record : records) EXPECT_LE(record.value.size(), kRecordBytesMax);
+}
+
+TEST(Emission, NoEntityMeansThisShardItself) {
+  std::vector<Emission> emissions = {{"", "", Visit("p")}};
+  std::vector<NewRecord> records;
+  AppendEmitted(kSelf, {}, 42, emissions, records);
+  ASSERT_THAT(records, SizeIs(1));
+  EXPECT_EQ(records[0].to.shard, 7u);
+}
+
+// Routes by person; has no use for anything else.
+class PersonFold final : public Fold {
+ public:
+  std::string_view service() const override { return "codes"; }
+  uint32_t version() const override { return 1; }
+  std::vector<std::string> subscriptions() const override { return {"tracing.member.v1"}; }
+  std::string Route(const Event& event) const override {
+    return event.membership_changed().person_id();
+  }
+  std::vector<std::string> Entities(const Event&) const override { return {}; }
+  void Needs(const Event&, const CellReader&, NeedSet&) const override {}
+  void Apply(const Event&, Cells&, Context&) const override {}
+  void TimerNeeds(const Timer&, const CellReader&, NeedSet&) const override {}
+  void FireTimer(const Timer&, Cells&, Context&) const override {}
+};
+
+class CopyTest : public ::testing::Test {
+ protected:
+  std::vector<NewRecord> Copy(const std::string& value, const std::string& key = "p") {
+    return CopyToInbox(fold_, kShards, {"tracing.member.v1", 7}, {9, Time{1}, key, value});
+  }
+  static Envelope FromTracing(std::vector<Event> events) {
+    Envelope envelope;
+    envelope.set_schema_version(kSchemaVersion);
+    envelope.mutable_position()->set_stream("tracing.member.v1");
+    envelope.mutable_position()->set_source_shard(7);
+    envelope.mutable_position()->set_offset(42);
+    envelope.mutable_position()->set_index(3);
+    for (Event& event : events) *envelope.add_events() = std::move(event);
+    return envelope;
+  }
+  PersonFold fold_;
+};
+
+TEST_F(CopyTest, EachEventGoesToItsEntityWithThePositionUnchanged) {
+  const std::string other = PersonElsewhere({"p"});
+  Event useless;
+  useless.mutable_person_changed()->set_person_id("x");
+  const Envelope envelope = FromTracing({Visit("p"), Visit(other), useless, Visit("p")});
+  const std::vector<NewRecord> copies = Copy(envelope.SerializeAsString());
+  ASSERT_THAT(copies, SizeIs(2));
+  for (const NewRecord& copy : copies) {
+    EXPECT_EQ(copy.to.topic, "codes.inbox");
+    const Envelope part = Parse(copy);
+    EXPECT_EQ(part.position().SerializeAsString(), envelope.position().SerializeAsString());
+    for (const Event& event : part.events()) {
+      EXPECT_EQ(ShardOf(event.membership_changed().person_id(), kShards), copy.to.shard);
+    }
+  }
+  EXPECT_EQ(Parse(copies[0]).events_size() + Parse(copies[1]).events_size(), 3);
+}
+
+TEST_F(CopyTest, WhatTheFoldHasNoUseForIsLeftOut) {
+  Event useless;
+  useless.mutable_person_changed()->set_person_id("x");
+  EXPECT_TRUE(Copy(FromTracing({useless}).SerializeAsString()).empty());
+}
+
+TEST_F(CopyTest, WhatIsNotUnderstoodGoesToTheShardOfItsKeyAndParksThere) {
+  EXPECT_THAT(Copy("\xff\xff rubbish"),
+              ElementsAre(::testing::Field(&NewRecord::value, std::string("\xff\xff rubbish"))));
+  const std::vector<NewRecord> copies = Copy(FromTracing({Event()}).SerializeAsString());
+  ASSERT_THAT(copies, SizeIs(1));
+  EXPECT_EQ(copies[0].to.shard, ShardOf("p", kShards));
+  EXPECT_EQ(Parse(copies[0]).events_size(), 1);
+}
+
+}  // namespace
+}  // namespace epigrid

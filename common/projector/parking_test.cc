@@ -1,0 +1,91 @@
+#include "common/projector/parking.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/projector/outcomes.h"
+
+namespace epigrid {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Pair;
+
+class ParkingTest : public ::testing::Test {
+ protected:
+  ParkingTest() {
+    cells_.Begin({});
+    NeedSet needs;
+    needs.String(std::string(kParkedCell));
+    for (const CellRead& read : cells_.Missing(needs.reads())) cells_.Load(read, {});
+  }
+  Cells cells_;
+  ParkedRecords parked_;
+};
+
+TEST_F(ParkingTest, AnEntityWaitsForTheOldestRecordThatHoldsIt) {
+  parked_.Park(10, kParkedCrashed, {"a"}, cells_);
+  parked_.Park(20, kParkedMalformed, {"a", "b"}, cells_);
+  EXPECT_EQ(parked_.BlockedBy({"a"}), 10u);
+  EXPECT_EQ(parked_.BlockedBy({"b"}), 20u);
+  EXPECT_EQ(parked_.BlockedBy({"c"}), std::nullopt);
+  EXPECT_EQ(parked_.BlockedBy({"a"}, 10), 20u) << "its own retry does not wait for itself";
+}
+
+TEST_F(ParkingTest, WhoeverMeetsAWaitingEntityWaitsToo) {
+  parked_.Park(10, kParkedCrashed, {"a"}, cells_);
+  parked_.ParkBehind(10, {30, 2}, {"a", "b"}, cells_);
+  EXPECT_EQ(parked_.BlockedBy({"b"}), 10u);
+}
+
+TEST_F(ParkingTest, TheCellSaysAllOfIt) {
+  parked_.Park(10, kParkedCrashed, {"a"}, cells_);
+  parked_.ParkBehind(10, {30, 2}, {"b"}, cells_);
+  std::optional<ParkedRecords> read = ParkedRecords::Decode(*cells_.Get(kParkedCell));
+  ASSERT_TRUE(read.has_value());
+  ASSERT_EQ(read->roots().size(), 1u);
+  EXPECT_EQ(read->roots()[0].reason, "CRASHED");
+  EXPECT_THAT(read->roots()[0].entities, ElementsAre("a", "b"));
+  EXPECT_NE(cells_.GetMember("parked:10", Waiting{10, std::nullopt}.ToField()), nullptr);
+  EXPECT_NE(cells_.GetMember("parked:10", (Waiting{30, 2}.ToField())), nullptr);
+
+  parked_.Release(10, cells_);
+  EXPECT_EQ(cells_.Get(kParkedCell), nullptr);
+}
+
+TEST(Waiting, FieldsSortAsTheLogDoes) {
+  const std::vector<Waiting> in_order = {{9, std::nullopt}, {10, 2}, {10, 11}, {100, std::nullopt}};
+  for (size_t i = 0; i < in_order.size(); ++i) {
+    EXPECT_EQ(Waiting::FromField(in_order[i].ToField()), in_order[i]);
+    if (i > 0) EXPECT_LT(in_order[i - 1].ToField(), in_order[i].ToField());
+  }
+  EXPECT_EQ(Waiting::FromField("rubbish"), std::nullopt);
+}
+
+TEST(Outcomes, KeysThatDifferHaveCellsThatDiffer) {
+  events::v1::RequestKey one, other;
+  one.set_caller("ab");
+  one.set_method("c");
+  other.set_caller("a");
+  other.set_method("bc");
+  EXPECT_NE(OutcomeCell(one), OutcomeCell(other));
+  other = one;
+  EXPECT_EQ(OutcomeCell(one), OutcomeCell(other));
+  other.set_item(1);
+  EXPECT_NE(OutcomeCell(one), OutcomeCell(other));
+  EXPECT_EQ(OutcomeCell(one).size(), kOutcomePrefix.size() + 32);
+}
+
+TEST(Outcomes, ComeBackAsTheyWere) {
+  const Outcome outcome{
+      NotFound("PERSON_UNKNOWN", "no such person").With("field", "person_id").With("a", "b"),
+      "result"};
+  const auto decoded = DecodeOutcome(EncodeOutcome("fingerprint", outcome, Time{5}));
+  ASSERT_TRUE(decoded.has_value());
+  EXPECT_EQ(decoded->fingerprint, "fingerprint");
+  EXPECT_EQ(decoded->outcome.status, outcome.status);
+  EXPECT_EQ(decoded->outcome.result, "result");
+}
+
+}  // namespace
+}  // namespace epigrid
