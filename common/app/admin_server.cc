@@ -104,7 +104,8 @@ struct AdminServer::Impl {
   static MHD_Result Handle(void* self, MHD_Connection* connection, const char* url,
                            const char* method, const char*, const char*, size_t* upload_size,
                            void** state) {
-    // Called first for the headers, then for what is uploaded, which is thrown away, then to answer.
+    // Called first for the headers, then for what is uploaded, which is thrown away, then to
+    // answer.
     static char seen;
     if (*state == nullptr) {
       *state = &seen;

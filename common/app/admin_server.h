@@ -5,7 +5,8 @@
 //   GET /healthz/ready  200, or 503 with what is not ready and why
 //   GET /configz        the effective configuration, redacted; for callers of the same machine only
 //
-// Life cycle: serves from Start until it is destroyed. Threads: one of its own, which calls the functions given to it.
+// Life cycle: serves from Start until it is destroyed. Threads: one of its own, which calls the
+// functions given to it.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,8 @@ struct AdminPages {
 
 class AdminServer {
  public:
-  // `listen` is host:port with a numeric host; port 0: any that is free. UNAVAILABLE with ADMIN_LISTEN_FAILED.
+  // `listen` is host:port with a numeric host; port 0: any that is free. UNAVAILABLE with
+  // ADMIN_LISTEN_FAILED.
   static Result<std::unique_ptr<AdminServer>> Start(const std::string& listen, AdminPages pages);
   ~AdminServer();
 

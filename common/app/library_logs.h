@@ -1,5 +1,5 @@
-// What gRPC and protobuf say goes into the log as lines of ours: redacted, and muted when it repeats, since a caller
-// who sends rubbish makes them talk.
+// What gRPC and protobuf say goes into the log as lines of ours: redacted, and muted when it
+// repeats, since a caller who sends rubbish makes them talk.
 #pragma once
 
 namespace epigrid {

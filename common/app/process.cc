@@ -1,12 +1,12 @@
 #include "common/app/process.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <ranges>
 #include <thread>
@@ -168,7 +168,8 @@ int Process::Stop() {
   rpc_server_->Shutdown(kShutdownGrace);
   for (const auto& stop : stops_ | std::views::reverse) stop();
   if (left > 0 && pipeline_->Drain(kLastHandlersGrace) > 0) {
-    // Their services would be destroyed under them. What they have appended is in the log; the rest is as after a kill.
+    // Their services would be destroyed under them. What they have appended is in the log; the rest
+    // is as after a kill.
     EPIGRID_LOG_ERROR("process.handlers_left", {"handlers", pipeline_->in_flight()});
     _exit(kFailed);
   }

@@ -1,5 +1,5 @@
-// Process: what every binary has around its services: configuration, log, metrics, the gRPC and the admin port, signals
-// and an end without loss.
+// Process: what every binary has around its services: configuration, log, metrics, the gRPC and the
+// admin port, signals and an end without loss.
 //
 //   int main(int argc, char** argv) {
 //     epigrid::Process process("health_code");
@@ -10,13 +10,15 @@
 //     return process.Run();
 //   }
 //
-// The end. SIGTERM or SIGINT: not ready any more; server.drain_delay goes by; new calls are refused with DRAINING while
-// those in flight finish, for at most server.drain_deadline; the server shuts down; the OnStop functions run, last added
-// first; Run returns 0. A second signal ends the process at once. SIGHUP reads the callers anew, which also happens by
-// itself within seconds of a change of the file; a file with errors changes nothing and is logged.
+// The end. SIGTERM or SIGINT: not ready any more; server.drain_delay goes by; new calls are refused
+// with DRAINING while those in flight finish, for at most server.drain_deadline; the server shuts
+// down; the OnStop functions run, last added first; Run returns 0. A second signal ends the process
+// at once. SIGHUP reads the callers anew, which also happens by itself within seconds of a change
+// of the file; a file with errors changes nothing and is logged.
 //
-// Life cycle: one per process, made first in main: it blocks the signals, so that all threads made later leave them to
-// Run. What was added must live until Run has returned. Threads: used from main's; readiness() and RequestStop from any.
+// Life cycle: one per process, made first in main: it blocks the signals, so that all threads made
+// later leave them to Run. What was added must live until Run has returned. Threads: used from
+// main's; readiness() and RequestStop from any.
 #pragma once
 
 #include <functional>
@@ -48,8 +50,8 @@ class Process {
 
   ConfigSpec& config() { return spec_; }
 
-  // Reads the configuration and the callers, and starts the log. A value: the process ends with this exit code; 0 after
-  // --help or --print-config, 2 after errors, which are on stderr.
+  // Reads the configuration and the callers, and starts the log. A value: the process ends with
+  // this exit code; 0 after --help or --print-config, 2 after errors, which are on stderr.
   std::optional<int> Configure(int argc, const char* const* argv);
 
   // After Configure.
@@ -60,13 +62,15 @@ class Process {
   RandomSource& random() { return random_; }
   Readiness& readiness() { return readiness_; }
 
-  // A gRPC service by its full name, for example v1::HealthCodeService::service_full_name(). Its health is that of the
-  // readiness part `part`, which the caller adds.
+  // A gRPC service by its full name, for example v1::HealthCodeService::service_full_name(). Its
+  // health is that of the readiness part `part`, which the caller adds.
   void AddService(grpc::Service& service, std::string_view full_name, std::string_view part);
-  // For what must stop after the last call and before the process ends: projectors, senders, subscriptions.
+  // For what must stop after the last call and before the process ends: projectors, senders,
+  // subscriptions.
   void OnStop(std::function<void()> stop);
 
-  // Listens and serves until it is told to stop; returns the exit code: 0, or 1 with the reason in the log.
+  // Listens and serves until it is told to stop; returns the exit code: 0, or 1 with the reason in
+  // the log.
   int Run();
   // As SIGTERM does.
   void RequestStop();

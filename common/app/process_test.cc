@@ -2,6 +2,7 @@
 #include "common/app/process.h"
 
 #include <curl/curl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
@@ -27,9 +28,7 @@ using echo::v1::EchoService;
 using grpc::health::v1::Health;
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
-using testing::AllOf;
 using testing::HasSubstr;
-using testing::Not;
 
 constexpr char kPart[] = "echo";
 constexpr auto kPatience = std::chrono::seconds(30);
@@ -63,7 +62,7 @@ class EchoApi final : public EchoService::CallbackService {
 };
 
 struct HttpAnswer {
-  long status = 0;
+  long status = 0;  // NOLINT(google-runtime-int): what curl writes
   std::string body;
 };
 
@@ -107,7 +106,7 @@ class Directory {
 // A process that runs on a thread of its own until it is told to stop.
 class Running {
  public:
-  explicit Running(std::vector<std::string> flags) {
+  explicit Running(const std::vector<std::string>& flags) {
     process.readiness().Add(kPart);
     std::vector<const char*> argv = {"test", "--server-listen=127.0.0.1:0",
                                      "--admin-listen=127.0.0.1:0"};
@@ -195,6 +194,26 @@ TEST(ProcessTest, HealthFollowsReadinessPerService) {
   EXPECT_EQ(running.Health("no.such.Service"), HealthCheckResponse::SERVICE_UNKNOWN);
 }
 
+TEST(ProcessTest, AWatcherOfHealthSeesChangesAndDoesNotHoldUpTheEnd) {
+  Running running({});
+  grpc::ClientContext context;
+  HealthCheckRequest request;
+  request.set_service(EchoService::service_full_name());
+  HealthCheckResponse response;
+  const auto stub = Health::NewStub(running.Channel());
+  const auto watch = stub->Watch(&context, request);
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+  running.process.readiness().SetReady(kPart);
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
+  running.process.RequestStop();
+  while (watch->Read(&response)) EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+  EXPECT_FALSE(watch->Finish().ok());
+  running.Stop();
+  EXPECT_EQ(running.exit_code, 0);
+}
+
 TEST(ProcessTest, TheAdminPagesShowMetricsAndTheConfiguration) {
   Running running({"--server-drain-deadline=3s"});
   EXPECT_EQ(Running::Echo(running.Channel()).value(), "local");
@@ -270,33 +289,26 @@ class TlsTest : public testing::Test {
  protected:
   // An authority, and a certificate of each side signed by it.
   void SetUp() override {
-    const std::string quiet = " >/dev/null 2>&1";
-    const std::string ca =
-        "-CA " + directory_.Path("ca.pem") + " -CAkey " + directory_.Path("ca.key");
-    ASSERT_EQ(std::system(
-                  ("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test-ca -keyout " +
-                   directory_.Path("ca.key") + " -out " + directory_.Path("ca.pem") + quiet)
-                      .c_str()),
-              0);
+    OpenSsl(
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test-ca -keyout ca.key -out ca.pem");
     for (const auto& [name, host] :
-         {std::pair{"server", "localhost"}, std::pair{"client", "lab.example"}}) {
-      const std::string extensions = directory_.Write(
-          std::string(name) + ".ext", std::string("subjectAltName=DNS:") + host + "\n");
-      ASSERT_EQ(std::system(("openssl req -newkey rsa:2048 -nodes -subj /CN=" + std::string(name) +
-                             " -keyout " + directory_.Path(std::string(name) + ".key") + " -out " +
-                             directory_.Path(std::string(name) + ".csr") + quiet)
-                                .c_str()),
-                0);
-      ASSERT_EQ(
-          std::system(("openssl x509 -req -days 2 -CAcreateserial " + ca + " -in " +
-                       directory_.Path(std::string(name) + ".csr") + " -extfile " + extensions +
-                       " -out " + directory_.Path(std::string(name) + ".pem") + quiet)
-                          .c_str()),
-          0);
+         {std::pair<std::string, std::string>{"server", "localhost"}, {"client", "lab.example"}}) {
+      directory_.Write(name + ".ext", "subjectAltName=DNS:" + host + "\n");
+      OpenSsl(fmt::format("req -newkey rsa:2048 -nodes -subj /CN={0} -keyout {0}.key -out {0}.csr",
+                          name));
+      OpenSsl(
+          fmt::format("x509 -req -days 2 -CA ca.pem -CAkey ca.key -CAcreateserial -in {0}.csr "
+                      "-extfile {0}.ext -out {0}.pem",
+                      name));
     }
     directory_.Write("callers.yaml",
                      "version: 1\ncallers:\n  - {name: lab, agency: a, class: AGENCY, methods: "
                      "['*'], credentials: [{mtls_name: lab.example}]}\n");
+  }
+  void OpenSsl(const std::string& arguments) {
+    const std::string command =
+        fmt::format("cd {} && openssl {} >/dev/null 2>&1", directory_.Path(""), arguments);
+    ASSERT_EQ(std::system(command.c_str()), 0) << command;
   }
   std::string Read(const std::string& name) const {
     std::ifstream file(directory_.Path(name));

@@ -43,7 +43,7 @@ std::string Readiness::Describe() const {
   std::string text;
   if (stopped_) text += "stopping\n";
   for (const auto& [part, why] : parts_) {
-    if (!why.empty()) text += part + ": " + why + "\n";
+    if (!why.empty()) text.append(part).append(": ").append(why).append("\n");
   }
   return text.empty() ? "ready\n" : text;
 }

@@ -1,4 +1,5 @@
-// Readiness: which parts of a process can serve, and why the others cannot. What /healthz/ready and grpc.health.v1 say.
+// Readiness: which parts of a process can serve, and why the others cannot. What /healthz/ready and
+// grpc.health.v1 say.
 //
 //   Readiness& readiness = process.readiness();
 //   readiness.Add("health_code");                    // not ready yet
@@ -30,8 +31,8 @@ class Readiness {
   bool IsReady(std::string_view part) const;
   // "ready", or a line for each part that is not.
   std::string Describe() const;
-  // Called after each change, and once now; it may ask but not set. Null: nobody listens; when this returns, the one
-  // before is not called any more.
+  // Called after each change, and once now; it may ask but not set. Null: nobody listens; when this
+  // returns, the one before is not called any more.
   void Listen(std::function<void()> listener);
 
  private:

@@ -1,8 +1,8 @@
 // RpcServer: the gRPC port of a process: the services, grpc.health.v1 and reflection.
 //
-// Life cycle: services are added, Start listens, Shutdown cancels what is left and returns when gRPC has let go of
-// everything; after that the services may be destroyed. Health and reflection are open to everyone and count towards no
-// limit. Used from one thread, but for SetServing.
+// Life cycle: services are added, Start listens, Shutdown cancels what is left and returns when
+// gRPC has let go of everything; after that the services may be destroyed. Health and reflection
+// are open to everyone and count towards no limit. Used from one thread, but for SetServing.
 #pragma once
 
 #include <memory>

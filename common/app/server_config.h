@@ -1,4 +1,5 @@
-// How a process serves: addresses, certificates, callers, limits. The settings server.*, admin.* and log.*.
+// How a process serves: addresses, certificates, callers, limits. The settings server.*, admin.*
+// and log.*.
 #pragma once
 
 #include <array>
@@ -26,7 +27,8 @@ struct ServerConfig {
   std::string admin_listen = "127.0.0.1:9090";  // empty: no admin port
   std::string log_level = "info";
 
-  // Declares the settings and the rules between them, among them: beyond loopback only with TLS and callers.
+  // Declares the settings and the rules between them, among them: beyond loopback only with TLS and
+  // callers.
   void AddTo(ConfigSpec& spec);
 };
 

@@ -54,8 +54,9 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-// Kubernetes sets variables for every Service of the namespace: EPIGRID_IDENTITY_SERVICE_HOST, EPIGRID_IDENTITY_PORT,
-// EPIGRID_IDENTITY_PORT_8080_TCP_ADDR and so on. They are nobody's typing mistake.
+// Kubernetes sets variables for every Service of the namespace: EPIGRID_IDENTITY_SERVICE_HOST,
+// EPIGRID_IDENTITY_PORT, EPIGRID_IDENTITY_PORT_8080_TCP_ADDR and so on. They are nobody's typing
+// mistake.
 bool IsServiceLink(std::string_view name, std::string_view value) {
   return name.find("_SERVICE_HOST") != std::string_view::npos ||
          name.find("_SERVICE_PORT") != std::string_view::npos || value.starts_with("tcp://") ||

@@ -1,4 +1,5 @@
-// Configuration: what a service can be told, declared once, and read from a YAML file, the environment and flags.
+// Configuration: what a service can be told, declared once, and read from a YAML file, the
+// environment and flags.
 //
 //   struct ServerConfig {
 //     std::string listen = "127.0.0.1:8080";
@@ -17,11 +18,12 @@
 //   a flag                  --server-listen=0.0.0.0:8080        (or the one that Setting::Flag names)
 // A Secret has a twin named <name>_file, the file that holds it; it is never printed.
 //
-// Everything that was given is checked, also what a higher source overrides, and all errors come at once, each naming
-// where it stands and what would be right. Unknown keys, variables and flags are errors.
+// Everything that was given is checked, also what a higher source overrides, and all errors come at
+// once, each naming where it stands and what would be right. Unknown keys, variables and flags are
+// errors.
 //
-// Life cycle: the targets must outlive the spec. Not thread-safe while loading; Print() is const and may be called from
-// any thread afterwards.
+// Life cycle: the targets must outlive the spec. Not thread-safe while loading; Print() is const
+// and may be called from any thread afterwards.
 #pragma once
 
 #include <cstdint>
@@ -109,18 +111,21 @@ class ConfigSpec {
   ConfigSpec(const ConfigSpec&) = delete;
   ConfigSpec& operator=(const ConfigSpec&) = delete;
 
-  // Types: std::string, bool, integers, double, Duration ("250ms", "5s", "2m", "1h", "7d"), path, list of strings (in
-  // the file a sequence, elsewhere separated by commas), Secret. Aborts when the name is taken.
+  // Types: std::string, bool, integers, double, Duration ("250ms", "5s", "2m", "1h", "7d"), path,
+  // list of strings (in the file a sequence, elsewhere separated by commas), Secret. Aborts when
+  // the name is taken.
   Setting& Add(ConfigTarget target, std::string name, std::string help);
 
-  // A rule between settings: says what would be right, or nothing if all is well. It runs when the named settings are
-  // well by themselves, with all targets set.
+  // A rule between settings: says what would be right, or nothing if all is well. It runs when the
+  // named settings are well by themselves, with all targets set.
   void AddCheck(std::vector<std::string> settings, std::function<std::string()> check);
 
-  // Reads, checks and sets the targets. Answers the errors, one line each; with any, the targets must not be used.
+  // Reads, checks and sets the targets. Answers the errors, one line each; with any, the targets
+  // must not be used.
   std::vector<std::string> Load(const ConfigSources& sources);
 
-  // The effective values as YAML that could be loaded again, each with its source as a comment; secrets are redacted.
+  // The effective values as YAML that could be loaded again, each with its source as a comment;
+  // secrets are redacted.
   std::string Print() const;
 
   // What --help says.

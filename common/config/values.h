@@ -1,4 +1,5 @@
-// The texts of configuration values: how each type is read, checked and shown. For common/config only.
+// The texts of configuration values: how each type is read, checked and shown. For common/config
+// only.
 #pragma once
 
 #include <string>
@@ -12,7 +13,8 @@ namespace epigrid::config_values {
 Result<ConfigValue> Parse(const ConfigValue& like, const std::vector<std::string>& items,
                           bool is_list);
 
-// The text that Parse reads back; "<redacted>" for a secret that is not empty. A list's items are joined by commas.
+// The text that Parse reads back; "<redacted>" for a secret that is not empty. A list's items are
+// joined by commas.
 std::string Show(const ConfigValue& value);
 
 // Of a number or, in microseconds, of a duration; nullopt for every other type.

@@ -18,8 +18,8 @@ std::atomic<LogLevel> log_level{LogLevel::kWarn};
 
 namespace {
 
-// The process's log. A function's static, so that lines of other statics find it whatever their order; never destroyed,
-// since threads may log until the process is gone.
+// The process's log. A function's static, so that lines of other statics find it whatever their
+// order; never destroyed, since threads may log until the process is gone.
 struct ProcessLog {
   std::mutex mutex;
   std::string service;

@@ -6,15 +6,17 @@
 //   {"time":"2026-01-02T03:04:05.000678Z","level":"info","event":"projector.rebuilt","service":"tracing",
 //    "shard":3,"took_ms":12,"source":"projector.cc:71"}
 //
-// * The first argument names the event, dotted and in snake_case, and never varies: values are fields.
-// * A field is a number, a bool, a duration (its name then ends in _ms), a Code, a Status (adds code, reason and the
-//   redacted message), or text that was declared: Safe("...") for what cannot be personal (opaque ids, reasons, names of
-//   topics and methods), Redacted("...") for the texts of others, which redact.h cleans. Plain strings do not compile.
-// * A line whose level is off costs one load. A place that logs more than kLogBurst lines in a second is muted until
-//   the second is over; its next line says how many were "suppressed".
+// * The first argument names the event, dotted and in snake_case, and never varies: values are
+//   fields.
+// * A field is a number, a bool, a duration (its name then ends in _ms), a Code, a Status (adds
+//   code, reason and the redacted message), or text that was declared: Safe("...") for what cannot
+//   be personal (opaque ids, reasons, names of topics and methods), Redacted("...") for the texts
+//   of others, which redact.h cleans. Plain strings do not compile.
+// * A line whose level is off costs one load. A place that logs more than kLogBurst lines in a
+//   second is muted until the second is over; its next line says how many were "suppressed".
 //
-// The log is the process's, as stderr is: StartLogging sets it up once in main; without it, warnings and errors are
-// written. All of it may be called from any thread.
+// The log is the process's, as stderr is: StartLogging sets it up once in main; without it,
+// warnings and errors are written. All of it may be called from any thread.
 #pragma once
 
 #include <atomic>
@@ -95,12 +97,10 @@ class LogField {
       : name_(name), text_(value.text), kind_(Kind::kRedacted) {}
   LogField(std::string_view name, Code value)
       : name_(name), text_(CodeName(value)), kind_(Kind::kSafe) {}
-  LogField(const Status& status) : kind_(Kind::kStatus) {
-    value_.status = &status;
-  }  // NOLINT(google-explicit-constructor)
-  LogField(const LogContext& context) : kind_(Kind::kContext) {
-    value_.context = &context;
-  }  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  LogField(const Status& status) : kind_(Kind::kStatus) { value_.status = &status; }
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  LogField(const LogContext& context) : kind_(Kind::kContext) { value_.context = &context; }
 
   std::string_view name() const { return name_; }
   Kind kind() const { return kind_; }

@@ -88,7 +88,8 @@ size_t WordEnd(std::string_view text, size_t begin, std::string_view more) {
   return end;
 }
 
-// Copies a word, but for the numbers of persons that begin in it (and may lead beyond it). Answers where it stopped.
+// Copies a word, but for the numbers of persons that begin in it (and may lead beyond it). Answers
+// where it stopped.
 size_t CopyWithoutNumbers(std::string_view text, size_t begin, size_t end, std::string& out) {
   size_t at = begin;
   while (at < end) {

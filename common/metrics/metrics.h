@@ -4,11 +4,12 @@
 //   prometheus::Counter& parked = metrics.Counter("epigrid_tracing_parked_records_total", "Records set aside as poison");
 //   parked.Increment();
 //
-// Ask for a metric once, where its user is constructed, and hold the reference: asking takes a lock and a search, and
-// the reference lives as long as the Metrics. Asking again for the same name and labels gives the same metric.
+// Ask for a metric once, where its user is constructed, and hold the reference: asking takes a lock
+// and a search, and the reference lives as long as the Metrics. Asking again for the same name and
+// labels gives the same metric.
 //
-// Names are epigrid_<service>_<what>_<unit>[_total], base units (seconds, bytes); the families that public dashboards
-// know (grpc_server_*) keep their names. Labels have few values: never an id.
+// Names are epigrid_<service>_<what>_<unit>[_total], base units (seconds, bytes); the families that
+// public dashboards know (grpc_server_*) keep their names. Labels have few values: never an id.
 //
 // Threads: all of it may be called from any.
 #pragma once

@@ -16,8 +16,9 @@ namespace epigrid {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-// Valid until the handler's Task has ended. A handler may outlive its client: it is not stopped by a cancellation or a
-// deadline, since a fact may be half way into the log; it asks cancelled() where it can stop early.
+// Valid until the handler's Task has ended. A handler may outlive its client: it is not stopped by
+// a cancellation or a deadline, since a fact may be half way into the log; it asks cancelled()
+// where it can stop early.
 class Call {
  public:
   Call(const Call&) = delete;
@@ -26,8 +27,8 @@ class Call {
   const Caller& caller() const { return *caller_; }
   // "package.Service/Method".
   std::string_view method() const { return method_name_; }
-  // The client's x-request-id, if it is harmless, or a random one: names the call in logs. Not the request_id of
-  // mutations, which is a field of the request.
+  // The client's x-request-id, if it is harmless, or a random one: names the call in logs. Not the
+  // request_id of mutations, which is a field of the request.
   std::string_view request_id() const { return request_id_; }
   std::string_view trace_id() const { return trace_.trace_id(); }
   // To be handed on, in an envelope or a call.

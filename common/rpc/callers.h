@@ -1,13 +1,14 @@
 // Callers: who may call, what they may call, and how much of the server they may take.
 //
-// The file, YAML, is the operator's. Its format lasts: new kinds of credentials and new keys are added, none changes.
+// The file, YAML, is the operator's. Its format lasts: new kinds of credentials and new keys are
+// added, none changes.
 //
 //   version: 1
 //   callers:
-//     - name: east-lab                 # unique; a-z, 0-9 and '-', at most 63 characters; it appears in logs
-//       agency: city-cdc               # on whose behalf; same characters
-//       class: AGENCY                  # GATE, AGENCY, BULK or OPERATOR
-//       methods:                       # full names, or prefixes ending in '*'
+//     - name: east-lab                 # unique; a-z, 0-9 and '-', at most 63 characters; it
+//       appears in logs agency: city-cdc               # on whose behalf; same characters class:
+//       AGENCY                  # GATE, AGENCY, BULK or OPERATOR methods:                       #
+//       full names, or prefixes ending in '*'
 //         - epigrid.health_code.v1.HealthCodeService/BatchRecordEvidence
 //         - epigrid.contact_tracing.*
 //       credentials:                   # any of them will do
@@ -16,7 +17,8 @@
 //
 // Tokens are not stored, only their SHA-256 in hexadecimal (printf %s "$TOKEN" | sha256sum).
 //
-// Threads: a CallerDirectory may be used and replaced from any thread; who is found stays valid while it is held.
+// Threads: a CallerDirectory may be used and replaced from any thread; who is found stays valid
+// while it is held.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +33,8 @@
 
 namespace epigrid {
 
-// What kind of traffic a caller makes. Each class has a limit of its own (pipeline.h), so that bulk never crowds out a
-// gate.
+// What kind of traffic a caller makes. Each class has a limit of its own (pipeline.h), so that bulk
+// never crowds out a gate.
 enum class CallerClass : uint8_t {
   kGate,      // shows and checks codes
   kAgency,    // partner agencies: cases, tests, queries

@@ -5,7 +5,8 @@
 //   ...
 //   if (more) response.set_next_page_token(MakePageToken(query, last_key));
 //
-// A position is for finding the place again, never for what the caller may see: the token is not signed.
+// A position is for finding the place again, never for what the caller may see: the token is not
+// signed.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +21,15 @@ class Message;
 
 namespace epigrid {
 
-// A hash of the method and all fields of the request, but for page_size, page_token and revision: those may change from
-// page to page.
+// A hash of the method and all fields of the request, but for page_size, page_token and revision:
+// those may change from page to page.
 uint64_t QueryFingerprint(std::string_view method, const google::protobuf::Message& request);
 
 // `position` is the service's own and not empty.
 std::string MakePageToken(uint64_t query, std::string_view position);
 
-// The position; empty for an empty token: the first page. INVALID_ARGUMENT with PAGE_TOKEN_INVALID if the token is
-// malformed or belongs to another query.
+// The position; empty for an empty token: the first page. INVALID_ARGUMENT with PAGE_TOKEN_INVALID
+// if the token is malformed or belongs to another query.
 Result<std::string> ParsePageToken(std::string_view token, uint64_t query);
 
 }  // namespace epigrid

@@ -251,7 +251,8 @@ void Pipeline::Sweep(const std::function<bool(const internal::PipelineCall&)>& i
     std::lock_guard lock(mutex_);
     for (internal::PipelineCall* call = watched_; call != nullptr; call = call->next_) {
       if (!is_late(*call)) continue;
-      // Whoever answers a call takes it out of this list first, and gRPC owns it until then: it is still alive.
+      // Whoever answers a call takes it out of this list first, and gRPC owns it until then: it is
+      // still alive.
       call->AddOwner();
       late.push_back(call);
     }
@@ -277,7 +278,8 @@ void Pipeline::RunSweeper() {
 size_t Pipeline::Drain(Duration deadline) {
   draining_.store(true);
   const SteadyTime end = std::chrono::steady_clock::now() + deadline;
-  // Looked at again and again instead of being told, so that a handler's last act is to leave its place.
+  // Looked at again and again instead of being told, so that a handler's last act is to leave its
+  // place.
   while (in_flight_.load() > 0 && std::chrono::steady_clock::now() < end)
     std::this_thread::sleep_for(kDrainPollEvery);
   const uint32_t left = in_flight_.load();

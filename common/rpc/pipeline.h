@@ -1,4 +1,5 @@
-// Pipeline: what every unary gRPC method of this project goes through, between gRPC and its handler.
+// Pipeline: what every unary gRPC method of this project goes through, between gRPC and its
+// handler.
 //
 //   class CodeApi final : public v1::HealthCodeService::CallbackService {
 //    public:
@@ -14,8 +15,9 @@
 //     Method& get_code_;
 //   };
 //
-// In this order: request id and trace; caller (authorization: Bearer, or the client's certificate); allowed method;
-// deadline; draining and limits in flight; the handler; error mapping (status_details.h); metrics and access log.
+// In this order: request id and trace; caller (authorization: Bearer, or the client's certificate);
+// allowed method; deadline; draining and limits in flight; the handler; error mapping
+// (status_details.h); metrics and access log.
 //
 // Refusals, each with a RetryInfo where trying again helps:
 //   UNAVAILABLE        DRAINING                 the server is going away
@@ -25,13 +27,14 @@
 //   RESOURCE_EXHAUSTED CLASS_LIMIT, SERVER_LIMIT
 //   CANCELLED          CANCELLED                the client went away (nobody reads it but the metrics)
 //
-// The handler is a member function that is a coroutine: its object must outlive the pipeline's drain, and a lambda,
-// whose captures would die under it, does not fit. Its request and response belong to the call, not to gRPC, so a
-// client that goes away is let go at once while the handler works on.
+// The handler is a member function that is a coroutine: its object must outlive the pipeline's
+// drain, and a lambda, whose captures would die under it, does not fit. Its request and response
+// belong to the call, not to gRPC, so a client that goes away is let go at once while the handler
+// works on.
 //
-// Life cycle: made before the server; AddMethod before the server starts; Drain, then grpc::Server::Shutdown, then the
-// destructor. Threads: Serve and Drain may be called from any; handlers begin on a gRPC thread and go on wherever what
-// they await resumes them.
+// Life cycle: made before the server; AddMethod before the server starts; Drain, then
+// grpc::Server::Shutdown, then the destructor. Threads: Serve and Drain may be called from any;
+// handlers begin on a gRPC thread and go on wherever what they await resumes them.
 #pragma once
 
 #include <grpcpp/support/server_callback.h>
@@ -61,7 +64,8 @@ namespace epigrid {
 struct PipelineOptions {
   Duration default_deadline = std::chrono::seconds(5);  // of a call whose client sets none
   Duration deadline_max = std::chrono::seconds(60);     // a later one is brought down to this
-  // Calls in flight, over all classes. Operators are exempt: they must get in when all else is full.
+  // Calls in flight, over all classes. Operators are exempt: they must get in when all else is
+  // full.
   uint32_t in_flight_max = 4096;
   // Calls in flight by class, in the order of CallerClass.
   std::array<uint32_t, kCallerClassCount> class_in_flight_max = {4096, 1024, 128, 64};
@@ -112,7 +116,8 @@ class Pipeline {
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
-  // `name` is "package.Service/Method"; aborts if this program has no such method. The reference lasts.
+  // `name` is "package.Service/Method"; aborts if this program has no such method. The reference
+  // lasts.
   Method& AddMethod(std::string_view name, MethodOptions options = {});
 
   template <typename Service, typename Request, typename Response>
@@ -121,8 +126,9 @@ class Pipeline {
                                   Task<Status> (Service::*handler)(Call&, const Request&,
                                                                    Response&));
 
-  // From now on calls are refused with DRAINING. Waits until all handlers have ended, or for `deadline`; then answers
-  // what is left with DRAINING. Returns how many handlers are still at work: if any are, their objects must stay.
+  // From now on calls are refused with DRAINING. Waits until all handlers have ended, or for
+  // `deadline`; then answers what is left with DRAINING. Returns how many handlers are still at
+  // work: if any are, their objects must stay.
   size_t Drain(Duration deadline);
 
   uint32_t in_flight() const { return in_flight_.load(); }

@@ -12,11 +12,12 @@ namespace {
 
 constexpr char kRequestIdHeader[] = "x-request-id";
 
-// As many digits in a row as a mobile number, an old or a new resident id (with or without its X) has.
+// As many digits in a row as a mobile number, an old or a new resident id (with or without its X)
+// has.
 bool IsNumberOfPerson(size_t digits) { return digits == 11 || digits == 15 || digits >= 17; }
 
-// A client's id is taken over into logs and answers only when it is short, plain and holds no number of a person.
-// Redact would be too strict: it is wary of what looks random.
+// A client's id is taken over into logs and answers only when it is short, plain and holds no
+// number of a person. Redact would be too strict: it is wary of what looks random.
 bool IsHarmlessRequestId(std::string_view id) {
   if (id.empty() || id.size() > 64) return false;
   size_t digits = 0;

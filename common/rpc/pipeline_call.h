@@ -8,8 +8,8 @@
 
 namespace epigrid::internal {
 
-// Two owners: gRPC until OnDone, the handler until its Task has ended. The client is answered once, by whoever comes
-// first: the handler, a cancellation, the deadline or the drain.
+// Two owners: gRPC until OnDone, the handler until its Task has ended. The client is answered once,
+// by whoever comes first: the handler, a cancellation, the deadline or the drain.
 class PipelineCall : public Call, public grpc::ServerUnaryReactor {
  public:
   PipelineCall(Pipeline& pipeline, Method& method, grpc::CallbackServerContext* context,
@@ -20,7 +20,7 @@ class PipelineCall : public Call, public grpc::ServerUnaryReactor {
   void AddOwner() { owners_.fetch_add(1, std::memory_order_relaxed); }
 
  protected:
-  virtual ~PipelineCall() = default;
+  ~PipelineCall() override = default;
   // Moves the response to where gRPC sends it from.
   virtual void DeliverResponse() = 0;
 
@@ -29,8 +29,8 @@ class PipelineCall : public Call, public grpc::ServerUnaryReactor {
 
   void OnDone() override { Release(); }
   void OnCancel() override;
-  // Our reactions are short and never block, so gRPC may run them where it is instead of on a thread of its executor:
-  // without this a call costs two thread switches.
+  // Our reactions are short and never block, so gRPC may run them where it is instead of on a
+  // thread of its executor: without this a call costs two thread switches.
   bool InternalInlineable() override { return true; }
 
   // Answers the client, unless it was answered before.

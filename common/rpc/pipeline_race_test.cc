@@ -1,6 +1,7 @@
-// The pipeline without a network: what answers a call (its handler, a cancellation, the deadline, the drain) comes from
-// many threads at the same moment, and every call is answered exactly once and freed exactly once. The thread sanitizer
-// sees all of it, which it does not behind gRPC, whose libraries are not instrumented.
+// The pipeline without a network: what answers a call (its handler, a cancellation, the deadline,
+// the drain) comes from many threads at the same moment, and every call is answered exactly once
+// and freed exactly once. The thread sanitizer sees all of it, which it does not behind gRPC, whose
+// libraries are not instrumented.
 #include <grpcpp/server_context.h>
 #include <gtest/gtest.h>
 
@@ -13,7 +14,8 @@
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
-// What gRPC keeps between Finish and the binding is guarded by a mutex that the sanitizer cannot see.
+// What gRPC keeps between Finish and the binding is guarded by a mutex that the sanitizer cannot
+// see.
 extern "C" const char* __tsan_default_suppressions();
 extern "C" const char* __tsan_default_suppressions() {
   return "race:^grpc::ServerUnaryReactor::Finish\nrace:^grpc::ServerUnaryReactor::"
@@ -28,7 +30,8 @@ namespace {
 using echo::v1::EchoRequest;
 using echo::v1::EchoResponse;
 
-// gRPC's side of one call. It owns the reactor until it has been finished and its cancellation, if any, is over.
+// gRPC's side of one call. It owns the reactor until it has been finished and its cancellation, if
+// any, is over.
 class FakeServerCall final : public grpc::ServerCallbackUnary {
  public:
   void Bind(grpc::ServerUnaryReactor* reactor) {

@@ -70,7 +70,8 @@ class EchoApi final : public EchoService::CallbackService {
     std::unique_lock lock(mutex_);
     EXPECT_TRUE(changed_.wait_for(lock, kPatience, [&] { return waiting_.size() >= count; }));
   }
-  // Of handlers that went on after having waited: whether they saw their call cancelled, and the text they then read.
+  // Of handlers that went on after having waited: whether they saw their call cancelled, and the
+  // text they then read.
   std::vector<std::pair<bool, std::string>> ended() {
     std::lock_guard lock(mutex_);
     return ended_;

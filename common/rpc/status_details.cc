@@ -69,7 +69,8 @@ grpc::Status ToGrpcStatus(const Status& status) {
 Status FromGrpcStatus(const grpc::Status& status) {
   if (status.ok()) return OkStatus();
   google::rpc::Status proto;
-  // Another server's details may be anything; without ours the code and the message say what there is to say.
+  // Another server's details may be anything; without ours the code and the message say what there
+  // is to say.
   if (!proto.ParseFromString(status.error_details())) proto.Clear();
   proto.set_code(status.error_code());
   proto.set_message(status.error_message());

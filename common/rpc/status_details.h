@@ -1,8 +1,8 @@
-// Statuses on the wire: a Status travels as a gRPC status with google.rpc details, and as google.rpc.Status inside
-// answers to batches.
+// Statuses on the wire: a Status travels as a gRPC status with google.rpc details, and as
+// google.rpc.Status inside answers to batches.
 //
-// Details, in this order: ErrorInfo{reason, domain "epigrid", metadata} always; BadRequest when the metadata names a
-// "field"; RetryInfo when it holds "retry_after_ms".
+// Details, in this order: ErrorInfo{reason, domain "epigrid", metadata} always; BadRequest when the
+// metadata names a "field"; RetryInfo when it holds "retry_after_ms".
 //
 //   for (const auto& item : request.items()) SetProtoStatus(Take(item), response.add_results());
 #pragma once
@@ -23,7 +23,8 @@ namespace epigrid {
 inline constexpr std::string_view kErrorDomain = "epigrid";
 
 grpc::Status ToGrpcStatus(const Status& status);
-// What a server of ours answered, for clients; a status without our details has the reason "RPC_" and the code's name.
+// What a server of ours answered, for clients; a status without our details has the reason "RPC_"
+// and the code's name.
 Status FromGrpcStatus(const grpc::Status& status);
 
 // OK leaves an empty message, code 0.

@@ -1,6 +1,6 @@
-// Opaque tokens as text: base64url without padding, of the bytes and four bytes of their hash, so that a token cut
-// short or mistyped is noticed. Not a signature: whoever wants to can make one, so a token must not grant anything. For
-// revision.h and page_token.h.
+// Opaque tokens as text: base64url without padding, of the bytes and four bytes of their hash, so
+// that a token cut short or mistyped is noticed. Not a signature: whoever wants to can make one, so
+// a token must not grant anything. For revision.h and page_token.h.
 #pragma once
 
 #include <optional>

@@ -1,6 +1,7 @@
-// What the pipeline costs: a bare generated echo service against the same one behind the pipeline, both with a real
-// client on this machine, 2 channels with 32 calls in flight each. The two are measured in turns within one run, since
-// machines drift; the table says the medians and their ratio.
+// What the pipeline costs: a bare generated echo service against the same one behind the pipeline,
+// both with a real client on this machine, 2 channels with 32 calls in flight each. The two are
+// measured in turns within one run, since machines drift; the table says the medians and their
+// ratio.
 //
 //   rpc_echo_bench [rounds] [seconds per turn]        default 7 rounds of 1 s
 #include <grpcpp/grpcpp.h>
