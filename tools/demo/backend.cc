@@ -1,7 +1,9 @@
 #include "tools/demo/backend.h"
 
+#include <fmt/format.h>
 #include <grpcpp/create_channel.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "common/base/proto_time.h"
@@ -173,6 +175,71 @@ Status Backend::AwaitQuiet(Duration at_most) {
   operations::v1::AwaitQuietResponse response;
   return CallMethod(*operations_, &operations::v1::OperationsService::Stub::AwaitQuiet, token_,
                     operations::v1::AwaitQuietRequest(), response, at_most);
+}
+
+Result<double> Backend::EventAgeSeconds() {
+  operations::v1::GetStatusResponse response;
+  EPIGRID_RETURN_IF_ERROR(CallMethod(*operations_,
+                                     &operations::v1::OperationsService::Stub::GetStatus, token_,
+                                     operations::v1::GetStatusRequest(), response));
+  int64_t oldest_ms = 0;
+  for (const auto& service : response.services()) {
+    for (const auto& shard : service.shards()) {
+      oldest_ms = std::max(oldest_ms, shard.event_age_ms());
+    }
+  }
+  return static_cast<double>(oldest_ms) / 1000;
+}
+
+Result<std::vector<std::string>> Backend::RegisterCrowd(const std::string& name, size_t size) {
+  std::vector<std::string> ids;
+  while (ids.size() < size) {
+    identity::v1::BatchRegisterPersonsRequest request;
+    for (size_t i = ids.size(); i < std::min(size, ids.size() + 1000); ++i) {
+      identity::v1::Registration& registration = *request.add_registrations();
+      registration.mutable_document()->set_type(identity::v1::DOCUMENT_TYPE_PASSPORT);
+      registration.mutable_document()->set_issuer("UTO");
+      registration.mutable_document()->set_number(fmt::format("C{:0>3}{:05}", name, i));
+      registration.set_name(fmt::format("Crowd {} {}", name, i));
+      registration.set_language("en");
+      identity::v1::ContactPoint& phone = *registration.add_contact_points();
+      phone.set_endpoint("demo");
+      phone.set_address(fmt::format("crowd-{}-{}", name, i));
+    }
+    identity::v1::BatchRegisterPersonsResponse response;
+    EPIGRID_RETURN_IF_ERROR(CallMethod(*identity_,
+                                       &identity::v1::IdentityService::Stub::BatchRegisterPersons,
+                                       token_, request, response));
+    for (const auto& result : response.results()) {
+      EPIGRID_RETURN_IF_ERROR(FromProtoStatus(result.status()));
+      ids.push_back(result.person_id());
+    }
+  }
+  return ids;
+}
+
+Status Backend::Gather(const std::string& setting_id, const std::vector<std::string>& person_ids,
+                       Time at, const std::string& name) {
+  contact_tracing::v1::UpdateSettingRequest setting;
+  setting.mutable_setting()->set_setting_id(setting_id);
+  setting.mutable_setting()->set_category(contact_tracing::v1::SETTING_CATEGORY_LEISURE);
+  contact_tracing::v1::UpdateSettingResponse known;
+  EPIGRID_RETURN_IF_ERROR(CallMethod(
+      *contact_tracing_, &contact_tracing::v1::ContactTracingService::Stub::UpdateSetting, token_,
+      setting, known));
+  contact_tracing::v1::BatchRecordPresencesRequest request;
+  for (size_t i = 0; i < person_ids.size(); ++i) {
+    contact_tracing::v1::PresenceObservation& observation = *request.add_observations();
+    observation.set_source("gathering");
+    observation.set_source_id(fmt::format("{}-{}", name, i));
+    observation.set_person_id(person_ids[i]);
+    observation.mutable_check_in()->set_setting_id(setting_id);
+    *observation.mutable_check_in()->mutable_start_time() = ToProto(at);
+  }
+  contact_tracing::v1::BatchRecordPresencesResponse response;
+  return CallMethod(*contact_tracing_,
+                    &contact_tracing::v1::ContactTracingService::Stub::BatchRecordPresences, token_,
+                    request, response);
 }
 
 }  // namespace epigrid::demo

@@ -35,6 +35,13 @@ class Backend {
   Result<std::vector<contact_tracing::v1::Contact>> ListContacts(const std::string& case_id);
   Result<std::vector<health_code::v1::Code>> GetCodes(const std::vector<std::string>& person_ids);
   Status AwaitQuiet(Duration at_most);
+  // Of the oldest record that no view has yet.
+  Result<double> EventAgeSeconds();
+  // Registers people who have a phone at the endpoint "demo"; their ids. The same name gives the same people.
+  Result<std::vector<std::string>> RegisterCrowd(const std::string& name, size_t size);
+  // Makes the setting known, and everybody check in there at this time.
+  Status Gather(const std::string& setting_id, const std::vector<std::string>& person_ids, Time at,
+                const std::string& name);
 
  private:
   const std::string token_;

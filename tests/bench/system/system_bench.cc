@@ -1,0 +1,371 @@
+// system_bench: the whole system under load, each figure beside a baseline of the same run.
+//
+//   system_bench [--bin DIR] [--seconds N] [--rounds N] [--contacts N]
+//
+// Everything runs on this machine: two Redis processes (the log with appendfsync always), epigrid-dev, the echo, and the
+// load. Rounds alternate between the measured and its baseline; medians are printed.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include "common/base/ids.h"
+#include "common/base/proto_time.h"
+#include "tests/bench/system/closed_loop.h"
+#include "tests/bench/system/world.h"
+
+namespace epigrid::bench {
+namespace {
+
+namespace hc = health_code::v1;
+namespace ct = contact_tracing::v1;
+using std::chrono::seconds;
+
+struct Flags {
+  std::filesystem::path bin;
+  int seconds = 3;
+  int rounds = 5;
+  int contacts = 1000;
+};
+
+constexpr size_t kPeople = 20'000;
+constexpr size_t kSettings = 2'000;
+constexpr size_t kCheckInsPerCall = 1'000;
+
+std::string PersonId(size_t i) { return DeriveId(kPersonId, {"bench", std::to_string(i)}); }
+std::string SettingId(size_t i) { return DeriveId(kSettingId, {"bench", std::to_string(i)}); }
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+// One message of each kind per caller, kept from call to call, as a client that cares would.
+template <typename Request, typename Response>
+struct Slot {
+  Request request;
+  Response response;
+  std::unique_ptr<grpc::ClientContext> context;
+};
+
+// Begins an asynchronous unary call on a slot.
+template <typename Stub, typename Method, typename S>
+void Issue(Stub& stub, Method method, S& slot, size_t items, CallDone done) {
+  slot.context = std::make_unique<grpc::ClientContext>();
+  slot.context->set_deadline(std::chrono::system_clock::now() + seconds(30));
+  (stub.*method)(
+      slot.context.get(), &slot.request, &slot.response,
+      [done = std::move(done), items](const grpc::Status& status) { done(status.ok(), items); });
+}
+
+class Bench {
+ public:
+  Bench(const Flags& flags, World& world) : flags_(flags), world_(world) {
+    for (size_t i = 0; i < kPeople; ++i) people_.push_back(PersonId(i));
+    for (size_t i = 0; i < kSettings; ++i) settings_.push_back(SettingId(i));
+  }
+
+  void Run() {
+    PrepareCodes();
+    MeasureGetCode();
+    MeasureBatchGetCodes();
+    PrepareSettings();
+    MeasureCheckIns();
+    MeasureMessages();
+  }
+
+ private:
+  Duration round() const { return seconds(flags_.seconds); }
+
+  // Everybody has a negative test: a code with something in it.
+  void PrepareCodes() {
+    const auto channel = world_.Channels(1).front();
+    const auto stub = hc::HealthCodeService::NewStub(channel);
+    const Time sampled = SystemClock().Now() - std::chrono::hours(5);
+    for (size_t begin = 0; begin < kPeople; begin += 1000) {
+      hc::BatchRecordEvidenceRequest request;
+      for (size_t i = begin; i < begin + 1000; ++i) {
+        hc::Evidence& evidence = *request.add_evidence();
+        evidence.set_source("bench");
+        evidence.set_source_id(std::to_string(i));
+        evidence.set_person_id(people_[i]);
+        evidence.mutable_test()->set_sampling_id(std::to_string(i));
+        evidence.mutable_test()->set_method(hc::TEST_METHOD_NUCLEIC_ACID);
+        evidence.mutable_test()->set_outcome(hc::TEST_OUTCOME_NEGATIVE);
+        *evidence.mutable_test()->mutable_sampled_time() = ToProto(sampled);
+      }
+      grpc::ClientContext context;
+      hc::BatchRecordEvidenceResponse response;
+      const grpc::Status status = stub->BatchRecordEvidence(&context, request, &response);
+      EPIGRID_CHECK(status.ok() && response.rejected().empty(), "the bench's evidence is good");
+    }
+    AwaitQuiet();
+  }
+
+  void AwaitQuiet() {
+    const Status status = world_.backend().AwaitQuiet(std::chrono::minutes(5));
+    EPIGRID_CHECK(status.ok(), status.ToString());
+  }
+
+  LoadResult LoadGetCode(const std::vector<std::shared_ptr<grpc::Channel>>& channels) {
+    std::vector<std::unique_ptr<hc::HealthCodeService::Stub>> stubs;
+    for (const auto& channel : channels) stubs.push_back(hc::HealthCodeService::NewStub(channel));
+    const LoadOptions options{.in_flight = 32, .duration = round()};
+    std::vector<Slot<hc::GetCodeRequest, hc::GetCodeResponse>> slots(channels.size() * 32);
+    return RunClosedLoop(
+        options, channels.size(), [&](size_t channel, size_t slot, uint64_t number, CallDone done) {
+          slots[slot].request.set_person_id(people_[number * 7919 % kPeople]);
+          auto* async = stubs[channel]->async();
+          using Async = std::remove_pointer_t<decltype(async)>;
+          void (Async::*method)(grpc::ClientContext*, const hc::GetCodeRequest*,
+                                hc::GetCodeResponse*, std::function<void(grpc::Status)>) =
+              &Async::GetCode;
+          Issue(*async, method, slots[slot], 1, std::move(done));
+        });
+  }
+
+  void MeasureGetCode() {
+    std::vector<double> echo_rates, rates, ratios, echo_p50, p50, p99;
+    const auto echo_channels = world_.EchoChannels(2);
+    const auto channels = world_.Channels(2);
+    LoadGetCode(echo_channels);  // warm-up
+    LoadGetCode(channels);
+    for (int i = 0; i < flags_.rounds; ++i) {
+      const LoadResult echo = LoadGetCode(echo_channels);
+      const LoadResult codes = LoadGetCode(channels);
+      EPIGRID_CHECK(echo.failed + codes.failed == 0, "no call fails");
+      echo_rates.push_back(echo.calls_per_second());
+      rates.push_back(codes.calls_per_second());
+      ratios.push_back(codes.calls_per_second() / echo.calls_per_second());
+      echo_p50.push_back(echo.Percentile(0.5));
+      p50.push_back(codes.Percentile(0.5));
+      p99.push_back(codes.Percentile(0.99));
+    }
+    unary_rate_ = Median(rates);
+    fmt::print("bare gRPC echo        {:>9.0f} calls/s   p50 {:.2f} ms\n", Median(echo_rates),
+               Median(echo_p50) * 1e3);
+    fmt::print("GetCode               {:>9.0f} calls/s   p50 {:.2f} ms   p99 {:.2f} ms\n",
+               unary_rate_, Median(p50) * 1e3, Median(p99) * 1e3);
+    fmt::print("  share of the echo {:.0f} % (wanted 85), p50 {:.2f} times (wanted 1.5)\n",
+               Median(ratios) * 100, Median(p50) / Median(echo_p50));
+    std::fflush(stdout);
+  }
+
+  void MeasureBatchGetCodes() {
+    const auto channels = world_.Channels(2);
+    std::vector<std::unique_ptr<hc::HealthCodeService::Stub>> stubs;
+    for (const auto& channel : channels) stubs.push_back(hc::HealthCodeService::NewStub(channel));
+    std::vector<double> rates;
+    for (int i = 0; i < flags_.rounds; ++i) {
+      std::vector<Slot<hc::BatchGetCodesRequest, hc::BatchGetCodesResponse>> slots(16);
+      const LoadResult result = RunClosedLoop(
+          {.in_flight = 8, .duration = round()}, channels.size(),
+          [&](size_t channel, size_t slot, uint64_t number, CallDone done) {
+            auto& request = slots[slot].request;
+            request.clear_person_ids();
+            for (size_t k = 0; k < 100; ++k) {
+              request.add_person_ids(people_[(number * 100 + k) * 7919 % kPeople]);
+            }
+            auto* async = stubs[channel]->async();
+            using Async = std::remove_pointer_t<decltype(async)>;
+            void (Async::*method)(grpc::ClientContext*, const hc::BatchGetCodesRequest*,
+                                  hc::BatchGetCodesResponse*, std::function<void(grpc::Status)>) =
+                &Async::BatchGetCodes;
+            Issue(*async, method, slots[slot], 100, std::move(done));
+          });
+      EPIGRID_CHECK(result.failed == 0, "no call fails");
+      rates.push_back(result.items_per_second());
+    }
+    fmt::print(
+        "BatchGetCodes of 100  {:>9.0f} items/s   {:.1f} times the unary items/s (wanted 30)\n",
+        Median(rates), Median(rates) / unary_rate_);
+    std::fflush(stdout);
+  }
+
+  void PrepareSettings() {
+    const auto stub = ct::ContactTracingService::NewStub(world_.Channels(1).front());
+    for (size_t begin = 0; begin < kSettings; begin += 1000) {
+      ct::BatchUpdateSettingsRequest request;
+      for (size_t i = begin; i < begin + 1000; ++i) {
+        ct::Setting& setting = *request.add_settings();
+        setting.set_setting_id(settings_[i]);
+        setting.set_category(ct::SETTING_CATEGORY_SHOP);
+      }
+      grpc::ClientContext context;
+      ct::BatchUpdateSettingsResponse response;
+      EPIGRID_CHECK(stub->BatchUpdateSettings(&context, request, &response).ok(),
+                    "the bench's settings are good");
+    }
+  }
+
+  // The number-th batch of check-ins: no two are alike, spread over people, places and the last days.
+  void FillCheckIns(uint64_t number, Time now, ct::BatchRecordPresencesRequest& request) {
+    request.clear_observations();
+    for (size_t k = 0; k < kCheckInsPerCall; ++k) {
+      const uint64_t unique = number * kCheckInsPerCall + k;
+      ct::PresenceObservation& observation = *request.add_observations();
+      observation.set_source("bench");
+      observation.set_source_id(std::to_string(unique));
+      observation.set_person_id(people_[unique % kPeople]);
+      ct::CheckIn& check_in = *observation.mutable_check_in();
+      check_in.set_setting_id(settings_[unique * 31 % kSettings]);
+      *check_in.mutable_start_time() =
+          ToProto(now - std::chrono::minutes(5 + unique / kPeople * 37 % (10 * 24 * 60)));
+    }
+  }
+
+  LoadResult LoadCheckIns(Duration duration, double pause_seconds_per_call) {
+    const auto channels = world_.Channels(2);
+    std::vector<std::unique_ptr<ct::ContactTracingService::Stub>> stubs;
+    for (const auto& channel : channels) {
+      stubs.push_back(ct::ContactTracingService::NewStub(channel));
+    }
+    std::vector<Slot<ct::BatchRecordPresencesRequest, ct::BatchRecordPresencesResponse>> slots(8);
+    const Time now = SystemClock().Now();
+    if (pause_seconds_per_call == 0) {
+      return RunClosedLoop({.in_flight = 4, .duration = duration}, channels.size(),
+                           [&](size_t channel, size_t slot, uint64_t, CallDone done) {
+                             IssueCheckIns(*stubs[channel], slots[slot], now, std::move(done));
+                           });
+    }
+    // Paced: one call at a time, each begun when it is due.
+    const auto begin = std::chrono::steady_clock::now();
+    LoadResult result;
+    while (std::chrono::steady_clock::now() - begin < duration) {
+      std::this_thread::sleep_until(
+          begin + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                      std::chrono::duration<double>(pause_seconds_per_call *
+                                                    static_cast<double>(result.calls))));
+      std::atomic<int> state{0};
+      IssueCheckIns(*stubs[result.calls % 2], slots[0], now, [&](bool ok, size_t) {
+        state = ok ? 1 : 2;
+        state.notify_one();
+      });
+      state.wait(0);
+      EPIGRID_CHECK(state == 1, "no call fails");
+      ++result.calls;
+      result.items += kCheckInsPerCall;
+    }
+    result.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    return result;
+  }
+
+  template <typename S>
+  void IssueCheckIns(ct::ContactTracingService::Stub& stub, S& slot, Time now, CallDone done) {
+    FillCheckIns(batches_.fetch_add(1), now, slot.request);
+    auto* async = stub.async();
+    using Async = std::remove_pointer_t<decltype(async)>;
+    void (Async::*method)(grpc::ClientContext*, const ct::BatchRecordPresencesRequest*,
+                          ct::BatchRecordPresencesResponse*, std::function<void(grpc::Status)>) =
+        &Async::BatchRecordPresences;
+    Issue(*async, method, slot, kCheckInsPerCall, std::move(done));
+  }
+
+  void MeasureCheckIns() {
+    const auto begin = std::chrono::steady_clock::now();
+    const LoadResult burst = LoadCheckIns(round() * 3, 0);
+    AwaitQuiet();
+    const double until_quiet =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    fmt::print(
+        "check-ins, batches of {} {:>9.0f} acknowledged/s (wanted 50,000), p99 {:.0f} ms, {} "
+        "refused\n",
+        kCheckInsPerCall, burst.items_per_second(), burst.Percentile(0.99) * 1e3, burst.failed);
+    sustained_ = 0.9 * static_cast<double>(burst.items) / until_quiet;
+    std::vector<double> ages;
+    std::thread load([&] {
+      paced_ = LoadCheckIns(round() * 4, kCheckInsPerCall / sustained_).items_per_second();
+    });
+    for (int i = 0; i < 8; ++i) {
+      std::this_thread::sleep_for(round() / 2);
+      ages.push_back(world_.backend().EventAgeSeconds().value());
+    }
+    load.join();
+    AwaitQuiet();
+    fmt::print(
+        "  folded as they come  {:>9.0f} /s, event age {:.1f} s after half the time, {:.1f} s at "
+        "the end\n",
+        paced_, ages[3], ages.back());
+    std::fflush(stdout);
+  }
+
+  // A place where everybody was at the same time, and one of them is tested positive.
+  void MeasureMessages() {
+    std::atomic<bool> stop{false};
+    std::thread background([&] {
+      while (!stop) LoadCheckIns(seconds(1), 2 * kCheckInsPerCall / sustained_);
+    });
+    std::vector<double> last, all;
+    size_t messages = 0;
+    for (int i = 0; i < flags_.rounds; ++i) MeasureOutbreak(i, last, all, messages);
+    stop = true;
+    background.join();
+    std::sort(all.begin(), all.end());
+    fmt::print(
+        "test to messages, {} contacts, with check-ins at {:.0f}/s: p50 {:.0f} ms, p99 {:.0f} ms, "
+        "last "
+        "{:.0f} ms (median of {} rounds; wanted 1,000), {} messages\n",
+        flags_.contacts, sustained_ / 2, all[all.size() / 2] * 1e3,
+        all[all.size() * 99 / 100] * 1e3, Median(last) * 1e3, flags_.rounds, messages);
+  }
+
+  void MeasureOutbreak(int number, std::vector<double>& last, std::vector<double>& all,
+                       size_t& messages) {
+    const std::vector<std::string> crowd =
+        world_.backend().RegisterCrowd(fmt::format("{}", number), flags_.contacts + 1).value();
+    const std::string setting = DeriveId(kSettingId, {"crowd", std::to_string(number)});
+    const Status gathered = world_.backend().Gather(
+        setting, crowd, SystemClock().Now() - std::chrono::hours(30), fmt::format("{}", number));
+    EPIGRID_CHECK(gathered.ok(), gathered.ToString());
+    std::this_thread::sleep_for(seconds(2));  // the check-ins are folded while load goes on
+    const Time begin = SystemClock().Now();
+    const Time sampled = begin - std::chrono::hours(6);
+    const auto told = world_.backend().RecordTest(crowd.front(), fmt::format("crowd-{}", number),
+                                                  sampled, sampled, false);
+    EPIGRID_CHECK(told.ok(), told.status().ToString());
+    std::vector<demo::Arrival> arrivals;
+    const auto give_up = std::chrono::steady_clock::now() + seconds(30);
+    while (arrivals.size() < crowd.size() && std::chrono::steady_clock::now() < give_up) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      arrivals = world_.receiver().Since(begin);
+    }
+    messages += arrivals.size();
+    for (const demo::Arrival& arrival : arrivals) {
+      all.push_back(std::chrono::duration<double>(arrival.at - begin).count());
+    }
+    if (!arrivals.empty()) last.push_back(all.back());
+  }
+
+  const Flags& flags_;
+  World& world_;
+  std::vector<std::string> people_;
+  std::vector<std::string> settings_;
+  std::atomic<uint64_t> batches_{0};
+  double unary_rate_ = 0;
+  double sustained_ = 0;
+  double paced_ = 0;
+};
+
+}  // namespace
+}  // namespace epigrid::bench
+
+int main(int argc, char** argv) {
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+  epigrid::bench::Flags flags;
+  flags.bin = std::filesystem::path(self).parent_path();
+  std::string echo;
+  CLI::App app("The whole system under load, each figure beside a baseline of the same run.");
+  app.add_option("--bin", flags.bin, "Directory of epigrid-dev; default: this program's");
+  app.add_option("--seconds", flags.seconds, "Of one round")->capture_default_str();
+  app.add_option("--rounds", flags.rounds, "Of each figure")->capture_default_str();
+  app.add_option("--contacts", flags.contacts, "Of one case")->capture_default_str();
+  app.add_option("--echo", echo, "Only serve the echo on this address")->group("");
+  CLI11_PARSE(app, argc, argv);
+  if (!echo.empty()) return epigrid::bench::ServeEcho(echo);
+  epigrid::bench::World world(flags.bin, self);
+  epigrid::bench::Bench(flags, world).Run();
+  return 0;
+}

@@ -1,0 +1,47 @@
+// World: what a benchmark of the whole system runs against: two Redis processes, epigrid-dev, and a bare echo server that
+// answers the same messages, each in a process of its own.
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/redis/testing/redis_server.h"
+#include "tests/bench/system/child_process.h"
+#include "tools/demo/backend.h"
+#include "tools/demo/receiver.h"
+
+namespace epigrid::bench {
+
+class World {
+ public:
+  // `bin` holds epigrid-dev and epigrid-master-key.
+  explicit World(const std::filesystem::path& bin, const std::string& own_program);
+  ~World();
+
+  // Fresh channels with connections of their own.
+  std::vector<std::shared_ptr<grpc::Channel>> Channels(size_t count) const;
+  std::vector<std::shared_ptr<grpc::Channel>> EchoChannels(size_t count) const;
+  demo::Backend& backend() { return *backend_; }
+  demo::Receiver& receiver() { return *receiver_; }
+
+ private:
+  RedisServer log_{{.config = {"--appendonly", "yes", "--appendfsync", "always",
+                               "--maxmemory-policy", "noeviction"}}};
+  RedisServer view_{{.config = {"--maxmemory-policy", "noeviction"}}};
+  std::filesystem::path directory_;
+  std::unique_ptr<demo::Receiver> receiver_;
+  std::string address_;
+  std::string echo_address_;
+  std::unique_ptr<ChildProcess> echo_;
+  std::unique_ptr<ChildProcess> epigrid_;
+  std::unique_ptr<demo::Backend> backend_;
+};
+
+// Serves the echo until it is killed: what the program does when started with --echo ADDRESS.
+int ServeEcho(const std::string& address);
+
+}  // namespace epigrid::bench
