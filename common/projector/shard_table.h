@@ -32,8 +32,6 @@
 
 namespace epigrid {
 
-using ShardOffset = ShardPosition;
-
 struct ShardTableOptions {
   std::string service;
   uint32_t shard_count = kDefaultShardCount;

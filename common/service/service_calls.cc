@@ -6,17 +6,17 @@ namespace epigrid {
 
 Task<Status> ServiceCalls::AwaitRevision(const Call& call, const std::string& revision) {
   if (revision.empty()) co_return OkStatus();
-  EPIGRID_CO_ASSIGN_OR_RETURN(std::vector<ShardOffset> positions,
+  EPIGRID_CO_ASSIGN_OR_RETURN(std::vector<ShardPosition> positions,
                               ParseRevision(revision, runtime_.service(), runtime_.shard_count()));
   co_return co_await runtime_.shards().WaitFor(std::move(positions),
                                                clock_.Now() + call.remaining());
 }
 
-std::string ServiceCalls::Revision(const std::vector<ShardOffset>& positions) const {
+std::string ServiceCalls::Revision(const std::vector<ShardPosition>& positions) const {
   return MakeRevision(runtime_.service(), positions);
 }
 
-Task<Result<std::vector<ShardOffset>>> ServiceCalls::Append(const Call& call,
+Task<Result<std::vector<ShardPosition>>> ServiceCalls::Append(const Call& call,
                                                             std::vector<Command> commands) {
   return runtime_.commands().Append(OriginOf(call), std::move(commands));
 }

@@ -33,10 +33,10 @@ class ServiceCalls {
   // Waits until what the revision names has been applied. Empty: at once. REVISION_MALFORMED,
   // REVISION_OF_ANOTHER_SERVICE, REVISION_NOT_YET_APPLIED.
   Task<Status> AwaitRevision(const Call& call, const std::string& revision);
-  std::string Revision(const std::vector<ShardOffset>& positions) const;
+  std::string Revision(const std::vector<ShardPosition>& positions) const;
 
   // Observations: where they are in the log.
-  Task<Result<std::vector<ShardOffset>>> Append(const Call& call, std::vector<Command> commands);
+  Task<Result<std::vector<ShardPosition>>> Append(const Call& call, std::vector<Command> commands);
 
   // Decided commands, one decision for each. Their request keys are made here: the caller, the method, the request_id
   // (random if the client sent none), the item's number and the fingerprint of the item's content.

@@ -106,7 +106,7 @@ Task<Status> ContactTracingApi::DoBatchUpdateSettings(Call& call,
   if (settings.empty()) co_return OkStatus();
   const std::vector<Decision> decisions =
       co_await DecideSettings(call, request.request_id(), std::move(settings));
-  std::vector<ShardOffset> positions;
+  std::vector<ShardPosition> positions;
   for (size_t k = 0; k < asked.size(); ++k) {
     v1::SettingResult& result = *response.mutable_results(asked[k]);
     SetProtoStatus(decisions[k].outcome.status, result.mutable_status());
@@ -127,7 +127,7 @@ Task<Status> ContactTracingApi::DoRecordPresence(Call& call,
   EPIGRID_CO_RETURN_IF_ERROR(CheckObservation(policy_, calls_.Now(), observation));
   std::vector<Command> commands;
   commands.push_back(PresenceCommand(std::move(observation)));
-  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ShardOffset> at,
+  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ShardPosition> at,
                               co_await calls_.Append(call, std::move(commands)));
   response.set_revision(calls_.Revision(at));
   co_return OkStatus();
@@ -159,7 +159,7 @@ Task<Status> ContactTracingApi::DoBatchRecordPresences(
   }
   response.set_accepted_count(static_cast<uint32_t>(commands.size()));
   if (commands.empty()) co_return OkStatus();
-  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ShardOffset> at,
+  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ShardPosition> at,
                               co_await calls_.Append(call, std::move(commands)));
   response.set_revision(calls_.Revision(at));
   co_return OkStatus();

@@ -37,7 +37,7 @@ Task<Status> HealthCodeApi::DoRecordEvidence(Call& call, const v1::RecordEvidenc
   EPIGRID_CO_RETURN_IF_ERROR(CheckEvidence(evidence, calls_.Now()));
   std::vector<Command> commands;
   commands.push_back(EvidenceCommand(std::move(evidence)));
-  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ShardOffset> at,
+  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ShardPosition> at,
                               co_await calls_.Append(call, std::move(commands)));
   response.set_revision(calls_.Revision(at));
   co_return OkStatus();
@@ -62,7 +62,7 @@ Task<Status> HealthCodeApi::DoBatchRecordEvidence(Call& call,
   }
   response.set_accepted_count(static_cast<uint32_t>(commands.size()));
   if (commands.empty()) co_return OkStatus();
-  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ShardOffset> at,
+  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ShardPosition> at,
                               co_await calls_.Append(call, std::move(commands)));
   response.set_revision(calls_.Revision(at));
   co_return OkStatus();
