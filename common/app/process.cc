@@ -11,7 +11,7 @@
 #include <ranges>
 #include <thread>
 
-#include "common/app/library_logs.h"
+#include "common/app/libraries.h"
 #include "common/config/command_line.h"
 #include "common/log/log.h"
 
@@ -36,6 +36,7 @@ sigset_t HandledSignals() {
 
 Process::Process(std::string name)
     : name_(std::move(name)), callers_(Callers::EveryoneIsOperator()) {
+  SwitchOffLockCycleSearch();
   const sigset_t signals = HandledSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);

@@ -19,12 +19,19 @@ constexpr std::array<std::string_view, kCallerClassCount> kClassNames = {"GATE",
 
 using Hash = std::array<unsigned char, kHashBytes>;
 
+struct FreeDigest {
+  void operator()(EVP_MD_CTX* digest) const { EVP_MD_CTX_free(digest); }
+};
+
 Hash Sha256(std::string_view text) {
-  // Fetched once: OpenSSL 3 would look the algorithm up at every call otherwise.
+  // The algorithm is fetched once and the context kept per thread: OpenSSL 3 would look the one up
+  // and allocate the other at every call.
   static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  thread_local const std::unique_ptr<EVP_MD_CTX, FreeDigest> digest(EVP_MD_CTX_new());
   Hash hash;
-  EPIGRID_CHECK(algorithm != nullptr && EVP_Digest(text.data(), text.size(), hash.data(), nullptr,
-                                                   algorithm, nullptr) == 1,
+  EPIGRID_CHECK(algorithm != nullptr && EVP_DigestInit_ex2(digest.get(), algorithm, nullptr) == 1 &&
+                    EVP_DigestUpdate(digest.get(), text.data(), text.size()) == 1 &&
+                    EVP_DigestFinal_ex(digest.get(), hash.data(), nullptr) == 1,
                 "SHA-256 failed");
   return hash;
 }

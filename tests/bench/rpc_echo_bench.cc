@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/app/libraries.h"
 #include "common/rpc/pipeline.h"
 #include "epigrid/echo/v1/echo.grpc.pb.h"
 
@@ -177,6 +178,7 @@ Side::Measured Median(const std::vector<Side::Measured>& rounds) {
 }
 
 void RunBench(int rounds, Duration turn) {
+  SwitchOffLockCycleSearch();  // as every process of ours does
   Metrics metrics;
   OpenSslRandom random;
   Callers::Parsed parsed = Callers::Parse("callers.yaml", kCallers);

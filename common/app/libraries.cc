@@ -1,5 +1,6 @@
-#include "common/app/library_logs.h"
+#include "common/app/libraries.h"
 
+#include <absl/synchronization/mutex.h>
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 
@@ -37,6 +38,10 @@ void LogProtobuf(google::protobuf::LogLevel level, const char*, int, const std::
 void TakeOverLibraryLogs() {
   gpr_set_log_function(LogGrpc);
   google::protobuf::SetLogHandler(LogProtobuf);
+}
+
+void SwitchOffLockCycleSearch() {
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 }
 
 }  // namespace epigrid
