@@ -22,7 +22,7 @@
 namespace epigrid {
 
 struct RedisKeyStoreOptions {
-  std::string name = "identity";
+  std::string name = "identity";  // in front of its keys, after what else the Redis is shared with
   Duration deadline = std::chrono::seconds(2);  // of one call to Redis
   size_t cache_entries_max = 200'000;           // about 250 bytes each
   Duration cache_age_max =

@@ -168,8 +168,7 @@ Task<Result<std::vector<std::string>>> CellQuery::PageShardIndex(Shard shard, st
                                                                  size_t limit) const {
   std::vector<std::string> arguments = {after.empty() ? "-" : "(" + after, "+", "LIMIT", "0",
                                         std::to_string(limit)};
-  Result<Reply> reply =
-      co_await Call(shard, "ZRANGEBYLEX", std::move(cell), std::move(arguments));
+  Result<Reply> reply = co_await Call(shard, "ZRANGEBYLEX", std::move(cell), std::move(arguments));
   if (!reply.ok()) co_return reply.status();
   std::vector<std::string> members;
   for (Reply& member : reply->elements) members.push_back(std::move(member.text));
@@ -177,17 +176,19 @@ Task<Result<std::vector<std::string>>> CellQuery::PageShardIndex(Shard shard, st
 }
 
 Task<Result<uint64_t>> CellQuery::CountIndex(std::string entity, std::string cell) const {
-  Result<Reply> reply = co_await Call(shards_.ShardOf(entity), "ZCARD", std::move(cell), {});
+  co_return co_await CountShardIndex(shards_.ShardOf(entity), std::move(cell));
+}
+
+Task<Result<uint64_t>> CellQuery::CountShardIndex(Shard shard, std::string cell) const {
+  Result<Reply> reply = co_await Call(shard, "ZCARD", std::move(cell), {});
   if (!reply.ok()) co_return reply.status();
   co_return static_cast<uint64_t>(reply->integer);
 }
 
-Task<Result<std::vector<Timer>>> CellQuery::DueTimers(Shard shard, Time until,
-                                                      size_t limit) const {
-  std::vector<std::string> arguments = {"-inf",  std::to_string(until.micros), "WITHSCORES",
-                                        "LIMIT", "0", std::to_string(limit)};
-  Result<Reply> reply =
-      co_await Call(shard, "ZRANGEBYSCORE", "timers", std::move(arguments));
+Task<Result<std::vector<Timer>>> CellQuery::DueTimers(Shard shard, Time until, size_t limit) const {
+  std::vector<std::string> arguments = {"-inf", std::to_string(until.micros), "WITHSCORES", "LIMIT",
+                                        "0",    std::to_string(limit)};
+  Result<Reply> reply = co_await Call(shard, "ZRANGEBYSCORE", "timers", std::move(arguments));
   if (!reply.ok()) co_return reply.status();
   std::vector<Timer> timers;
   for (size_t i = 0; i + 1 < reply->elements.size(); i += 2) {

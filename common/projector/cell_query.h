@@ -53,6 +53,7 @@ class CellQuery {
   // The same for a shard's own cells, which belong to no entity.
   Task<Result<std::vector<std::string>>> PageShardIndex(Shard shard, std::string cell,
                                                         std::string after, size_t limit) const;
+  Task<Result<uint64_t>> CountShardIndex(Shard shard, std::string cell) const;
   Task<Result<std::optional<std::string>>> GetOfShard(Shard shard, std::string cell) const;
   // Up to `limit` timers of the shard due at or before `until`, in (due, id) order: what a worker
   // looks for.

@@ -5,10 +5,9 @@
 namespace epigrid {
 
 struct ServiceRuntime::Projector {
-  Projector(const ServiceRuntimeOptions& options, const std::string& service,
+  Projector(EventLoop& loop, const ServiceRuntimeOptions& options, const std::string& service,
             const std::string& configuration, const Fold& fold, ProjectorObserver& observer)
-      : loop(service + ".projector"),
-        redis(loop, options.view),
+      : redis(loop, options.view),
         view(redis, service),
         log(options.make_log(loop)),
         assignment(options.make_assignment(loop, service)),
@@ -19,7 +18,6 @@ struct ServiceRuntime::Projector {
               .cache_bytes_max = options.cache_bytes_max},
              &observer) {}
 
-  EventLoop loop;
   RedisClient redis;
   RedisView view;
   std::unique_ptr<EventLog> log;
@@ -29,11 +27,20 @@ struct ServiceRuntime::Projector {
 
 ServiceRuntime::ServiceRuntime(ServiceRuntimeOptions options, std::unique_ptr<Fold> fold,
                                std::string configuration, Metrics& metrics)
+    : ServiceRuntime(
+          std::move(options), std::string(fold->service()),
+          [&fold](EventLoop&) { return std::move(fold); }, std::move(configuration), metrics) {}
+
+ServiceRuntime::ServiceRuntime(ServiceRuntimeOptions options, std::string service,
+                               const MakeFold& make_fold, std::string configuration,
+                               Metrics& metrics)
     : options_(std::move(options)),
-      service_(fold->service()),
+      service_(std::move(service)),
       configuration_(std::move(configuration)),
-      fold_(std::move(fold)),
+      projector_loop_(std::make_unique<EventLoop>(service_ + ".projector")),
+      fold_(make_fold(*projector_loop_)),
       projector_metrics_(service_, metrics) {
+  EPIGRID_CHECK(fold_->service() == service_, "the fold is another service's");
   api_loop_ = std::make_unique<EventLoop>(service_ + ".api");
   api_redis_ = std::make_unique<RedisClient>(*api_loop_, options_.view);
   api_view_ = std::make_unique<RedisView>(*api_redis_, service_);
@@ -43,6 +50,8 @@ ServiceRuntime::ServiceRuntime(ServiceRuntimeOptions options, std::unique_ptr<Fo
       *api_loop_, *api_redis_, options_.view,
       ShardTableOptions{.service = service_, .shard_count = options_.shard_count});
   cells_ = std::make_unique<CellQuery>(*api_redis_, *shards_);
+  commands_ =
+      std::make_unique<CommandLog>(*api_log_, *shards_, *cells_, service_, options_.shard_count);
 }
 
 ServiceRuntime::~ServiceRuntime() {
@@ -66,11 +75,10 @@ Status ServiceRuntime::Start() {
   EPIGRID_RETURN_IF_ERROR(OpenLog(*api_log_));
   if (options_.projector) {
     projector_ =
-        std::make_unique<Projector>(options_, service_, configuration_, *fold_, projector_metrics_);
+        std::make_unique<Projector>(*projector_loop_, options_, service_, configuration_, *fold_,
+                                    projector_metrics_);
     EPIGRID_RETURN_IF_ERROR(OpenLog(*projector_->log));
   }
-  commands_ =
-      std::make_unique<CommandLog>(*api_log_, *shards_, *cells_, service_, options_.shard_count);
   if (projector_ != nullptr) projector_->host.Start();
   shards_->Start();
   started_ = true;

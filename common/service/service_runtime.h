@@ -60,6 +60,11 @@ class ServiceRuntime {
   // `configuration` is what the fold reads as Configured.
   ServiceRuntime(ServiceRuntimeOptions options, std::unique_ptr<Fold> fold,
                  std::string configuration, Metrics& metrics);
+  // For a fold that waits for something itself (Fold::Prepare): what it waits for must end on the
+  // projector's loop, which outlives the fold.
+  using MakeFold = std::function<std::unique_ptr<Fold>(EventLoop& projector_loop)>;
+  ServiceRuntime(ServiceRuntimeOptions options, std::string service, const MakeFold& make_fold,
+                 std::string configuration, Metrics& metrics);
   ~ServiceRuntime();
   ServiceRuntime(const ServiceRuntime&) = delete;
   ServiceRuntime& operator=(const ServiceRuntime&) = delete;
@@ -76,7 +81,6 @@ class ServiceRuntime {
   EventLoop& loop() { return *api_loop_; }
   ShardTable& shards() { return *shards_; }
   const CellQuery& cells() const { return *cells_; }
-  // After Start.
   CommandLog& commands() { return *commands_; }
   EventLog& log() { return *api_log_; }
   RedisClient& view_redis() { return *api_redis_; }
@@ -101,6 +105,7 @@ class ServiceRuntime {
   const ServiceRuntimeOptions options_;
   const std::string service_;
   const std::string configuration_;
+  const std::unique_ptr<EventLoop> projector_loop_;
   const std::unique_ptr<Fold> fold_;
   ProjectorMetrics projector_metrics_;
 

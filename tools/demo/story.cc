@@ -77,8 +77,10 @@ Status Story::Tell() {
     return OkStatus();
   }
   EPIGRID_RETURN_IF_ERROR(ReadPeople());
+  EPIGRID_RETURN_IF_ERROR(AwaitFolded());
   EPIGRID_RETURN_IF_ERROR(TellIndexCase());
   EPIGRID_RETURN_IF_ERROR(MeasureRounds());
+  TellCalls();
   const std::filesystem::path partial = options_.directory / "story.txt.partial";
   std::ofstream(partial) << told_;
   std::filesystem::rename(partial, kept);
@@ -101,6 +103,16 @@ Status Story::ReadPeople() {
                            "the person of index_test.csv is not in people.csv");
   }
   EPIGRID_ASSIGN_OR_RETURN(index_person_id_, backend_.FindPerson(*person));
+  return OkStatus();
+}
+
+Status Story::AwaitFolded() {
+  const Time begin = SystemClock().Now();
+  fmt::print(
+      "Waiting until everything that was brought in has been folded, and its messages sent ...\n");
+  std::fflush(stdout);
+  EPIGRID_RETURN_IF_ERROR(backend_.AwaitQuiet(std::chrono::hours(1)));
+  fmt::print("  done after {:.0f} s.\n\n", Seconds(SystemClock().Now() - begin));
   return OkStatus();
 }
 
@@ -132,6 +144,8 @@ Status Story::TellIndexCase() {
       FormatRfc3339(FromProto(outbreak.opened.window_from_time())),
       outbreak.opened.searched_setting_count()));
   EPIGRID_RETURN_IF_ERROR(TellContacts(outbreak));
+  case_id_ = outbreak.opened.case_id();
+  if (!outbreak.contacts.empty()) contact_id_ = outbreak.contacts.front().person_id();
 
   Say("The hospital takes the person in.");
   EPIGRID_RETURN_IF_ERROR(
@@ -199,13 +213,15 @@ Status Story::TellExclusion(const Outbreak& outbreak) {
     return code.colour() == health_code::v1::COLOUR_GREEN;
   });
   EPIGRID_ASSIGN_OR_RETURN(const auto contacts, backend_.ListContacts(outbreak.opened.case_id()));
-  Say(fmt::format(
-      "  {} of the {} are green again{}; {} contacts are left on the case; {} messages "
-      "told them so, the last {} after the exclusion.",
-      green, codes.size(),
-      static_cast<size_t>(green) == codes.size() ? "" : " (the others have met another case too)",
-      contacts.size(), arrivals.size(),
-      Millis(arrivals.empty() ? 0 : Seconds(arrivals.back().at - begin))));
+  Say(
+      fmt::format("  {} of the {} are green again{}; {} contacts are left on the case; {} messages "
+                  "told them so, the last {} after the exclusion.",
+                  green, codes.size(),
+                  static_cast<size_t>(green) == codes.size()
+                      ? ""
+                      : " (the others are cases or have met another case)",
+                  contacts.size(), arrivals.size(),
+                  Millis(arrivals.empty() ? 0 : Seconds(arrivals.back().at - begin))));
   return OkStatus();
 }
 
@@ -239,6 +255,27 @@ Status Story::MeasureRounds() {
       Millis(Percentile(last, 0.5)), Millis(Percentile(last, 0.99)), Millis(Percentile(all, 0.5)),
       Millis(Percentile(all, 0.99))));
   return OkStatus();
+}
+
+void Story::TellCalls() {
+  const std::string header =
+      options_.token_file.empty()
+          ? ""
+          : fmt::format(" -H \"authorization: Bearer $(cat {})\"", options_.token_file);
+  const auto call = [&](std::string_view what, std::string_view method, const std::string& body) {
+    Say(fmt::format("# {}\ngrpcurl -plaintext{} -d '{}' {} {}", what, header, body, options_.server,
+                    method));
+  };
+  const std::string& somebody = contact_id_.empty() ? index_person_id_ : contact_id_;
+  Say("\nThree calls to paste (epigridctl call does the same):");
+  call("the code of somebody who was found", "epigrid.health_code.v1.HealthCodeService/GetCode",
+       fmt::format(R"({{"person_id":"{}"}})", somebody));
+  call("what is known of the case", "epigrid.contact_tracing.v1.ContactTracingService/GetCase",
+       fmt::format(R"({{"case_id":"{}"}})", case_id_));
+  call("a new case, found by its contacts at once",
+       "epigrid.contact_tracing.v1.ContactTracingService/ReportCase",
+       fmt::format(R"({{"person_id":"{}","state":"CASE_STATE_REPORTED","sampled_time":"{}"}})",
+                   somebody, FormatRfc3339(index_.sampled_time)));
 }
 
 void Story::Say(const std::string& line) {

@@ -16,6 +16,8 @@ namespace epigrid::demo {
 
 struct StoryOptions {
   std::filesystem::path directory;  // the city's import files; index_test.csv among them
+  std::string server;               // for the calls to paste
+  std::string token_file;           // the same; empty: no token is needed
   int rounds = 10;  // cases that are reported, measured and withdrawn after the story
 };
 
@@ -35,12 +37,16 @@ class Story {
   };
 
   Status ReadPeople();
+  // Until what was imported is folded: the story's times are its own.
+  Status AwaitFolded();
   Result<Outbreak> Report(const std::string& person_id, const std::string& source_id, Time sampled,
                           Time reported);
   Status TellIndexCase();
   Status TellContacts(const Outbreak& outbreak);
   Status TellExclusion(const Outbreak& outbreak);
   Status MeasureRounds();
+  // Three calls to paste.
+  void TellCalls();
   // A line of the story: on stdout, and kept.
   void Say(const std::string& line);
 
@@ -50,6 +56,8 @@ class Story {
   std::vector<PersonRow> people_;
   TestRow index_;
   std::string index_person_id_;
+  std::string case_id_;
+  std::string contact_id_;  // of somebody who was found; empty: nobody was
   std::string told_;
 };
 

@@ -3,9 +3,7 @@
 #include "common/base/proto_time.h"
 #include "common/log/log.h"
 #include "common/rpc/fields.h"
-#include "common/rpc/revision.h"
 #include "common/rpc/status_details.h"
-#include "services/identity/domain/identity_fold.h"
 
 namespace epigrid::identity {
 namespace {
@@ -20,15 +18,12 @@ std::string MethodName(std::string_view method) {
 
 }  // namespace
 
-IdentityApi::IdentityApi(Pipeline& pipeline, Metrics& metrics, const IdentityCommands& commands,
-                         const PersonDirectory& directory, ShardTable& shards, uint32_t shard_count,
-                         const Clock& clock)
+IdentityApi::IdentityApi(Pipeline& pipeline, Metrics& metrics, ServiceCalls& calls,
+                         const IdentityCommands& commands, const PersonDirectory& directory)
     : pipeline_(pipeline),
+      calls_(calls),
       commands_(commands),
       directory_(directory),
-      shards_(shards),
-      shard_count_(shard_count),
-      clock_(clock),
       created_(metrics.Counter(kRegistrations, kRegistrationsHelp, {{"outcome", "created"}})),
       known_(metrics.Counter(kRegistrations, kRegistrationsHelp, {{"outcome", "known"}})),
       refused_(metrics.Counter(kRegistrations, kRegistrationsHelp, {{"outcome", "refused"}})),
@@ -44,20 +39,13 @@ IdentityApi::IdentityApi(Pipeline& pipeline, Metrics& metrics, const IdentityCom
       resolve_contact_points_(pipeline.AddMethod(MethodName("ResolveContactPoints"))) {}
 
 CommandContext IdentityApi::ContextOf(const Call& call) const {
-  const Time now = clock_.Now();
+  const Time now = calls_.Now();
   return {.origin = {.recorded_at = now,
                      .actor = call.caller().name,
                      .purpose = kPurpose,
                      .traceparent = std::string(call.traceparent())},
-          .method = "/" + std::string(call.method()),
+          .method = std::string(call.method()),
           .deadline = now + call.remaining()};
-}
-
-Task<Status> IdentityApi::WaitFor(const Call& call, std::string revision) const {
-  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ShardPosition> positions,
-                              ParseRevision(revision, kService, shard_count_));
-  if (positions.empty()) co_return OkStatus();
-  co_return co_await shards_.WaitFor(positions, clock_.Now() + call.remaining());
 }
 
 void IdentityApi::Count(const IdentityCommands::Registered& result) const {
@@ -74,7 +62,7 @@ Task<Status> IdentityApi::DoRegisterPerson(Call& call, const v1::RegisterPersonR
   EPIGRID_CO_RETURN_IF_ERROR(result.status);
   response.set_person_id(result.person_id);
   response.set_created(result.created);
-  response.set_revision(MakeRevision(kService, batch.revision));
+  response.set_revision(calls_.Revision(batch.revision));
   co_return OkStatus();
 }
 
@@ -94,15 +82,15 @@ Task<Status> IdentityApi::DoBatchRegisterPersons(Call& call,
     answer.set_person_id(result.person_id);
     answer.set_created(result.created);
   }
-  response.set_revision(MakeRevision(kService, batch.revision));
+  response.set_revision(calls_.Revision(batch.revision));
   co_return OkStatus();
 }
 
 Task<Status> IdentityApi::DoGetPerson(Call& call, const v1::GetPersonRequest& request,
                                       v1::GetPersonResponse& response) {
   EPIGRID_CO_RETURN_IF_ERROR(CheckId(kPersonId, request.person_id(), "person_id"));
-  EPIGRID_CO_RETURN_IF_ERROR(co_await WaitFor(call, request.revision()));
-  const Time as_of = shards_.AsOf(request.person_id());
+  EPIGRID_CO_RETURN_IF_ERROR(co_await calls_.AwaitRevision(call, request.revision()));
+  const Time as_of = calls_.shards().AsOf(request.person_id());
   EPIGRID_CO_ASSIGN_OR_RETURN(*response.mutable_person(),
                               co_await directory_.GetPerson(request.person_id()));
   *response.mutable_as_of_time() = ToProto(as_of);
@@ -113,7 +101,7 @@ Task<Status> IdentityApi::DoUpdatePerson(Call& call, const v1::UpdatePersonReque
                                          v1::UpdatePersonResponse& response) {
   EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ShardPosition> revision,
                               co_await commands_.UpdatePerson(ContextOf(call), request));
-  response.set_revision(MakeRevision(kService, revision));
+  response.set_revision(calls_.Revision(revision));
   co_return OkStatus();
 }
 
@@ -122,7 +110,7 @@ Task<Status> IdentityApi::DoUpdateHousehold(Call& call, const v1::UpdateHousehol
   EPIGRID_CO_ASSIGN_OR_RETURN(const IdentityCommands::UpdatedHousehold updated,
                               co_await commands_.UpdateHousehold(ContextOf(call), request));
   response.set_household_id(updated.household_id);
-  response.set_revision(MakeRevision(kService, updated.revision));
+  response.set_revision(calls_.Revision(updated.revision));
   co_return OkStatus();
 }
 
@@ -136,15 +124,15 @@ Task<Status> IdentityApi::DoBatchUpdateMemberships(Call& call,
       ContextOf(call), {request.memberships().begin(), request.memberships().end()},
       request.request_id());
   for (const Status& status : updated.results) SetProtoStatus(status, response.add_results());
-  response.set_revision(MakeRevision(kService, updated.revision));
+  response.set_revision(calls_.Revision(updated.revision));
   co_return OkStatus();
 }
 
 Task<Status> IdentityApi::DoGetHousehold(Call& call, const v1::GetHouseholdRequest& request,
                                          v1::GetHouseholdResponse& response) {
   EPIGRID_CO_RETURN_IF_ERROR(CheckId(kHouseholdId, request.household_id(), "household_id"));
-  EPIGRID_CO_RETURN_IF_ERROR(co_await WaitFor(call, request.revision()));
-  const Time as_of = shards_.AsOf(request.household_id());
+  EPIGRID_CO_RETURN_IF_ERROR(co_await calls_.AwaitRevision(call, request.revision()));
+  const Time as_of = calls_.shards().AsOf(request.household_id());
   EPIGRID_CO_ASSIGN_OR_RETURN(*response.mutable_household(),
                               co_await directory_.GetHousehold(request.household_id()));
   *response.mutable_as_of_time() = ToProto(as_of);

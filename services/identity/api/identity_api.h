@@ -4,8 +4,8 @@
 #pragma once
 
 #include "common/metrics/metrics.h"
-#include "common/projector/shard_table.h"
 #include "common/rpc/pipeline.h"
+#include "common/service/service_calls.h"
 #include "epigrid/identity/v1/identity.grpc.pb.h"
 #include "services/identity/api/identity_commands.h"
 #include "services/identity/view/person_directory.h"
@@ -15,9 +15,8 @@ namespace epigrid::identity {
 class IdentityApi final : public v1::IdentityService::CallbackService {
  public:
   // All outlive it.
-  IdentityApi(Pipeline& pipeline, Metrics& metrics, const IdentityCommands& commands,
-              const PersonDirectory& directory, ShardTable& shards, uint32_t shard_count,
-              const Clock& clock);
+  IdentityApi(Pipeline& pipeline, Metrics& metrics, ServiceCalls& calls,
+              const IdentityCommands& commands, const PersonDirectory& directory);
 
   grpc::ServerUnaryReactor* RegisterPerson(grpc::CallbackServerContext* context,
                                            const v1::RegisterPersonRequest* request,
@@ -64,16 +63,12 @@ class IdentityApi final : public v1::IdentityService::CallbackService {
                                       v1::ResolveContactPointsResponse& response);
 
   CommandContext ContextOf(const Call& call) const;
-  // Waits, within the call's deadline, until the view has what the revision stands for.
-  Task<Status> WaitFor(const Call& call, std::string revision) const;
   void Count(const IdentityCommands::Registered& result) const;
 
   Pipeline& pipeline_;
+  ServiceCalls& calls_;
   const IdentityCommands& commands_;
   const PersonDirectory& directory_;
-  ShardTable& shards_;
-  const uint32_t shard_count_;
-  const Clock& clock_;
   prometheus::Counter& created_;
   prometheus::Counter& known_;
   prometheus::Counter& refused_;

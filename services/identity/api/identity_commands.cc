@@ -10,8 +10,6 @@ namespace epigrid::identity {
 namespace {
 
 constexpr std::string_view kInbox = "identity.inbox";
-// Names requests whose caller gave no request_id.
-constexpr IdKind kGeneratedRequestId{"request"};
 
 Event HouseholdEvent(const v1::Membership& membership) {
   Event event;
@@ -30,7 +28,7 @@ void IdentityCommands::FillRequestKey(const CommandContext& context, const std::
   events::v1::RequestKey& key = *event.mutable_request();
   key.set_caller(context.origin.actor);
   key.set_method(context.method);
-  key.set_request_id(request_id.empty() ? MakeId(kGeneratedRequestId, parts_.random.NextIdBytes())
+  key.set_request_id(request_id.empty() ? MakeId(kRequestId, parts_.random.NextIdBytes())
                                         : request_id);
   key.set_item(static_cast<uint32_t>(item));
   key.set_fingerprint(parts_.hashes.Fingerprint(content));

@@ -30,7 +30,7 @@ namespace epigrid::identity {
 // What a command knows of the call that it comes from.
 struct CommandContext {
   Origin origin;
-  std::string method;  // "/package.Service/Method"
+  std::string method;  // "package.Service/Method"
   Time deadline;       // of the outcome
 };
 

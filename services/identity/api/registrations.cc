@@ -100,6 +100,8 @@ Task<void> IdentityCommands::Propose(CommandContext context, std::string request
     requested.set_proposed_person_id(proposal.person_id);
     requested.set_sealed_registration(
         SealRegistration((*keys)[n].key, proposal.person_id, proposal.content, parts_.random));
+    requested.set_sealed_claim(SealClaim(parts_.hashes.claim_key(), proposal.person_id,
+                                         proposal.content.document_hash(), parts_.random));
     FillRequestKey(context, request_id, proposal.item, proposal.content.SerializeAsString(), event);
     commands.push_back(
         {parts_.document_shards.EntityFor(proposal.content.document_hash()), std::move(event)});

@@ -27,7 +27,7 @@ std::vector<std::string> IdentityFold::Entities(const Event& event) const {
 }
 
 Task<Status> IdentityFold::Prepare(std::vector<Event*> events) const {
-  return PrepareEvents(keys_, std::move(events));
+  return PrepareEvents(*keys_, claim_key_, std::move(events));
 }
 
 void IdentityFold::Needs(const Event& event, const CellReader& /*cells*/, NeedSet& needs) const {

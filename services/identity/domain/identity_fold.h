@@ -15,6 +15,8 @@
 // key was erased folds to a person of whom nothing is known but the id.
 #pragma once
 
+#include <memory>
+
 #include "common/crypto/key_store.h"
 #include "common/projector/fold.h"
 #include "epigrid/identity/state/v1/state.pb.h"
@@ -34,8 +36,9 @@ inline constexpr int kLostClaimsPerEventMax = 8;
 
 class IdentityFold final : public Fold {
  public:
-  // `keys` outlives it.
-  explicit IdentityFold(KeyStore& keys) : keys_(keys) {}
+  // What `keys` waits for must end on the thread that folds. The claim key is IdentityHashes'.
+  IdentityFold(std::shared_ptr<KeyStore> keys, SecretKey claim_key)
+      : keys_(std::move(keys)), claim_key_(std::move(claim_key)) {}
 
   std::string_view service() const override { return kService; }
   uint32_t version() const override { return 1; }
@@ -50,7 +53,8 @@ class IdentityFold final : public Fold {
   void FireTimer(const Timer& timer, Cells& cells, Context& context) const override;
 
  private:
-  KeyStore& keys_;
+  const std::shared_ptr<KeyStore> keys_;
+  const SecretKey claim_key_;
 };
 
 }  // namespace epigrid::identity

@@ -33,7 +33,7 @@ T Await(Task<T> task) {
 
 class IdentityFoldTest : public testing::Test {
  protected:
-  SecretKey KeyOf(const std::string& id) { return Await(keys_.CreateKeys({id}))->at(0).key; }
+  SecretKey KeyOf(const std::string& id) { return Await(keys_->CreateKeys({id}))->at(0).key; }
   static RegistrationContent Content(int contact_points) {
     RegistrationContent content;
     content.set_document_hash(kHash);
@@ -47,6 +47,8 @@ class IdentityFoldTest : public testing::Test {
     event.mutable_registration_requested()->set_proposed_person_id(id);
     event.mutable_registration_requested()->set_sealed_registration(
         SealRegistration(KeyOf(id), id, content, random_));
+    event.mutable_registration_requested()->set_sealed_claim(
+        SealClaim(claim_key_, id, content.document_hash(), random_));
     return event;
   }
   RegistrationOutcome Register(const std::string& id, const RegistrationContent& content) {
@@ -108,8 +110,9 @@ class IdentityFoldTest : public testing::Test {
   }
 
   OpenSslRandom random_;
-  MemoryKeyStore keys_{random_};
-  IdentityFold fold_{keys_};
+  const std::shared_ptr<MemoryKeyStore> keys_ = std::make_shared<MemoryKeyStore>(random_);
+  const SecretKey claim_key_ = SecretKey::Random(random_);
+  IdentityFold fold_{keys_, claim_key_};
   FoldDriver driver_{fold_, 8};
 };
 
@@ -168,17 +171,33 @@ TEST_F(IdentityFoldTest, NothingPersonalStandsInACellOrIsPublished) {
 
 TEST_F(IdentityFoldTest, AnErasedPersonIsKnownByTheIdOnly) {
   const Event event = Registration("person_a", Content(1));
-  ASSERT_TRUE(Await(keys_.Tombstone({"person_a"})).ok());
-  EXPECT_EQ(driver_.Send(kDocument, event).status.reason(), "PERSON_ERASED");
-  EXPECT_TRUE(driver_.Index(kDocument, keys::kLostClaims).empty());
-  // Erased after the claim was decided and before the person's shard had it.
-  Event registered;
-  registered.mutable_person_registered()->set_person_id("person_a");
-  registered.mutable_person_registered()->set_sealed_registration(
-      event.registration_requested().sealed_registration());
-  driver_.Send("person_a", registered);
+  ASSERT_TRUE(Await(keys_->Tombstone({"person_a"})).ok());
+  EXPECT_TRUE(driver_.Send(kDocument, event).status.ok());
   EXPECT_TRUE(Stored("person_a").registered());
   EXPECT_FALSE(LastPublished("person_a").reachable());
+  EXPECT_EQ(driver_.TakeIgnored(), std::vector<std::string>{"PERSON_ERASED"});
+}
+
+TEST_F(IdentityFoldTest, ALostClaimIsDecidedAlikeWhenItsKeyIsErased) {
+  const Event winner = Registration("person_a", Content(1));
+  const Event loser = Registration("person_b", Content(1));
+  ASSERT_TRUE(Await(keys_->Tombstone({"person_b"})).ok());
+  driver_.Send(kDocument, winner);
+  RegistrationOutcome outcome;
+  ASSERT_TRUE(outcome.ParseFromString(driver_.Send(kDocument, loser).result));
+  EXPECT_EQ(outcome.person_id(), "person_a");
+  EXPECT_EQ(driver_.Index(kDocument, keys::kLostClaims), std::set<std::string>{"person_b"});
+}
+
+TEST_F(IdentityFoldTest, AnUpdateOfAnErasedPersonIsRefused) {
+  UpdateContent content;
+  content.set_language("en");
+  Event event;
+  event.mutable_person_update_requested()->set_person_id("person_a");
+  event.mutable_person_update_requested()->set_sealed_update(
+      SealUpdate(KeyOf("person_a"), "person_a", content, random_));
+  ASSERT_TRUE(Await(keys_->Tombstone({"person_a"})).ok());
+  EXPECT_EQ(driver_.Send("person_a", event).status.reason(), "PERSON_ERASED");
 }
 
 TEST_F(IdentityFoldTest, ABoxOfAnotherPersonIsRefused) {
@@ -191,11 +210,13 @@ TEST_F(IdentityFoldTest, ABoxOfAnotherPersonIsRefused) {
 }
 
 TEST_F(IdentityFoldTest, PreparationFailsAsAWholeWhileTheKeysAreAway) {
-  Event event = Registration("person_a", Content(1));
-  const std::string before = event.SerializeAsString();
-  keys_.available = false;
-  EXPECT_EQ(Await(fold_.Prepare({&event})).reason(), "KEY_STORE_UNAVAILABLE");
-  EXPECT_EQ(event.SerializeAsString(), before);
+  Event requested = Registration("person_a", Content(1));
+  Event registered;
+  registered.mutable_person_registered()->set_person_id("person_a");
+  const std::string before = requested.SerializeAsString() + registered.SerializeAsString();
+  keys_->available = false;
+  EXPECT_EQ(Await(fold_.Prepare({&requested, &registered})).reason(), "KEY_STORE_UNAVAILABLE");
+  EXPECT_EQ(requested.SerializeAsString() + registered.SerializeAsString(), before);
 }
 
 TEST_F(IdentityFoldTest, AnUpdateThatOvertakesItsRegistrationIsTheNewerOne) {

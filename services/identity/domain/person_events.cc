@@ -34,10 +34,6 @@ Status WhyClosed(const PreparedBox& box) {
           "the personal data of this request cannot be read: it was changed on its way"};
 }
 
-std::string ClaimKey(const RegistrationContent& content) {
-  return keys::Claim(ToHex(content.document_hash()));
-}
-
 bool IsReachable(const StoredPerson& person) {
   return person.has_contact_points() ||
          (!person.guardian_person_id().empty() && person.guardian_reachable());
@@ -117,22 +113,22 @@ void ChangeGuardian(const std::string& person_id, const std::string& guardian, S
 }  // namespace
 
 void NeedsOfRegistration(const events::v1::RegistrationRequested& requested, NeedSet& needs) {
-  const PreparedBox box = PreparedBoxOf(requested.sealed_registration());
+  const PreparedBox box = PreparedBoxOf(requested.sealed_claim());
   if (box.state() != PreparedBox::STATE_OPENED) return;
-  needs.String(ClaimKey(ContentOf<RegistrationContent>(box)));
+  needs.String(keys::Claim(ToHex(box.content())));
   needs.String(keys::LostClaim(requested.proposed_person_id()));
 }
 
 void ApplyRegistration(const events::v1::RegistrationRequested& requested, Cells& cells,
                        Context& context) {
-  const PreparedBox box = PreparedBoxOf(requested.sealed_registration());
+  const PreparedBox box = PreparedBoxOf(requested.sealed_claim());
   if (box.state() != PreparedBox::STATE_OPENED) {
     const Status why = WhyClosed(box);
     context.Ignore(why.reason());
     context.Answer({why, ""});
     return;
   }
-  const std::string claim_key = ClaimKey(ContentOf<RegistrationContent>(box));
+  const std::string claim_key = keys::Claim(ToHex(box.content()));
   std::optional<Claim> claim = cells.GetProto<Claim>(claim_key);
   RegistrationOutcome outcome;
   outcome.set_created(!claim.has_value());
@@ -143,7 +139,7 @@ void ApplyRegistration(const events::v1::RegistrationRequested& requested, Cells
     Event event;
     auto& registered = *event.mutable_person_registered();
     registered.set_person_id(requested.proposed_person_id());
-    registered.set_sealed_registration(box.sealed());
+    registered.set_sealed_registration(requested.sealed_registration());
     context.EmitToInbox(requested.proposed_person_id(), std::move(event));
   } else if (claim->person_id() != requested.proposed_person_id()) {
     const std::string lost_key = keys::LostClaim(requested.proposed_person_id());

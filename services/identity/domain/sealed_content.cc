@@ -12,8 +12,10 @@ using state::v1::UpdateContent;
 
 constexpr std::string_view kRegistration = "identity registration";
 constexpr std::string_view kUpdate = "identity update";
+constexpr std::string_view kClaim = "identity claim";
 
-// The sealed bytes of an event: whose they are, what for, and where they stand.
+// The sealed bytes of an event that the person's key opens: whose, what for, where they stand. A
+// registration that is only requested is opened when its claim is decided.
 struct SealedPart {
   const std::string* person_id = nullptr;
   std::string_view purpose;
@@ -22,11 +24,6 @@ struct SealedPart {
 
 SealedPart SealedPartOf(Event& event) {
   switch (event.kind_case()) {
-    case Event::kRegistrationRequested: {
-      auto& requested = *event.mutable_registration_requested();
-      return {&requested.proposed_person_id(), kRegistration,
-              requested.mutable_sealed_registration()};
-    }
     case Event::kPersonRegistered: {
       auto& registered = *event.mutable_person_registered();
       return {&registered.person_id(), kRegistration, registered.mutable_sealed_registration()};
@@ -51,22 +48,18 @@ Result<Content> OpenAs(const SecretKey& key, const std::string& person_id, std::
   return content;
 }
 
-PreparedBox PrepareBox(const PersonKey& key, const SealedPart& part) {
+void PutPrepared(const PersonKey& key, const SealedPart& part) {
   PreparedBox box;
   box.set_sealed(*part.bytes);
   if (key.state != PersonKey::State::kPresent) {
     box.set_state(PreparedBox::STATE_ERASED);
-    return box;
-  }
-  Result<std::string> content =
-      Open(key.key, {.subject = *part.person_id, .purpose = part.purpose}, *part.bytes);
-  if (content.ok()) {
-    box.set_state(PreparedBox::STATE_OPENED);
-    box.set_content(*std::move(content));
   } else {
-    box.set_state(PreparedBox::STATE_UNREADABLE);
+    Result<std::string> content =
+        Open(key.key, {.subject = *part.person_id, .purpose = part.purpose}, *part.bytes);
+    box.set_state(content.ok() ? PreparedBox::STATE_OPENED : PreparedBox::STATE_UNREADABLE);
+    if (content.ok()) box.set_content(*std::move(content));
   }
-  return box;
+  *part.bytes = box.SerializeAsString();
 }
 
 }  // namespace
@@ -75,6 +68,11 @@ std::string SealRegistration(const SecretKey& key, const std::string& person_id,
                              const RegistrationContent& content, RandomSource& random) {
   return Seal(key, {.subject = person_id, .purpose = kRegistration}, content.SerializeAsString(),
               random);
+}
+
+std::string SealClaim(const SecretKey& claim_key, const std::string& person_id,
+                      std::string_view document_hash, RandomSource& random) {
+  return Seal(claim_key, {.subject = person_id, .purpose = kClaim}, document_hash, random);
 }
 
 std::string SealUpdate(const SecretKey& key, const std::string& person_id,
@@ -92,7 +90,7 @@ Result<UpdateContent> OpenUpdate(const SecretKey& key, const std::string& person
   return OpenAs<UpdateContent>(key, person_id, kUpdate, box);
 }
 
-Task<Status> PrepareEvents(KeyStore& keys, std::vector<Event*> events) {
+Task<Status> PrepareEvents(KeyStore& keys, const SecretKey& claim_key, std::vector<Event*> events) {
   std::vector<SealedPart> parts;
   std::vector<std::string> person_ids;
   for (Event* event : events) {
@@ -101,7 +99,6 @@ Task<Status> PrepareEvents(KeyStore& keys, std::vector<Event*> events) {
     parts.push_back(part);
     person_ids.push_back(*part.person_id);
   }
-  if (parts.empty()) co_return OkStatus();
   std::vector<PersonKey> found;
   for (size_t from = 0; from < person_ids.size(); from += kKeysPerCallMax) {
     const size_t until = std::min(from + kKeysPerCallMax, person_ids.size());
@@ -111,8 +108,12 @@ Task<Status> PrepareEvents(KeyStore& keys, std::vector<Event*> events) {
     if (!some.ok()) co_return some.status();
     found.insert(found.end(), some->begin(), some->end());
   }
-  for (size_t i = 0; i < parts.size(); ++i) {
-    *parts[i].bytes = PrepareBox(found[i], parts[i]).SerializeAsString();
+  for (size_t i = 0; i < parts.size(); ++i) PutPrepared(found[i], parts[i]);
+  const PersonKey own{.state = PersonKey::State::kPresent, .key = claim_key};
+  for (Event* event : events) {
+    if (!event->has_registration_requested()) continue;
+    auto& requested = *event->mutable_registration_requested();
+    PutPrepared(own, {&requested.proposed_person_id(), kClaim, requested.mutable_sealed_claim()});
   }
   co_return OkStatus();
 }

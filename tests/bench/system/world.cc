@@ -81,7 +81,8 @@ World::World(const std::filesystem::path& bin, const std::string& own_program) {
       std::vector<std::string>{
           bin / "epigrid-dev", "--log-redis-address=unix:" + log_.address().unix_socket,
           "--view-redis-address=unix:" + view_.address().unix_socket, "--server-listen=" + address_,
-          "--admin-listen=", "--identity-master-keys=" + keys,
+          "--admin-listen=", "--log-level=warn", "--server-operator-in-flight-max=4096",
+          "--identity-master-keys=" + keys,
           "--notification-endpoints=" + (directory_ / "endpoints.yaml").string()},
       directory_ / "epigrid-dev.log");
   MakeChannels(address_, 1);

@@ -9,48 +9,29 @@ constexpr Duration kTickEvery = std::chrono::seconds(1);
 
 }  // namespace
 
-FakeWorld::FakeWorld() : now_(shard_.now) {
+FakeWorld::FakeWorld(uint64_t seed) : scheduler_(seed) {
   auto web = std::make_unique<FakeChannel>(*this);
   auto file = std::make_unique<FakeChannel>(*this);
   web_ = web.get();
   file_ = file.get();
   channels_.emplace("web", std::move(web));
   channels_.emplace("file", std::move(file));
-}
-
-Future<Done> FakeWorld::Sleep(Duration duration) {
-  Promise<Done> promise;
-  Future<Done> future = promise.future();
-  events_.emplace(now_ + duration, [promise] { promise.Set(Done{}); });
-  return future;
-}
-
-void FakeWorld::Step() {
-  auto next = events_.extract(events_.begin());
-  while (next.key() >= shard_.now + kTickEvery) shard_.Tick(shard_.now + kTickEvery);
-  now_ = std::max(now_, next.key());
-  next.mapped()();
-}
-
-void FakeWorld::RunUntil(const std::function<bool()>& condition) {
-  while (!condition()) {
-    EPIGRID_CHECK(!events_.empty(), "nothing is left that could bring about what is waited for");
-    Step();
-  }
-}
-
-void FakeWorld::RunIdle() {
-  while (!events_.empty() && events_.begin()->first <= now_) Step();
+  shard_.now = Now();
+  shard_.Configure(DefaultSendingConfiguration());
+  TickOn();
 }
 
 void FakeWorld::RunFor(Duration duration) {
-  const Time until = now_ + duration;
-  while (!events_.empty() && events_.begin()->first <= until) Step();
-  now_ = until;
-  Tick();
+  bool over = false;
+  // Events of one time happen in any order: those of its end are past only a moment later.
+  scheduler_.After(duration + Duration(1), [&over] { over = true; });
+  scheduler_.RunUntil([&over] { return over; });
 }
 
-void FakeWorld::Tick() { shard_.Tick(now_); }
+void FakeWorld::TickOn() {
+  shard_.Tick(Now());
+  scheduler_.After(kTickEvery, [this] { TickOn(); });
+}
 
 Task<Result<std::vector<std::string>>> FakeWorld::FakeOutbox::Offered(Shard, std::string after,
                                                                       size_t limit) {
@@ -84,7 +65,7 @@ Task<Result<std::vector<ShardPosition>>> FakeWorld::FakeOutbox::Append(
   co_await world_.NextTurn();
   before_append();
   if (append_error.ok() || append_in_spite_of_error) {
-    world_.shard_.now = world_.now_;
+    world_.shard_.now = world_.Now();
     for (const PersonEvent& event : events) world_.shard_.Fold(event.event);
   }
   if (!append_error.ok()) {
@@ -107,7 +88,7 @@ Future<Result<std::vector<ResolvedContact>>> FakeWorld::FakeContacts::Resolve(
   Result<std::vector<ResolvedContact>> answer = std::vector<ResolvedContact>();
   for (const std::string& person_id : person_ids) answer->push_back(people_.at(person_id));
   if (!unavailable.ok()) answer = unavailable;
-  world_.Post([promise, answer = std::move(answer)] { promise.Set(answer); });
+  world_.scheduler_.Post([promise, answer = std::move(answer)] { promise.Set(answer); });
   return future;
 }
 
@@ -123,7 +104,7 @@ Future<SendResult> FakeWorld::FakeChannel::Send(OutgoingMessage message) {
 void FakeWorld::FakeChannel::Release() {
   hold = false;
   for (const Promise<SendResult>& promise : std::exchange(held_, {})) {
-    world_.Post([promise, answer = result] { promise.Set(answer); });
+    world_.scheduler_.Post([promise, answer = result] { promise.Set(answer); });
   }
 }
 

@@ -4,7 +4,7 @@
 //   FakeWorld world;
 //   const std::string message = world.shard().Change(person_id, COLOUR_RED);
 //   world.contacts().Set(person_id, {{"web", "address"}});
-//   Sender sender(world, world.outbox(), world.contacts(), world.channels(), ...);
+//   Sender sender(world.scheduler(), world.outbox(), world.contacts(), world.channels(), ...);
 //   world.RunUntil([&] { return !world.web().sent.empty(); });
 //
 // The outbox folds what is appended at once, by the production fold (MailboxShard), and its answers
@@ -18,10 +18,11 @@
 
 #include "services/notification/domain/testing/mailbox_shard.h"
 #include "services/notification/sender/sender.h"
+#include "tests/fakes/sim_scheduler.h"
 
 namespace epigrid::notification {
 
-class FakeWorld final : public Scheduler {
+class FakeWorld {
  public:
   class FakeOutbox final : public Outbox {
    public:
@@ -96,22 +97,18 @@ class FakeWorld final : public Scheduler {
     size_t outcomes = 0;
   };
 
-  FakeWorld();
+  explicit FakeWorld(uint64_t seed = 1);
 
-  Time Now() const override { return now_; }
-  Future<Done> Sleep(Duration duration) override;
-  void Post(std::function<void()> fn) override { events_.emplace(now_, std::move(fn)); }
-
+  Time Now() const { return scheduler_.Now(); }
   // Until the condition holds; time passes where nothing else is left to do.
-  void RunUntil(const std::function<bool()>& condition);
-  // What can be done without that time passes.
-  void RunIdle();
+  void RunUntil(const std::function<bool()>& condition) { scheduler_.RunUntil(condition); }
   void RunFor(Duration duration);
-  // Shard time moves on to now.
-  void Tick();
+  // What can be done without that time passes.
+  void RunIdle() { RunFor({}); }
   // Answers a turn later.
-  Future<Done> NextTurn() { return Sleep({}); }
+  Future<Done> NextTurn() { return scheduler_.Sleep({}); }
 
+  SimScheduler& scheduler() { return scheduler_; }
   MailboxShard& shard() { return shard_; }
   FakeOutbox& outbox() { return outbox_; }
   FakeContacts& contacts() { return contacts_; }
@@ -122,11 +119,11 @@ class FakeWorld final : public Scheduler {
   FakeChannel& file() { return *file_; }
 
  private:
-  void Step();
+  // Shard time moves on each second.
+  void TickOn();
 
+  SimScheduler scheduler_;
   MailboxShard shard_;
-  Time now_;
-  std::multimap<Time, std::function<void()>> events_;
   FakeOutbox outbox_{*this};
   FakeContacts contacts_{*this};
   FakeRandom random_;

@@ -1,0 +1,54 @@
+// The identity service, composed: the only place that knows every concrete type.
+#pragma once
+
+#include "common/app/process.h"
+#include "common/crypto/key_compactor.h"
+#include "common/crypto/redis_key_store.h"
+#include "common/service/service_calls.h"
+#include "common/service/service_runtime.h"
+#include "common/service/storage_config.h"
+#include "services/identity/api/identity_api.h"
+#include "services/identity/config.h"
+#include "services/identity/worker/lost_claims.h"
+
+namespace epigrid::identity {
+
+// Life cycle: construct after Process::Configure, Start, then Process::Run, which stops it at its
+// end; destroy.
+class App {
+ public:
+  // Persons' keys are in the log's Redis.
+  App(const Config& config, const StorageConfig& storage, Process& process);
+
+  // Why the service cannot run, if it cannot.
+  Status Start();
+
+  ServiceRuntime& runtime() { return runtime_; }
+
+ private:
+  void StartWorkers();
+  void Stop();
+
+  App(const Config& config, const ServiceRuntimeOptions& options, const RedisOptions& key_redis,
+      const std::string& key_name, Process& process);
+
+  Process& process_;
+  const bool works_;  // this process has the projector's role, which the workers come with
+  SystemClock clock_;
+  const TimeZone zone_;
+  const IdentityHashes hashes_;
+  const DocumentShards document_shards_;
+  ServiceRuntime runtime_;
+  RedisClient key_redis_;
+  RedisKeyStore keys_;
+  const PersonDirectory directory_;
+  ServiceCalls calls_;
+  const IdentityCommands commands_;
+  IdentityApi api_;
+  LostClaimSettler settler_;
+  KeyCompactor compactor_;
+  Task<void> settling_;
+  Task<void> compacting_;
+};
+
+}  // namespace epigrid::identity

@@ -1,0 +1,21 @@
+// epigrid-identity: the identity service in a process of its own.
+#include "common/app/process.h"
+#include "common/log/log.h"
+#include "common/service/storage_config.h"
+#include "services/identity/app.h"
+
+int main(int argc, char** argv) {
+  epigrid::Process process("identity");
+  epigrid::StorageConfig storage;
+  epigrid::identity::Config config;
+  storage.AddTo(process.config());
+  config.AddTo(process.config());
+  if (std::optional<int> exit_code = process.Configure(argc, argv)) return *exit_code;
+
+  epigrid::identity::App app(config, storage, process);
+  if (epigrid::Status status = app.Start(); !status.ok()) {
+    EPIGRID_LOG_ERROR("process.start_failed", {status});
+    return 1;
+  }
+  return process.Run();
+}

@@ -1,0 +1,48 @@
+#include "services/notification/app.h"
+
+#include "services/notification/domain/notification_fold.h"
+
+namespace epigrid::notification {
+namespace {
+
+// Where identity is if no other address is given.
+Config WithIdentityHere(Config config, const std::string& listen) {
+  if (!config.identity_address.empty()) return config;
+  config.identity_address = listen;
+  // What listens on all addresses is reached by this one.
+  for (const std::string any : {"0.0.0.0:", "[::]:"}) {
+    if (listen.starts_with(any)) config.identity_address = "localhost:" + listen.substr(any.size());
+  }
+  return config;
+}
+
+}  // namespace
+
+App::App(Config config, const StorageConfig& storage, Process& process)
+    : config_(WithIdentityHere(std::move(config), process.server_config().listen)),
+      process_(process),
+      runtime_(storage.RuntimeOptions(), std::make_unique<NotificationFold>(),
+               config_.Sending().SerializeAsString(), process.metrics()),
+      calls_(runtime_, clock_, process.random()),
+      api_(process.pipeline(), calls_) {
+  runtime_.SetPendingWork([this](Time until) { return PendingMessages(runtime_, until); });
+  if (storage.RuntimeOptions().projector) {
+    worker_ = std::make_unique<Worker>(config_, runtime_, storage.ViewRedis(), clock_,
+                                       process.random(), process.metrics());
+  }
+  process.readiness().Add(kService);
+  process.AddService(api_, v1::NotificationService::service_full_name(), kService);
+}
+
+Status App::Start() {
+  EPIGRID_RETURN_IF_ERROR(runtime_.Start());
+  if (worker_ != nullptr) worker_->Start();
+  process_.OnStop([this] {
+    worker_.reset();
+    runtime_.Stop();
+  });
+  process_.readiness().SetReady(kService);
+  return OkStatus();
+}
+
+}  // namespace epigrid::notification

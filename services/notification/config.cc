@@ -1,0 +1,132 @@
+#include "services/notification/config.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "common/config/command_line.h"
+
+namespace epigrid::notification {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+template <typename Unit>
+uint32_t CountOf(Duration duration) {
+  return static_cast<uint32_t>(std::chrono::duration_cast<Unit>(duration).count());
+}
+
+}  // namespace
+
+void Config::AddTo(ConfigSpec& spec) {
+  spec.Add(&attempt_timeout, "notification.attempt_timeout",
+           "an attempt to send that has no result after so long is given up; whole seconds")
+      .Range(seconds(5), seconds(600));
+  spec.Add(&attempts_max, "notification.attempts_max", "attempts after which a message is given up")
+      .Range(1, 1000);
+  spec.Add(&backoff_initial, "notification.backoff_initial",
+           "pause after the first failure; doubles with each further one")
+      .Range(milliseconds(100), minutes(1));
+  spec.Add(&backoff_max, "notification.backoff_max", "the longest pause between two attempts")
+      .Range(milliseconds(100), hours(1));
+  spec.Add(&expire_after, "notification.expire_after",
+           "a message that could not be sent for so long is given up; whole hours")
+      .Range(hours(1), hours(168));
+  spec.Add(&endpoints_file, "notification.endpoints",
+           "YAML file of the endpoints that messages may be sent to; empty: there are none");
+  spec.Add(&messages_in_hand_max, "notification.messages_in_hand_max",
+           "messages that this process works on at once")
+      .Range(1, 10'000);
+  spec.Add(&webhook_timeout, "notification.webhook_timeout", "of a whole POST")
+      .Range(milliseconds(100), minutes(5));
+  spec.Add(&webhook_connect_timeout, "notification.webhook_connect_timeout",
+           "of making a connection")
+      .Range(milliseconds(100), minutes(1));
+  spec.Add(&webhook_connections_max, "notification.webhook_connections_max",
+           "connections to one endpoint")
+      .Range(1, 256);
+  spec.Add(&drain_deadline, "notification.drain_deadline",
+           "how long sends may take to finish when the process ends")
+      .Range(Duration(0), minutes(5));
+  spec.Add(&identity_address, "notification.identity_address",
+           "host:port of the identity service; empty: this process");
+  spec.Add(&identity_certificate, "notification.identity_certificate",
+           "PEM file with who signs identity's certificate; empty: no TLS");
+  spec.Add(&identity_tls_name, "notification.identity_tls_name",
+           "name in identity's certificate; empty: the host of its address");
+  spec.Add(&identity_token, "notification.identity_token",
+           "bearer token for IdentityService/ResolveContactPoints; empty: none");
+  spec.Add(&identity_deadline, "notification.identity_deadline", "of a call to identity")
+      .Range(milliseconds(100), minutes(1));
+
+  spec.AddCheck({"notification.backoff_initial", "notification.backoff_max"},
+                [this]() -> std::string {
+                  if (backoff_initial <= backoff_max) return "";
+                  return "backoff_max must be at least backoff_initial";
+                });
+  spec.AddCheck(
+      {"notification.attempt_timeout", "notification.webhook_timeout"}, [this]() -> std::string {
+        if (attempt_timeout >= 2 * webhook_timeout) return "";
+        return "attempt_timeout must be at least twice webhook_timeout: an attempt that is "
+               "given up while it is being sent would be sent twice";
+      });
+  spec.AddCheck({"notification.endpoints"}, [this] { return ReadEndpoints(); });
+  spec.AddCheck({"notification.identity_certificate"}, [this] { return ReadCertificate(); });
+}
+
+std::string Config::ReadEndpoints() {
+  endpoints.clear();
+  if (endpoints_file.empty()) return "";
+  const Result<std::string> text = ReadFile(endpoints_file);
+  if (!text.ok()) return text.status().message();
+  const EndpointSecrets secrets{
+      .read_file = ReadFile,
+      .environment = [](const std::string& name) -> std::optional<std::string> {
+        const char* value = std::getenv(name.c_str());
+        return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+      }};
+  ParsedEndpoints parsed = ParseEndpoints(endpoints_file.string(), *text, secrets);
+  endpoints = std::move(parsed.endpoints);
+  return fmt::format("{}", fmt::join(parsed.errors, "\n"));
+}
+
+std::string Config::ReadCertificate() {
+  identity_certificate_text.clear();
+  if (identity_certificate.empty()) return "";
+  Result<std::string> text = ReadFile(identity_certificate);
+  if (!text.ok()) return text.status().message();
+  identity_certificate_text = *std::move(text);
+  return "";
+}
+
+state::v1::SendingConfiguration Config::Sending() const {
+  state::v1::SendingConfiguration sending;
+  sending.set_attempt_timeout_seconds(CountOf<seconds>(attempt_timeout));
+  sending.set_attempts_max(attempts_max);
+  sending.set_backoff_initial_ms(CountOf<milliseconds>(backoff_initial));
+  sending.set_backoff_max_ms(CountOf<milliseconds>(backoff_max));
+  sending.set_expire_after_hours(CountOf<hours>(expire_after));
+  return sending;
+}
+
+SenderOptions Config::SenderSettings(uint32_t shard_count) const {
+  SenderOptions options;
+  options.shard_count = shard_count;
+  options.in_hand_max = messages_in_hand_max;
+  options.attempt_timeout = std::chrono::floor<seconds>(attempt_timeout);
+  options.send_timeout = webhook_timeout;
+  return options;
+}
+
+IdentityOptions Config::Identity() const {
+  return {.address = identity_address,
+          .certificate = identity_certificate_text,
+          .tls_name = identity_tls_name,
+          .token = identity_token.Reveal(),
+          .deadline = identity_deadline};
+}
+
+}  // namespace epigrid::notification

@@ -1,0 +1,105 @@
+#include "services/notification/sender/identity_contact_resolver.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+
+#include "common/rpc/status_details.h"
+
+namespace epigrid::notification {
+namespace {
+
+using identity::v1::IdentityService;
+using Contacts = Result<std::vector<ResolvedContact>>;
+
+constexpr int kReconnectMinMs = 100;
+constexpr int kReconnectMaxMs = 2000;
+
+std::unique_ptr<IdentityService::Stub> MakeStub(const IdentityOptions& options) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMinMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMinMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
+  if (!options.tls_name.empty()) arguments.SetSslTargetNameOverride(options.tls_name);
+  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
+  if (!options.certificate.empty()) {
+    grpc::SslCredentialsOptions tls;
+    tls.pem_root_certs = options.certificate;
+    credentials = grpc::SslCredentials(tls);
+  }
+  return IdentityService::NewStub(
+      grpc::CreateCustomChannel(options.address, credentials, arguments));
+}
+
+Contacts ContactsOf(const identity::v1::ResolveContactPointsResponse& response, size_t asked) {
+  if (static_cast<size_t>(response.results_size()) != asked) {
+    return Unavailable("IDENTITY_ANSWER_MALFORMED",
+                       "identity did not answer with one result for each person");
+  }
+  std::vector<ResolvedContact> contacts;
+  for (const identity::v1::ResolvedContact& result : response.results()) {
+    ResolvedContact& contact = contacts.emplace_back();
+    contact.status = FromProtoStatus(result.status());
+    contact.language = result.language();
+    for (const auto& point : result.contact_points()) {
+      contact.contact_points.push_back({point.endpoint(), point.address()});
+    }
+  }
+  return contacts;
+}
+
+}  // namespace
+
+struct IdentityContactResolver::Pending {
+  grpc::ClientContext context;
+  identity::v1::ResolveContactPointsRequest request;
+  identity::v1::ResolveContactPointsResponse response;
+  Promise<Contacts> done;
+};
+
+IdentityContactResolver::IdentityContactResolver(Scheduler& scheduler, IdentityOptions options)
+    : scheduler_(scheduler), options_(std::move(options)), stub_(MakeStub(options_)) {}
+
+IdentityContactResolver::~IdentityContactResolver() {
+  std::unique_lock lock(mutex_);
+  for (const auto& pending : pending_) pending->context.TryCancel();
+  changed_.wait(lock, [this] { return pending_.empty(); });
+}
+
+Future<Contacts> IdentityContactResolver::Resolve(std::vector<std::string> person_ids) {
+  EPIGRID_CHECK(person_ids.size() <= kPeoplePerResolveMax, "one call resolves so many");
+  auto pending = std::make_shared<Pending>();
+  pending->request.set_purpose(identity::v1::CONTACT_PURPOSE_NOTIFICATION);
+  for (std::string& person_id : person_ids) {
+    pending->request.add_person_ids(std::move(person_id));
+  }
+  if (!options_.token.empty()) {
+    pending->context.AddMetadata("authorization", "Bearer " + options_.token);
+  }
+  pending->context.set_wait_for_ready(true);
+  pending->context.set_deadline(std::chrono::system_clock::now() + options_.deadline);
+  Future<Contacts> future = pending->done.future();
+  {
+    std::lock_guard lock(mutex_);
+    pending_.insert(pending);
+  }
+  stub_->async()->ResolveContactPoints(
+      &pending->context, &pending->request, &pending->response,
+      [this, pending](const grpc::Status& status) { Answer(pending, status); });
+  return future;
+}
+
+void IdentityContactResolver::Answer(const std::shared_ptr<Pending>& pending,
+                                     const grpc::Status& status) {
+  const auto asked = static_cast<size_t>(pending->request.person_ids_size());
+  Contacts contacts =
+      status.ok() ? ContactsOf(pending->response, asked) : Contacts(FromGrpcStatus(status));
+  scheduler_.Post([done = pending->done, contacts = std::move(contacts)]() mutable {
+    done.Set(std::move(contacts));
+  });
+  std::lock_guard lock(mutex_);
+  pending_.erase(pending);
+  changed_.notify_all();
+}
+
+}  // namespace epigrid::notification
