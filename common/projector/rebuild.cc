@@ -114,6 +114,10 @@ Task<Status> Rebuild::Life() {
     bool reached = false;
     EPIGRID_CO_RETURN_IF_ERROR(co_await Advance(live->applied, &reached));
     if (paused && reached) co_return co_await Switch(*live);
+    if (paused && builder_->committed().applied > live->applied) {
+      // The live view fell back: it must go on before the two can meet.
+      co_return Status(Code::kAborted, "VIEW_MOVED", "the live view is behind the rebuilt one");
+    }
     if (!pausing && builder_open_ && fed_ + kPauseWithin >= live->applied) {
       pausing = true;
       shard_->PauseLive();
