@@ -13,7 +13,8 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr int kBeatsPerTtl = 6;
 
-// Leases write next to nothing, and folding must go on when the memory is full: it is what makes room.
+// Leases write next to nothing, and folding must go on when the memory is full: it is what makes
+// room.
 const RedisScript& BeatScript() {
   static const RedisScript script(R"(#!lua flags=allow-oom
 -- KEYS: members, shards. ARGV: instance, ttl, number of shards, "join" or "leave", then the shards

@@ -3,20 +3,22 @@
 //   RedisLeases leases(loop, redis, {.group = "health_code", .instance = "node-1/4711", .shard_count = 64});
 //   leases.Start(&projector_host);
 //
-// How it goes: each instance calls one script six times per `ttl`, a beat. It says who is alive, renews what the
-// instance holds, takes free shards up to its share, and answers with what is held. The share is S divided by the live
-// instances (the first S mod n of them, by name, have one more); who holds more revokes the surplus and gives each back
-// when its owner is done. Expiry is by the server's clock. An instance counts its own leases as lost `ttl` after the
-// last beat that was answered was *sent*, by its steady clock, which is never later than the server thinks.
+// How it goes: each instance calls one script six times per `ttl`, a beat. It says who is alive,
+// renews what the instance holds, takes free shards up to its share, and answers with what is held.
+// The share is S divided by the live instances (the first S mod n of them, by name, have one more);
+// who holds more revokes the surplus and gives each back when its owner is done. Expiry is by the
+// server's clock. An instance counts its own leases as lost `ttl` after the last beat that was
+// answered was *sent*, by its steady clock, which is never later than the server thinks.
 //
-// So, with the default of 3 s: a shard of an instance that stops cleanly is taken over within 0.5 s, of one that died
-// within 3.5 s; a new instance has its share after about 1 s.
+// So, with the default of 3 s: a shard of an instance that stops cleanly is taken over within 0.5
+// s, of one that died within 3.5 s; a new instance has its share after about 1 s.
 //
-// Keys: <key_prefix>{leases-<group>}members, sorted set: instance by expiry; <key_prefix>{leases-<group>}shards, hash:
-// "<expiry> <instance>" by shard; times in milliseconds.
+// Keys: <key_prefix>{leases-<group>}members, sorted set: instance by expiry;
+// <key_prefix>{leases-<group>}shards, hash: "<expiry> <instance>" by shard; times in milliseconds.
 //
-// Life cycle: construct, Start, Stop, destroy. Destroyed without Stop, its leases run out by themselves, as when the
-// process dies. `redis` and the loop outlive it. Threads: any for Start, Stop and Owners, the loop's for Owns.
+// Life cycle: construct, Start, Stop, destroy. Destroyed without Stop, its leases run out by
+// themselves, as when the process dies. `redis` and the loop outlive it. Threads: any for Start,
+// Stop and Owners, the loop's for Owns.
 #pragma once
 
 #include <memory>
@@ -30,8 +32,8 @@ namespace epigrid {
 
 struct RedisLeasesOptions {
   std::string group;
-  // Unique among the group's live instances and readable to an operator: "<host>/<pid>". An instance that comes back
-  // under its old name within `ttl` has its shards back at once.
+  // Unique among the group's live instances and readable to an operator: "<host>/<pid>". An
+  // instance that comes back under its old name within `ttl` has its shards back at once.
   std::string instance;
   uint32_t shard_count = kDefaultShardCount;
   Duration ttl = std::chrono::seconds(3);  // at least 60 ms

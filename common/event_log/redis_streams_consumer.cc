@@ -13,7 +13,8 @@ using PolledShards = std::vector<Polled>;
 constexpr Duration kBlockMax = std::chrono::milliseconds(100);
 // How soon a consumer that has nothing to read notices that it has.
 constexpr Duration kIdleStep = std::chrono::milliseconds(5);
-// Records of one shard in one answer. The first read asks for few: it does not know yet how large they are.
+// Records of one shard in one answer. The first read asks for few: it does not know yet how large
+// they are.
 constexpr size_t kCountFirst = 32;
 constexpr size_t kCountMax = 1024;
 
@@ -164,7 +165,8 @@ Task<Status> RedisStreamsConsumer::State::Check(State& state, std::vector<ShardR
   co_return OkStatus();
 }
 
-// Sends the blocking read, behind the question for the connection's id that a change needs to end the block.
+// Sends the blocking read, behind the question for the connection's id that a change needs to end
+// the block.
 Task<Result<Reply>> RedisStreamsConsumer::State::Fetch(State& state, CallToken token,
                                                        const Plan& plan, Duration block) {
   std::vector<std::string> command = {"XREAD", "COUNT", std::to_string(plan.count)};
@@ -194,7 +196,8 @@ Task<Result<Reply>> RedisStreamsConsumer::State::Fetch(State& state, CallToken t
     state.blocked_client = 0;
   }
   if (reconnected || !reply.ok()) state.DistrustPositions();
-  // A server that came back may have lost its tail: nothing that it says counts before the positions are checked.
+  // A server that came back may have lost its tail: nothing that it says counts before the
+  // positions are checked.
   if (reconnected && reply.ok()) reply->elements.clear();
   co_return reply;
 }

@@ -7,7 +7,8 @@
 namespace epigrid {
 namespace {
 
-// XINFO STREAM copies the first and the last entry into its reply; inside a script they stay in the server.
+// XINFO STREAM copies the first and the last entry into its reply; inside a script they stay in the
+// server.
 const RedisScript& InfoScript() {
   static const RedisScript script(R"(#!lua flags=no-writes
 local answer = {}

@@ -1,5 +1,5 @@
-// What RedisStreamsLog, its producers and its consumers share: the connection, the names of keys, and the reading of
-// replies. Not for use outside of this directory.
+// What RedisStreamsLog, its producers and its consumers share: the connection, the names of keys,
+// and the reading of replies. Not for use outside of this directory.
 #pragma once
 
 #include <atomic>
@@ -37,8 +37,8 @@ struct RedisStreamsCore {
   std::string FloorsKey(const std::string& group) const;
   std::string IdentityKey() const;
 
-  // A consumer blocks its connection, so that each has one of its own. They are lent out and given back, because a
-  // RedisClient must not be destroyed on the loop's thread and a Consumer may be.
+  // A consumer blocks its connection, so that each has one of its own. They are lent out and given
+  // back, because a RedisClient must not be destroyed on the loop's thread and a Consumer may be.
   RedisClient* BorrowConnection();
   void ReturnConnection(RedisClient* connection);
 
@@ -58,12 +58,14 @@ struct RedisStreamsCore {
 // "<topic>/<shard>".
 std::string TopicShardName(const TopicShard& of);
 
-// UNAVAILABLE LOG_UNAVAILABLE, saying what the client or the server said. For calls that may simply be made again.
+// UNAVAILABLE LOG_UNAVAILABLE, saying what the client or the server said. For calls that may simply
+// be made again.
 Status LogUnavailable(std::string_view detail);
 // The reply, or LOG_UNAVAILABLE for a call that failed or was answered with an error.
 Result<Reply> LogReply(Result<Reply> reply);
 
-// "0-17" is offset 17. DATA_LOSS LOG_CORRUPT for an id that the log never gives: something else writes to its streams.
+// "0-17" is offset 17. DATA_LOSS LOG_CORRUPT for an id that the log never gives: something else
+// writes to its streams.
 Result<Offset> ParseOffset(const std::string& entry_id);
 std::string EntryId(Offset offset);
 // The entries of an XRANGE, or of one stream of an XREAD. Errors as ParseOffset.

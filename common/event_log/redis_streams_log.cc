@@ -24,8 +24,8 @@ return redis.call('HGETALL', KEYS[1])
   return script;
 }
 
-// The three that follow may run when the memory is full: what they write is small, and without them nobody could get
-// past a poison record to make room. Doubles compare offsets exactly up to 2^53.
+// The three that follow may run when the memory is full: what they write is small, and without them
+// nobody could get past a poison record to make room. Doubles compare offsets exactly up to 2^53.
 const RedisScript& RaiseFloorsScript() {
   static const RedisScript script(R"(#!lua flags=allow-oom
 for i = 1, #ARGV, 2 do

@@ -4,8 +4,9 @@
 //   Result<Done> opened = co_await log.Open({});
 //   if (!log.durability().keeps_acknowledged()) ... log.durability().warning ...
 //
-// A shard of a topic is one stream; the sequence number of an entry (`XADD key 0-*`, numbered by the server) is the
-// offset. One script call, a flush, appends many records to many shards or none of them.
+// A shard of a topic is one stream; the sequence number of an entry (`XADD key 0-*`, numbered by
+// the server) is the offset. One script call, a flush, appends many records to many shards or none
+// of them.
 //
 // Keys, all behind `key_prefix`, so that several systems may share one Redis:
 //   <prefix>identity                   hash: what LogIdentity says, and the layout's version
@@ -13,13 +14,14 @@
 //   <prefix>floors:<group>             hash: offset by "<topic>/<shard>"
 //   <prefix>metadata:<topic>/<shard>   hash
 //
-// What it needs of the server: Redis 7.0 or later, `maxmemory-policy noeviction` (Open refuses anything else: an
-// evicted stream is a lost fact), `appendonly yes` and `appendfsync always` (without them Open succeeds and
-// durability() says what an acknowledgement is worth), and a user that may call CONFIG GET.
+// What it needs of the server: Redis 7.0 or later, `maxmemory-policy noeviction` (Open refuses
+// anything else: an evicted stream is a lost fact), `appendonly yes` and `appendfsync always`
+// (without them Open succeeds and durability() says what an acknowledgement is worth), and a user
+// that may call CONFIG GET.
 //
-// Life cycle: construct, Open, then anything else. The log outlives its producers and consumers, and the loop the log.
-// Threads: any; Futures are set on the loop's thread. The destructor waits for calls under way (at most their
-// deadlines) and runs on another thread than the loop's.
+// Life cycle: construct, Open, then anything else. The log outlives its producers and consumers,
+// and the loop the log. Threads: any; Futures are set on the loop's thread. The destructor waits
+// for calls under way (at most their deadlines) and runs on another thread than the loop's.
 #pragma once
 
 #include <memory>
@@ -50,7 +52,8 @@ struct RedisStreamsLogOptions {
 struct LogDurability {
   bool append_only = false;
   std::string append_fsync;  // always, everysec or no
-  // Empty if acknowledged records survive a power cut; else a sentence for the operator, worth a log line and an alert.
+  // Empty if acknowledged records survive a power cut; else a sentence for the operator, worth a
+  // log line and an alert.
   std::string warning;
   bool keeps_acknowledged() const { return warning.empty(); }
 };
@@ -62,8 +65,8 @@ class RedisStreamsLog final : public EventLog {
   RedisStreamsLog(EventLoop& loop, RedisStreamsLogOptions options);
   ~RedisStreamsLog() override;
 
-  // Besides LOG_MISMATCH: FAILED_PRECONDITION LOG_EVICTS (maxmemory-policy), LOG_CONFIG_UNREADABLE (CONFIG GET is
-  // refused); UNAVAILABLE LOG_UNAVAILABLE.
+  // Besides LOG_MISMATCH: FAILED_PRECONDITION LOG_EVICTS (maxmemory-policy), LOG_CONFIG_UNREADABLE
+  // (CONFIG GET is refused); UNAVAILABLE LOG_UNAVAILABLE.
   Future<Result<Done>> Open(const LogIdentity& identity) override;
   // Once Open has succeeded.
   LogDurability durability() const;

@@ -10,8 +10,9 @@ namespace {
 
 using Offsets = std::vector<Offset>;
 
-// Everything that can be refused is refused before the first XADD: memory and disk by the server (a script that starts
-// with "#!lua" and may write is checked before it runs), a key that is no stream by the first loop.
+// Everything that can be refused is refused before the first XADD: memory and disk by the server (a
+// script that starts with "#!lua" and may write is checked before it runs), a key that is no stream
+// by the first loop.
 const RedisScript& AppendScript() {
   static const RedisScript script(R"(#!lua
 -- KEYS: the streams. ARGV, for each record: the number of its stream in KEYS, its key, its value.

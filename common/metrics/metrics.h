@@ -1,7 +1,8 @@
 // Metrics: a Prometheus registry of one process, handed to whoever measures. No globals.
 //
 //   Metrics metrics;
-//   prometheus::Counter& parked = metrics.Counter("epigrid_tracing_parked_records_total", "Records set aside as poison");
+//   prometheus::Counter& parked =
+//       metrics.Counter("epigrid_tracing_parked_records_total", "Records set aside as poison");
 //   parked.Increment();
 //
 // Ask for a metric once, where its user is constructed, and hold the reference: asking takes a lock

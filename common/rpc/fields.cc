@@ -50,8 +50,8 @@ Status CheckRequestId(std::string_view request_id) {
 
 Status CheckText(std::string_view text, size_t bytes_max, std::string_view field) {
   if (text.size() > bytes_max) {
-    return InvalidField("TEXT_TOO_LONG", fmt::format("must be at most {} bytes of UTF-8", bytes_max),
-                        field);
+    return InvalidField("TEXT_TOO_LONG",
+                        fmt::format("must be at most {} bytes of UTF-8", bytes_max), field);
   }
   for (int32_t i = 0; i < static_cast<int32_t>(text.size());) {
     UChar32 code_point;
@@ -68,9 +68,9 @@ Status CheckPastTime(bool is_set, const google::protobuf::Timestamp& timestamp, 
   if (!is_set) return InvalidField("TIME_MISSING", "must be set", field);
   EPIGRID_RETURN_IF_ERROR(CheckTimestamp(timestamp, field));
   if (FromProto(timestamp) > now + kFutureSlack) {
-    return InvalidField("TIME_IN_FUTURE",
-                        "lies in the future by more than 5 minutes: check the sending clock and zone",
-                        field);
+    return InvalidField(
+        "TIME_IN_FUTURE",
+        "lies in the future by more than 5 minutes: check the sending clock and zone", field);
   }
   return OkStatus();
 }
@@ -80,7 +80,8 @@ Status CheckBatchSize(size_t size, size_t size_max, std::string_view field) {
   if (size <= size_max) return OkStatus();
   return InvalidField(
       "BATCH_TOO_LARGE",
-      fmt::format("has {} items, {} is the most: send them in several calls", size, size_max), field);
+      fmt::format("has {} items, {} is the most: send them in several calls", size, size_max),
+      field);
 }
 
 Result<size_t> CheckPageSize(int32_t page_size) {

@@ -2,8 +2,8 @@
 //
 //   EPIGRID_RETURN_IF_ERROR(CheckSource(observation.source(), "observation.source"));
 //
-// Each is OK or INVALID_ARGUMENT with a stable reason, a message that says what to mend, and the field's path as metadata
-// "field". No message holds the value.
+// Each is OK or INVALID_ARGUMENT with a stable reason, a message that says what to mend, and the
+// field's path as metadata "field". No message holds the value.
 #pragma once
 
 #include <google/protobuf/timestamp.pb.h>
@@ -16,7 +16,8 @@
 
 namespace epigrid {
 
-// A clock of another system may be ahead of ours by so much before its times count as lying in the future.
+// A clock of another system may be ahead of ours by so much before its times count as lying in the
+// future.
 inline constexpr Duration kFutureSlack = std::chrono::minutes(5);
 
 // An INVALID_ARGUMENT that names its field.
@@ -28,9 +29,11 @@ Status CheckSource(std::string_view source, std::string_view field);
 Status CheckSourceId(std::string_view source_id, std::string_view field);
 // Empty, or 1 to 64 printable ASCII characters; REQUEST_ID_MALFORMED.
 Status CheckRequestId(std::string_view request_id);
-// At most `bytes_max` bytes of valid UTF-8 without control characters; TEXT_TOO_LONG, TEXT_MALFORMED.
+// At most `bytes_max` bytes of valid UTF-8 without control characters; TEXT_TOO_LONG,
+// TEXT_MALFORMED.
 Status CheckText(std::string_view text, size_t bytes_max, std::string_view field);
-// Set, valid, not later than `now` by more than kFutureSlack: TIME_MISSING, TIMESTAMP_OUT_OF_RANGE, TIME_IN_FUTURE.
+// Set, valid, not later than `now` by more than kFutureSlack: TIME_MISSING, TIMESTAMP_OUT_OF_RANGE,
+// TIME_IN_FUTURE.
 Status CheckPastTime(bool is_set, const google::protobuf::Timestamp& timestamp, Time now,
                      std::string_view field);
 // 1 to `size_max` items: BATCH_EMPTY, BATCH_TOO_LARGE.

@@ -33,7 +33,8 @@ constexpr char kCallers[] = R"(
 version: 1
 callers:
   - {name: gate, agency: metro, class: GATE, methods: [epigrid.echo.*], credentials: [{token_sha256: GATE}]}
-  - {name: bulk, agency: metro, class: BULK, methods: [epigrid.echo.v1.EchoService/Echo], credentials: [{token_sha256: BULK}]}
+  - {name: bulk, agency: metro, class: BULK, methods: [epigrid.echo.v1.EchoService/Echo],
+     credentials: [{token_sha256: BULK}]}
   - {name: lost, agency: metro, class: AGENCY, methods: [epigrid.identity.*], credentials: [{token_sha256: LOST}]}
   - {name: operator, agency: city, class: OPERATOR, methods: ['*'], credentials: [{token_sha256: OPERATOR}]}
 )";

@@ -1,7 +1,8 @@
-// OperationsApi: for operators, the services that run in this process: status, digests, rebuild, log, parked records, quiet.
+// OperationsApi: for operators, the services that run in this process: status, digests, rebuild,
+// log, parked records, quiet.
 //
-// Which callers may call it is said by the callers file, as for every service: give it to operators only. Threads: as the
-// pipeline calls it. Outlives the pipeline's drain; the runtimes outlive it.
+// Which callers may call it is said by the callers file, as for every service: give it to operators
+// only. Threads: as the pipeline calls it. Outlives the pipeline's drain; the runtimes outlive it.
 #pragma once
 
 #include <vector>

@@ -6,7 +6,8 @@
 //   epigrid_<service>_shard_restarts_total    by reason: a shard began again from its view
 //   epigrid_<service>_projector_alerts_total  by alert: each has a page under docs/playbooks
 //
-// Reasons and alerts are stable names made by this project, so their number is bounded. Threads: the projector's loop.
+// Reasons and alerts are stable names made by this project, so their number is bounded. Threads:
+// the projector's loop.
 #pragma once
 
 #include <map>

@@ -1,4 +1,5 @@
-// Quiet: nothing is left to be done anywhere. What tests of "must not happen" wait for, never a time.
+// Quiet: nothing is left to be done anywhere. What tests of "must not happen" wait for, never a
+// time.
 //
 // It is quiet when, twice in a row with no shard's quiet offset changed between,
 //   every inbox is applied up to the end just read (an owner emits before it applies, so nothing is unacknowledged),
@@ -22,7 +23,8 @@ struct QuietReport {
   Time next_attempt;        // the first of it; unset: there is none
 };
 
-// Work that is tried again after `until` is counted and not waited for. Returns at the deadline at the latest.
+// Work that is tried again after `until` is counted and not waited for. Returns at the deadline at
+// the latest.
 Task<Result<QuietReport>> AwaitQuiet(std::vector<ServiceRuntime*> runtimes, Time until,
                                      const Clock& clock, Time deadline);
 

@@ -17,7 +17,7 @@ std::string ServiceCalls::Revision(const std::vector<ShardPosition>& positions) 
 }
 
 Task<Result<std::vector<ShardPosition>>> ServiceCalls::Append(const Call& call,
-                                                            std::vector<Command> commands) {
+                                                              std::vector<Command> commands) {
   return runtime_.commands().Append(OriginOf(call), std::move(commands));
 }
 

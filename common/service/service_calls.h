@@ -1,4 +1,5 @@
-// ServiceCalls: the steps that the handlers of every service share, between the pipeline and the projector.
+// ServiceCalls: the steps that the handlers of every service share, between the pipeline and the
+// projector.
 //
 //   EPIGRID_CO_RETURN_IF_ERROR(co_await calls_.AwaitRevision(call, request.revision()));    // a query
 //
@@ -38,8 +39,9 @@ class ServiceCalls {
   // Observations: where they are in the log.
   Task<Result<std::vector<ShardPosition>>> Append(const Call& call, std::vector<Command> commands);
 
-  // Decided commands, one decision for each. Their request keys are made here: the caller, the method, the request_id
-  // (random if the client sent none), the item's number and the fingerprint of the item's content.
+  // Decided commands, one decision for each. Their request keys are made here: the caller, the
+  // method, the request_id (random if the client sent none), the item's number and the fingerprint
+  // of the item's content.
   Task<std::vector<Decision>> Decide(const Call& call, std::string request_id,
                                      std::vector<std::string> contents,
                                      std::vector<Command> commands);

@@ -74,9 +74,8 @@ Status ServiceRuntime::OpenLog(EventLog& log) {
 Status ServiceRuntime::Start() {
   EPIGRID_RETURN_IF_ERROR(OpenLog(*api_log_));
   if (options_.projector) {
-    projector_ =
-        std::make_unique<Projector>(*projector_loop_, options_, service_, configuration_, *fold_,
-                                    projector_metrics_);
+    projector_ = std::make_unique<Projector>(*projector_loop_, options_, service_, configuration_,
+                                             *fold_, projector_metrics_);
     EPIGRID_RETURN_IF_ERROR(OpenLog(*projector_->log));
   }
   if (projector_ != nullptr) projector_->host.Start();

@@ -6,12 +6,14 @@
 //   ...
 //   runtime.Stop();
 //
-// Two loops: the API's, with the shard table, queries and commands; and the projector's, with the log's consumer, the
-// leases and the fold, so that a long fold delays no query. A process without the projector role has only the first.
+// Two loops: the API's, with the shard table, queries and commands; and the projector's, with the
+// log's consumer, the leases and the fold, so that a long fold delays no query. A process without
+// the projector role has only the first.
 //
-// Life cycle: construct, Start, Stop, destroy, all on one thread that is none of the loops'. Start waits (bounded by
-// start_timeout) until log and view answer; Stop hands the shards back first, so that others take them at once.
-// Threads: loop(), shards(), cells(), commands() and log() may be used from any.
+// Life cycle: construct, Start, Stop, destroy, all on one thread that is none of the loops'. Start
+// waits (bounded by start_timeout) until log and view answer; Stop hands the shards back first, so
+// that others take them at once. Threads: loop(), shards(), cells(), commands() and log() may be
+// used from any.
 #pragma once
 
 #include <functional>

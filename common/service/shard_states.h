@@ -1,4 +1,5 @@
-// ShardStates: how every shard of a service stands in log and view, read from both, whichever process folds it.
+// ShardStates: how every shard of a service stands in log and view, read from both, whichever
+// process folds it.
 #pragma once
 
 #include <optional>

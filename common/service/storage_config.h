@@ -1,5 +1,5 @@
-// StorageConfig: where log and views are, and what part of the work this process takes. The settings log.*, view.* and
-// instance.*, the same for every binary.
+// StorageConfig: where log and views are, and what part of the work this process takes. The
+// settings log.*, view.* and instance.*, the same for every binary.
 #pragma once
 
 #include <string>

@@ -31,14 +31,15 @@ int Main(int argc, char** argv) {
   notification::App notification(notification_config, storage, process);
   const SystemClock clock;
   OperationsApi operations(process.pipeline(), clock, process.random(),
-                           {&identity.runtime(), &contact_tracing.runtime(),
-                            &health_code.runtime(), &notification.runtime()});
+                           {&identity.runtime(), &contact_tracing.runtime(), &health_code.runtime(),
+                            &notification.runtime()});
   process.readiness().Add("operations");
   process.readiness().SetReady("operations");
-  process.AddService(operations, operations::v1::OperationsService::service_full_name(), "operations");
+  process.AddService(operations, operations::v1::OperationsService::service_full_name(),
+                     "operations");
 
-  for (Status status : {identity.Start(), contact_tracing.Start(), health_code.Start(),
-                        notification.Start()}) {
+  for (Status status :
+       {identity.Start(), contact_tracing.Start(), health_code.Start(), notification.Start()}) {
     if (status.ok()) continue;
     EPIGRID_LOG_ERROR("process.start_failed", {status});
     return 1;

@@ -1,7 +1,7 @@
 // How many records a second the embedded log takes and gives, beside what the same Redis takes from
 // bare pipelined XADDs: a real redis-server with appendfsync always, records of 150 bytes over 64
-// shards, appends of 100 records. Counters: microseconds of CPU for each record, in this process and
-// in the server, which hold also on a machine that is busy with other things.
+// shards, appends of 100 records. Counters: microseconds of CPU for each record, in this process
+// and in the server, which hold also on a machine that is busy with other things.
 //
 //   build/release/bin/event_log_bench
 #include <benchmark/benchmark.h>

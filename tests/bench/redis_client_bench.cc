@@ -1,10 +1,10 @@
-// How many small commands RedisClient carries in a second, over one connection to a real redis-server
-// on this machine: what a view's reads and commits are made of.
+// How many small commands RedisClient carries in a second, over one connection to a real
+// redis-server on this machine: what a view's reads and commits are made of.
 //
 //   build/release/bin/redis_client_bench
 //
-// items_per_second counts answered commands. The server works for as long as the client does: compare
-// with `redis-benchmark -s <socket> -P <in flight> -c 1 get key`.
+// items_per_second counts answered commands. The server works for as long as the client does:
+// compare with `redis-benchmark -s <socket> -P <in flight> -c 1 get key`.
 #include <benchmark/benchmark.h>
 
 #include <string>

@@ -77,8 +77,8 @@ TEST_P(EventLogContract, AFlushThatIsNotAnsweredIsUnknownAndItsProducerBroken) {
   EXPECT_EQ(Stored(kInbox1).size(), values.size() - 1) << "all of an append or none of it";
 }
 
-// The dead producer's flush may land after its successor's first: as a whole, and nothing behind it.
-// A receiver that ignores what is at or below its mark then sees all there is, without a gap.
+// The dead producer's flush may land after its successor's first: as a whole, and nothing behind
+// it. A receiver that ignores what is at or below its mark then sees all there is, without a gap.
 TEST_P(EventLogContract, AZombiesFlushLandsWholeOrNotAtAll) {
   auto zombie = log_->NewProducer();
   EPIGRID_REQUIRE_FAULT(storage_->SetFrozen(true));

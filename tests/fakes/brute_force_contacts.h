@@ -1,21 +1,23 @@
-// BruteForceContacts: who met a case, found by comparing everybody with everybody. It is what production's contacts are
-// held against, so it follows the definition word for word, shares no code with production and is in no hurry.
+// BruteForceContacts: who met a case, found by comparing everybody with everybody. It is what
+// production's contacts are held against, so it follows the definition word for word, shares no
+// code with production and is in no hurry.
 //
 //   BruteForceContacts city(settings, presences, "Asia/Shanghai");
 //   auto contacts = city.Find("person_1", window_from, window_until);
 //
 // The definition:
-// 1. A stay begins at its check-in. It ends at its check-out, or, if there is none, at the earliest of: the same
-//    person's next check-in in any setting at a strictly later time; the check-in + the setting's usual stay (2 h where
-//    it has none); the check-in + 12 h.
+// 1. A stay begins at its check-in. It ends at its check-out, or, if there is none, at the earliest
+//    of: the same person's next check-in in any setting at a strictly later time; the check-in +
+//    the setting's usual stay (2 h where it has none); the check-in + 12 h.
 // 2. Stays under 10 minutes are dropped.
 // 3. Stays of one person in one setting that overlap or touch become one.
-// 4. Two people are together in a setting while both stay there and it is within the case's window [from, until).
-// 5. That time is summed per pair, setting and local day; the day's minutes are the whole minutes of the sum. A day
-//    with none does not count, and who has no day that counts is no contact.
+// 4. Two people are together in a setting while both stay there and it is within the case's window
+//    [from, until).
+// 5. That time is summed per pair, setting and local day; the day's minutes are the whole minutes
+//    of the sum. A day with none does not count, and who has no day that counts is no contact.
 //
-// A presence in a setting that is not among the settings makes no contacts, but it is a check-in for rule 1.
-// Threads: one at a time.
+// A presence in a setting that is not among the settings makes no contacts, but it is a check-in
+// for rule 1. Threads: one at a time.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Where tests find public data that is not part of the repository: below $EPIGRID_SHARED_DATA, or below ../shared/data
-// beside the source tree. Absent data skips a test, loudly:
+// Where tests find public data that is not part of the repository: below $EPIGRID_SHARED_DATA, or
+// below ../shared/data beside the source tree. Absent data skips a test, loudly:
 //
 //   const std::filesystem::path path = SharedData("gowalla-nyc/checkins.tsv.gz");
 //   if (path.empty()) GTEST_SKIP() << kSharedDataAbsent;

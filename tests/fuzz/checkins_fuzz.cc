@@ -1,4 +1,5 @@
-// Any bytes as a file of check-ins end in rows and problems, never in a crash, and every good row is within its bounds.
+// Any bytes as a file of check-ins end in rows and problems, never in a crash, and every good row
+// is within its bounds.
 #include <cstdint>
 
 #include "tools/citysim/checkins.h"

@@ -1,5 +1,6 @@
-// Any bytes as an import file end in rows and problems, never in a crash; rows cover the file without gaps, and reading
-// on from any row's end gives the rows that a reading from the start gives.
+// Any bytes as an import file end in rows and problems, never in a crash; rows cover the file
+// without gaps, and reading on from any row's end gives the rows that a reading from the start
+// gives.
 #include <cstdint>
 #include <optional>
 #include <vector>

@@ -91,8 +91,8 @@ Result<City> City::Create(CityOptions options) {
   return city;
 }
 
-// Workplaces are drawn until there is one for every worker; who works where is shuffled. Pupils of one age who live
-// near each other share a class.
+// Workplaces are drawn until there is one for every worker; who works where is shuffled. Pupils of
+// one age who live near each other share a class.
 void City::AssignWork() {
   const uint32_t grids = households_.back().grid + 1;
   std::vector<PersonIndex> workers;

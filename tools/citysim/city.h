@@ -1,16 +1,18 @@
-// City: a city that does not exist, made from a seed: people in households, workplaces, schools and places to go to.
+// City: a city that does not exist, made from a seed: people in households, workplaces, schools and
+// places to go to.
 //
 //   EPIGRID_ASSIGN_OR_RETURN(City city, City::Create({.seed = 7, .people = 20'000, .end = now}));
 //   for (PersonIndex i = 0; i < city.people().size(); ++i) {
 //     Register(city.ResidentIdOf(i), city.NameOf(i), city.LanguageOf(i), city.ContactAddressOf(i));
 //   }
 //
-// The same options give the same city, byte for byte. What can be told from the key (names, documents, what a person
-// does on a day: schedule.h) is computed when asked for, so a city of a million people takes some 30 MB.
+// The same options give the same city, byte for byte. What can be told from the key (names,
+// documents, what a person does on a day: schedule.h) is computed when asked for, so a city of a
+// million people takes some 30 MB.
 //
-// Nobody is meant: the divisions in the identity numbers are codes that GB/T 2260 has not given out, with valid check
-// digits, so no number belongs to a person. Ages, household sizes and occupations follow a Chinese city of the 2020
-// census in rough strokes.
+// Nobody is meant: the divisions in the identity numbers are codes that GB/T 2260 has not given
+// out, with valid check digits, so no number belongs to a person. Ages, household sizes and
+// occupations follow a Chinese city of the 2020 census in rough strokes.
 //
 // A City never changes after Create; it may be used from any number of threads.
 #pragma once
@@ -127,8 +129,8 @@ class City {
   // District, street, community and grid: 15 digits behind a city code that is not given out.
   static std::string RegionCode(uint32_t grid);
 
-  // A place of that kind, the popular ones more often: rank r has the weight 1 / (r + 10 + n / 50). `random` is a
-  // number of 64 even bits.
+  // A place of that kind, the popular ones more often: rank r has the weight 1 / (r + 10 + n / 50).
+  // `random` is a number of 64 even bits.
   PlaceIndex PopularPlace(PlaceKind kind, uint64_t random) const;
 
  private:

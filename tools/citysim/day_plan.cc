@@ -146,7 +146,8 @@ void DayPlan::NotBefore(int32_t minute, int32_t give_or_take) {
 
 void DayPlan::Go(PlaceKind kind, Point anchor, uint32_t per_mille) {
   if (!random_.Chance(per_mille)) return;
-  // Who has not been out yet leaves home in the evening: pupils, and whoever is called out of bed by nothing else.
+  // Who has not been out yet leaves home in the evening: pupils, and whoever is called out of bed
+  // by nothing else.
   if (now_ == 0) NotBefore(17 * 60, 60);
   if (now_ > kLastDeparture) return;
   now_ += random_.Between(6 * kMinute, 22 * kMinute);

@@ -13,7 +13,8 @@ using std::chrono::days;
 using std::chrono::hours;
 using std::chrono::minutes;
 
-// Chances of infection. A household of an infectious person: some 12 % over the week, near the published 9 % and more.
+// Chances of infection. A household of an infectious person: some 12 % over the week, near the
+// published 9 % and more.
 constexpr uint32_t kHouseholdPerMilleADay = 25;
 constexpr uint32_t kAsymptomaticPerMille = 300;
 constexpr uint32_t kIllAreTestedPerMille = 850;
@@ -39,7 +40,8 @@ Time TimeOfDay(const City& city, int32_t day, int32_t from_hour, int32_t until_h
   return city.zone().StartOfDay(day) + minutes(random.Between(from_hour * 60, until_hour * 60 - 1));
 }
 
-// Which suits the story better: lives with others, best a dependant; has colleagues, not too many; goes out.
+// Which suits the story better: lives with others, best a dependant; has colleagues, not too many;
+// goes out.
 uint32_t StoryScore(const City& city, Schedule& schedule, PersonIndex person) {
   const Person& who = city.people()[person];
   if (who.occupation != Occupation::kWorker) return 0;

@@ -1,21 +1,22 @@
-// Epidemic: an outbreak in a city, spread by the contacts of its schedule (susceptible, exposed, infectious, removed),
-// and the tests that find some of it.
+// Epidemic: an outbreak in a city, spread by the contacts of its schedule (susceptible, exposed,
+// infectious, removed), and the tests that find some of it.
 //
 //   Epidemic epidemic = Epidemic::Run(city, {});
 //   const IndexCase& index = epidemic.index_case();       // the story that a demonstration tells
 //   epidemic.VisitTests([&](const TestResult& test) { ... });
 //
-// A few people bring the infection in. Who is infectious infects, with a chance by the minute and by the kind of place,
-// those who are there at the same time, and by the day those of the same household. Who falls ill is mostly tested
-// within a day or two; some people are screened every day, which finds others; who is found is isolated from the
-// report on and checks in no more.
+// A few people bring the infection in. Who is infectious infects, with a chance by the minute and
+// by the kind of place, those who are there at the same time, and by the day those of the same
+// household. Who falls ill is mostly tested within a day or two; some people are screened every
+// day, which finds others; who is found is isolated from the report on and checks in no more.
 //
-// The index case is one of those who bring it in: a working person who lives with others, best with a dependant, who
-// went to many places in the days before falling ill about 30 hours before the city's end. The sample was taken 6
-// hours before the end, and the result comes at the last minute.
+// The index case is one of those who bring it in: a working person who lives with others, best with
+// a dependant, who went to many places in the days before falling ill about 30 hours before the
+// city's end. The sample was taken 6 hours before the end, and the result comes at the last minute.
 //
-// Deterministic, as the city is. It takes one pass over the schedule per day with an infectious person outside
-// isolation. The city must outlive its epidemic. Threads: one at a time during Run, then any number.
+// Deterministic, as the city is. It takes one pass over the schedule per day with an infectious
+// person outside isolation. The city must outlive its epidemic. Threads: one at a time during Run,
+// then any number.
 #pragma once
 
 #include <cstdint>
@@ -72,8 +73,8 @@ class Epidemic {
   // From when the person is isolated; kEndOfTime: never.
   Time IsolatedFrom(PersonIndex person) const;
 
-  // All tests whose sample was taken within the city's days and that were reported before its end, by day of sampling
-  // and in order of time within it.
+  // All tests whose sample was taken within the city's days and that were reported before its end,
+  // by day of sampling and in order of time within it.
   void VisitTests(const std::function<void(const TestResult&)>& visitor) const;
 
  private:

@@ -1,5 +1,5 @@
-// Where things lie in the city: grids of some 350 households, four to a community, communities laid in a square spiral
-// around the centre. For city.cc and population.cc.
+// Where things lie in the city: grids of some 350 households, four to a community, communities laid
+// in a square spiral around the centre. For city.cc and population.cc.
 #pragma once
 
 #include <cstdint>

@@ -86,7 +86,8 @@ std::string_view City::LanguageOf(PersonIndex person) const {
 std::string City::NameOf(PersonIndex person) const {
   const Person& who = people_.at(person);
   Random random(options_.seed, RandomUse::kPerson, person, 2);
-  // Children have the surname of their father, who stands second in the household, or of whom they have.
+  // Children have the surname of their father, who stands second in the household, or of whom they
+  // have.
   const Household& household = households_[who.household];
   const bool child = who.age < 25 && person > household.first_member + 1;
   const PersonIndex namesake = child ? household.first_member + 1 : person;

@@ -88,7 +88,8 @@ Occupation OccupationAt(int32_t age, Random& random) {
   return Occupation::kRetired;
 }
 
-// Children have no phone, nor do some of the old; a grown-up member of the household answers for them.
+// Children have no phone, nor do some of the old; a grown-up member of the household answers for
+// them.
 void SetGuardians(std::vector<Person>& people, const Household& household, Random& random) {
   const auto begin = people.begin() + household.first_member;
   const auto end = begin + household.size;

@@ -3,16 +3,18 @@
 //   Random random(seed, RandomUse::kDay, person, day);
 //   if (random.Chance(120)) ...   // 120 in 1,000
 //
-// Every question ("what does this person do on this day?") has its own key, so answers do not depend on the order in
-// which they are asked, and nothing needs to be kept. Only integers are computed with: the same seed gives the same
-// bytes with every compiler, library and processor. Not for secrets.
+// Every question ("what does this person do on this day?") has its own key, so answers do not
+// depend on the order in which they are asked, and nothing needs to be kept. Only integers are
+// computed with: the same seed gives the same bytes with every compiler, library and processor. Not
+// for secrets.
 #pragma once
 
 #include <cstdint>
 
 namespace epigrid::citysim {
 
-// What a random number is for; part of the key, so that two questions about one person are independent.
+// What a random number is for; part of the key, so that two questions about one person are
+// independent.
 enum class RandomUse : uint64_t {
   kHouseholds,
   kPerson,

@@ -3,10 +3,10 @@
 //   Schedule schedule(city);
 //   schedule.VisitDay(day, [&](const Presence& presence) { ... });
 //
-// A person's day is a function of city, person and day: work or school, the way there by metro for those who ride it,
-// lunch, errands and evenings; other places at the weekend; old people go out early; dependants go with their guardian.
-// Three venues a person-day on average. People go to a few favourite places, near home or work and more often popular
-// ones, and sometimes elsewhere.
+// A person's day is a function of city, person and day: work or school, the way there by metro for
+// those who ride it, lunch, errands and evenings; other places at the weekend; old people go out
+// early; dependants go with their guardian. Three venues a person-day on average. People go to a
+// few favourite places, near home or work and more often popular ones, and sometimes elsewhere.
 //
 // Threads: a Schedule is used by one at a time; several may share a City.
 #pragma once
@@ -44,7 +44,8 @@ class Schedule {
   // A person's visits on a local day, in order, one after the other. Valid until the next call.
   const std::vector<Visit>& DayOf(PersonIndex person, int32_t day);
 
-  // The local days that the city's time spans: the first and the last may be cut by its begin and end.
+  // The local days that the city's time spans: the first and the last may be cut by its begin and
+  // end.
   int32_t first_day() const { return city_.zone().LocalDay(city_.begin()); }
   int32_t last_day() const { return city_.zone().LocalDay(city_.end() - Duration(1)); }
 

@@ -1,4 +1,5 @@
-// Writes real check-ins as the import files of a city: so that the same import and the same story run on them.
+// Writes real check-ins as the import files of a city: so that the same import and the same story
+// run on them.
 #pragma once
 
 #include <filesystem>
@@ -19,10 +20,11 @@ struct CheckInCity {
   std::string index_person;
 };
 
-// people.csv (each user a fictitious passport of Utopia, by which the same user is always the same person), settings.csv,
-// presence.tsv (every row, its line being its source id, moved by a multiple of 14 days into the 14 days before
-// `anchor`), tests.csv (none) and index_test.csv: a positive test, sampled 6 hours before `anchor`, of the user who shared
-// places with most others in the two days before. Errors: those of ReadCheckIns and WriteFiles.
+// people.csv (each user a fictitious passport of Utopia, by which the same user is always the same
+// person), settings.csv, presence.tsv (every row, its line being its source id, moved by a multiple
+// of 14 days into the 14 days before `anchor`), tests.csv (none) and index_test.csv: a positive
+// test, sampled 6 hours before `anchor`, of the user who shared places with most others in the two
+// days before. Errors: those of ReadCheckIns and WriteFiles.
 Result<CheckInCity> WriteCheckIns(const std::filesystem::path& path, Time anchor,
                                   const WriteOptions& options);
 

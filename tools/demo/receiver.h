@@ -1,4 +1,5 @@
-// Receiver: the phones of a demonstration: an HTTP server that takes webhooks and notes when each message arrived.
+// Receiver: the phones of a demonstration: an HTTP server that takes webhooks and notes when each
+// message arrived.
 //
 // A message id counts once, however often it comes. Threads: any; the server has its own.
 #pragma once

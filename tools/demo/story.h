@@ -1,8 +1,10 @@
-// Story: the main job, told on a city whose facts have been imported: a laboratory reports a positive test; everyone who
-// met that person gets a code with a reason and a message; the hospital takes the person in; the case is excluded, and
-// all of it is taken back. Then the same with other people, to say how long it takes.
+// Story: the main job, told on a city whose facts have been imported: a laboratory reports a
+// positive test; everyone who met that person gets a code with a reason and a message; the hospital
+// takes the person in; the case is excluded, and all of it is taken back. Then the same with other
+// people, to say how long it takes.
 //
-// A story that has been told is kept in <directory>/story.txt, and is not told again on the same data.
+// A story that has been told is kept in <directory>/story.txt, and is not told again on the same
+// data.
 #pragma once
 
 #include <filesystem>

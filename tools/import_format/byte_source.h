@@ -19,12 +19,13 @@ class ByteSource {
  public:
   virtual ~ByteSource() = default;
 
-  // Up to `size` bytes into `to`; 0 at the end of the content. Errors, after which nothing more can be read:
-  // DATA_LOSS FILE_TRUNCATED (a gzip file that ends too early: what came before it has been given), DATA_LOSS
-  // FILE_DAMAGED, UNAVAILABLE FILE_READ_FAILED.
+  // Up to `size` bytes into `to`; 0 at the end of the content. Errors, after which nothing more can
+  // be read: DATA_LOSS FILE_TRUNCATED (a gzip file that ends too early: what came before it has
+  // been given), DATA_LOSS FILE_DAMAGED, UNAVAILABLE FILE_READ_FAILED.
   virtual Result<size_t> Read(char* to, size_t size) = 0;
 
-  // The next Read begins at this byte. FAILED_PRECONDITION FILE_SHORTER if the content ends before it.
+  // The next Read begins at this byte. FAILED_PRECONDITION FILE_SHORTER if the content ends before
+  // it.
   virtual Status Seek(uint64_t position) = 0;
 };
 

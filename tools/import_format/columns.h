@@ -1,4 +1,5 @@
-// Columns: the one definition of the columns of each kind of import file, which readers and writers share.
+// Columns: the one definition of the columns of each kind of import file, which readers and writers
+// share.
 #pragma once
 
 #include <span>
@@ -14,8 +15,9 @@ template <typename Row>
 struct Column {
   std::string_view name;
   bool required;  // must be in the header, and set in every row
-  // Sets the row's field from a text that is not empty. INVALID_ARGUMENT IMPORT_VALUE_INVALID with metadata "field"; the
-  // message says what is allowed and never repeats the value, which may be personal.
+  // Sets the row's field from a text that is not empty. INVALID_ARGUMENT IMPORT_VALUE_INVALID with
+  // metadata "field"; the message says what is allowed and never repeats the value, which may be
+  // personal.
   Status (*parse)(std::string_view name, std::string_view text, Row& row);
   std::string (*format)(const Row& row);  // empty: not set
 };
@@ -32,8 +34,8 @@ std::span<const Column<PresenceRow>> Columns<PresenceRow>();
 template <>
 std::span<const Column<TestRow>> Columns<TestRow>();
 
-// What can only be said of a whole row: fields that go together, an order of times. INVALID_ARGUMENT
-// IMPORT_ROW_INCONSISTENT.
+// What can only be said of a whole row: fields that go together, an order of times.
+// INVALID_ARGUMENT IMPORT_ROW_INCONSISTENT.
 Status CheckRow(const PersonRow& row);
 Status CheckRow(const SettingRow& row);
 Status CheckRow(const PresenceRow& row);

@@ -1,4 +1,5 @@
-// RowReader: reads one kind of import file, row by row, in constant memory; a bad row is reported and passed over.
+// RowReader: reads one kind of import file, row by row, in constant memory; a bad row is reported
+// and passed over.
 //
 //   EPIGRID_ASSIGN_OR_RETURN(auto source, OpenFile(path));
 //   EPIGRID_ASSIGN_OR_RETURN(auto reader, RowReader<PresenceRow>::Open(std::move(source), dialect));
@@ -11,9 +12,9 @@
 //     // imported.end is where a later reader may go on: Open(source, dialect, imported.end).
 //   }
 //
-// The first record is the header: names of columns in any order, each at most once, all required ones among them. A
-// name that no column has is an error, since a mistyped optional column would be dropped in silence. Threads: one at a
-// time.
+// The first record is the header: names of columns in any order, each at most once, all required
+// ones among them. A name that no column has is an error, since a mistyped optional column would be
+// dropped in silence. Threads: one at a time.
 #pragma once
 
 #include <memory>
@@ -31,8 +32,8 @@ enum class ImportKind : uint8_t { kPeople, kSettings, kPresence, kTests };
 // "people", "settings", "presence", "tests".
 std::string_view ImportKindName(ImportKind kind);
 
-// Which kind of file this is, by its header. INVALID_ARGUMENT IMPORT_HEADER_UNKNOWN, with the columns of each kind; the
-// source's errors.
+// Which kind of file this is, by its header. INVALID_ARGUMENT IMPORT_HEADER_UNKNOWN, with the
+// columns of each kind; the source's errors.
 Result<ImportKind> DetectImportKind(std::unique_ptr<ByteSource> source, Dialect dialect);
 
 template <typename Row>
@@ -41,17 +42,17 @@ struct ImportedRow {
   TablePosition end;  // where the next row begins: an import that stopped here goes on from it
   std::string raw;  // as it stands in the file, for a reject file; it may be personal: not for logs
   Row row;          // meaningless if there is a problem
-  // OK, or INVALID_ARGUMENT with reason IMPORT_VALUE_INVALID, IMPORT_VALUE_MISSING, IMPORT_ROW_INCONSISTENT,
-  // IMPORT_FIELD_COUNT, or one of Record::problem.
+  // OK, or INVALID_ARGUMENT with reason IMPORT_VALUE_INVALID, IMPORT_VALUE_MISSING,
+  // IMPORT_ROW_INCONSISTENT, IMPORT_FIELD_COUNT, or one of Record::problem.
   Status problem;
 };
 
 template <typename Row>
 class RowReader {
  public:
-  // Reads the header, then goes on at `from` if that is beyond it. INVALID_ARGUMENT: IMPORT_HEADER_MISSING,
-  // IMPORT_COLUMN_UNKNOWN, IMPORT_COLUMN_MISSING, IMPORT_COLUMN_TWICE; FAILED_PRECONDITION FILE_SHORTER; the source's
-  // errors.
+  // Reads the header, then goes on at `from` if that is beyond it. INVALID_ARGUMENT:
+  // IMPORT_HEADER_MISSING, IMPORT_COLUMN_UNKNOWN, IMPORT_COLUMN_MISSING, IMPORT_COLUMN_TWICE;
+  // FAILED_PRECONDITION FILE_SHORTER; the source's errors.
   static Result<RowReader> Open(std::unique_ptr<ByteSource> source, Dialect dialect,
                                 TablePosition from = {});
 

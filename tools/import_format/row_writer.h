@@ -4,7 +4,8 @@
 //   EPIGRID_RETURN_IF_ERROR(writer.Write(row));
 //   EPIGRID_RETURN_IF_ERROR(writer.Finish());
 //
-// The rows go to <path>.partial, which Finish renames: a file of that name is whole. Threads: one at a time.
+// The rows go to <path>.partial, which Finish renames: a file of that name is whole. Threads: one
+// at a time.
 #pragma once
 
 #include <cstdio>
@@ -20,12 +21,12 @@ namespace epigrid {
 template <typename Row>
 class RowWriter {
  public:
-  // The dialect is that of the name, which ends in .csv or .tsv. INVALID_ARGUMENT FILE_NAME_UNKNOWN, UNAVAILABLE
-  // FILE_WRITE_FAILED.
+  // The dialect is that of the name, which ends in .csv or .tsv. INVALID_ARGUMENT
+  // FILE_NAME_UNKNOWN, UNAVAILABLE FILE_WRITE_FAILED.
   static Result<RowWriter> Create(const std::filesystem::path& path);
 
-  // INVALID_ARGUMENT: the problem that a reader would have with this row; nothing is written. UNAVAILABLE
-  // FILE_WRITE_FAILED.
+  // INVALID_ARGUMENT: the problem that a reader would have with this row; nothing is written.
+  // UNAVAILABLE FILE_WRITE_FAILED.
   Status Write(const Row& row);
   // UNAVAILABLE FILE_WRITE_FAILED.
   Status Finish();

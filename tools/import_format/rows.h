@@ -1,4 +1,5 @@
-// What import files hold, one struct per kind of file. README.md lists the columns and what may stand in them.
+// What import files hold, one struct per kind of file. README.md lists the columns and what may
+// stand in them.
 //
 // A field that is not set is an empty string, a Time that is not set, or nullopt.
 #pragma once
@@ -23,7 +24,8 @@ struct PersonRow {
   Time household_from_time;  // when the person moved in
   std::string region_code;   // of the household
   std::string
-      contact_endpoint;  // a name of the operator's configuration; with contact_address or not at all
+      // a name of the operator's configuration; with contact_address or not at all
+      contact_endpoint;
   std::string contact_address;  // opaque to Epigrid
   friend bool operator==(const PersonRow&, const PersonRow&) = default;
 };

@@ -8,12 +8,14 @@
 //     if (!record.problem.ok()) { ... one bad record; the next call goes on after it }
 //   }
 //
-// * CSV: fields parted by commas; a field in double quotes may hold commas, line ends and doubled quotes.
+// * CSV: fields parted by commas; a field in double quotes may hold commas, line ends and doubled
+//   quotes.
 // * TSV: fields parted by tabs, no quotes: a field holds neither tab nor line end.
-// * Lines end with LF or CRLF, the last one with either or nothing. Blank lines are passed over. A byte order mark at
-//   the start is dropped.
-// * A record is at most kRecordBytesMax long. After a quote that is never closed, or a record too long, reading goes on
-//   with the line after the one where the record began: one slip does not cost the rest of the file.
+// * Lines end with LF or CRLF, the last one with either or nothing. Blank lines are passed over. A
+//   byte order mark at the start is dropped.
+// * A record is at most kRecordBytesMax long. After a quote that is never closed, or a record too
+//   long, reading goes on with the line after the one where the record began: one slip does not
+//   cost the rest of the file.
 //
 // Threads: one at a time.
 #pragma once
@@ -59,7 +61,8 @@ class TableReader {
   // False at the end. An error is the source's: reading cannot go on.
   Result<bool> Next(Record& record);
 
-  // Goes on from a position that an earlier reader of the same content gave. FAILED_PRECONDITION FILE_SHORTER.
+  // Goes on from a position that an earlier reader of the same content gave. FAILED_PRECONDITION
+  // FILE_SHORTER.
   Status Seek(const TablePosition& position);
   const TablePosition& position() const { return position_; }
 

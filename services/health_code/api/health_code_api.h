@@ -1,4 +1,5 @@
-// HealthCodeApi: gRPC to domain. Checks fields, hands evidence to the inbox, reads codes from the view.
+// HealthCodeApi: gRPC to domain. Checks fields, hands evidence to the inbox, reads codes from the
+// view.
 #pragma once
 
 #include <vector>

@@ -77,7 +77,8 @@ void BuiltInPolicy::AddPlaceExposure(const ExposureFact& exposure,
                                      const std::vector<NegativeFact>& negatives,
                                      std::vector<Hold>& holds) const {
   const Duration gap = std::chrono::hours(configuration_.place_negatives_gap_hours());
-  // Of the negatives sampled early enough before each one, the first reported makes the pair that clears first.
+  // Of the negatives sampled early enough before each one, the first reported makes the pair that
+  // clears first.
   Time cleared = kEndOfTime;
   Time first_reported = kEndOfTime;
   auto early = negatives.begin();

@@ -7,9 +7,9 @@
 //   PLACE_EXPOSURE  yellow, health monitoring, from the first exposure until two negatives are reported that were both
 //                   sampled after the last exposure, at least 24 h apart
 //
-// Days are local days of the configured zone: day 0 is the date of the last exposure, "through day n" ends at 24:00 of
-// day n (the CALENDAR clock of the 9th edition of the prevention and control plan, 28 June 2022, with 7 days central and
-// 3 at home). The numbers are PolicyConfiguration's.
+// Days are local days of the configured zone: day 0 is the date of the last exposure, "through day
+// n" ends at 24:00 of day n (the CALENDAR clock of the 9th edition of the prevention and control
+// plan, 28 June 2022, with 7 days central and 3 at home). The numbers are PolicyConfiguration's.
 #pragma once
 
 #include "common/base/local_day.h"

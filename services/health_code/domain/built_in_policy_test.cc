@@ -99,7 +99,8 @@ TEST_F(BuiltInPolicyTest, PlaceExposureEndsWithTwoNegativesADayApart) {
   facts.negatives.push_back({At("2022-07-05T10:00:00+08:00"), At("2022-07-06T08:00:00+08:00")});
   EXPECT_EQ(policy_.Holds(facts)[0].until, At("2022-07-06T08:00:00+08:00"));
 
-  // Of several pairs the one that is complete first clears, and the first sampling may be reported last.
+  // Of several pairs the one that is complete first clears, and the first sampling may be reported
+  // last.
   facts.negatives = {{At("2022-07-04T10:00:00+08:00"), At("2022-07-09T20:00:00+08:00")},
                      {At("2022-07-04T11:00:00+08:00"), At("2022-07-04T20:00:00+08:00")},
                      {At("2022-07-05T10:30:00+08:00"), At("2022-07-05T20:00:00+08:00")},

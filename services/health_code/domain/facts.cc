@@ -45,7 +45,8 @@ std::vector<NegativeFact> NegativesOf(const StoredPerson& person) {
   return negatives;
 }
 
-// One fact per class: what a household and a canteen of the same case ask for is judged each by its own last time.
+// One fact per class: what a household and a canteen of the same case ask for is judged each by its
+// own last time.
 void AddExposureFacts(const events::v1::ExposureChanged& exposure, PersonFacts& facts) {
   for (const bool close : {true, false}) {
     ExposureFact fact{.case_id = exposure.case_id(), .close = close, .first = {}, .last = {}};

@@ -20,9 +20,10 @@ struct StoredPerson {
 
 PersonFacts FactsOf(const StoredPerson& person);
 
-// When the person is kept apart, from isolation orders, transfers and discharges: an order from its start to its end,
-// a transfer from its time on, each at most until the first discharge after it began. A central order and a transfer
-// separate from the household too. Only the two interval lists and the person are set.
+// When the person is kept apart, from isolation orders, transfers and discharges: an order from its
+// start to its end, a transfer from its time on, each at most until the first discharge after it
+// began. A central order and a transfer separate from the household too. Only the two interval
+// lists and the person are set.
 events::v1::IsolationChanged IsolationOf(const std::string& person_id, const StoredPerson& person);
 
 }  // namespace epigrid::health_code

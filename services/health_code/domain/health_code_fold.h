@@ -5,9 +5,9 @@
 //   CaseChanged      (tracing) ─┘                              └─▶ CodeChanged, when colour or measure change
 //                                                                   or a case newly exposes the person
 //
-// Every change recomputes the person's timeline from all that is stored, so that the order in which facts arrive does
-// not matter and a withdrawal needs no code of its own. A timer is armed for the next entry of the timeline: when it
-// fires, the change that time alone brought is published.
+// Every change recomputes the person's timeline from all that is stored, so that the order in which
+// facts arrive does not matter and a withdrawal needs no code of its own. A timer is armed for the
+// next entry of the timeline: when it fires, the change that time alone brought is published.
 #pragma once
 
 #include <memory>

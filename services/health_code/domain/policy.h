@@ -1,8 +1,8 @@
 // Policy: which colour and measure a person's facts give, when, and why. Pure: facts in, holds out.
 //
-// A Hold is one reason, over one span of time, why a code is not green. The code at any time is the gravest of the
-// holds that cover it (timeline.h). Holds depend on facts alone, not on the present: so the same facts give the same
-// timeline, in whatever order they came, and a read needs no rule.
+// A Hold is one reason, over one span of time, why a code is not green. The code at any time is the
+// gravest of the holds that cover it (timeline.h). Holds depend on facts alone, not on the present:
+// so the same facts give the same timeline, in whatever order they came, and a read needs no rule.
 //
 //   std::vector<Hold> holds = policy.Holds(facts);
 #pragma once

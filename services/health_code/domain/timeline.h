@@ -15,8 +15,9 @@ using Timeline = google::protobuf::RepeatedPtrField<v1::TimelineEntry>;
 // An entry names at most this many reasons, the gravest first; more change nothing for the person.
 inline constexpr int kReasonsPerEntryMax = 16;
 
-// Entries in order of time, each until the next begins, from the first hold on; a span without a hold is a green entry
-// without reasons. Colour and measure of an entry are each the gravest among its reasons. Empty: always green.
+// Entries in order of time, each until the next begins, from the first hold on; a span without a
+// hold is a green entry without reasons. Colour and measure of an entry are each the gravest among
+// its reasons. Empty: always green.
 Timeline MakeTimeline(const std::vector<Hold>& holds);
 
 // The entry that holds at a time; null before the first one, which means green.

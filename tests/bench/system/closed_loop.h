@@ -3,7 +3,8 @@
 //   LoadResult result = RunClosedLoop({.channels = 2, .in_flight = 32, .duration = 3s}, channels,
 //       [&](grpc::Channel& channel, uint64_t number, std::function<void(bool ok, size_t items)> done) { ... });
 //
-// `issue` begins the number-th call on the channel and lets `done` be called, on any thread, when it is answered.
+// `issue` begins the number-th call on the channel and lets `done` be called, on any thread, when
+// it is answered.
 #pragma once
 
 #include <grpcpp/channel.h>

@@ -2,8 +2,9 @@
 //
 //   system_bench [--bin DIR] [--seconds N] [--rounds N] [--contacts N]
 //
-// Everything runs on this machine: two Redis processes (the log with appendfsync always), epigrid-dev, the echo, and the
-// load. Rounds alternate between the measured and its baseline; medians are printed.
+// Everything runs on this machine: two Redis processes (the log with appendfsync always),
+// epigrid-dev, the echo, and the load. Rounds alternate between the measured and its baseline;
+// medians are printed.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -200,7 +201,8 @@ class Bench {
     }
   }
 
-  // The number-th batch of check-ins: no two are alike, spread over people, places and the last days.
+  // The number-th batch of check-ins: no two are alike, spread over people, places and the last
+  // days.
   void FillCheckIns(uint64_t number, Time now, ct::BatchRecordPresencesRequest& request) {
     request.clear_observations();
     for (size_t k = 0; k < kCheckInsPerCall; ++k) {

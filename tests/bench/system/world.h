@@ -1,5 +1,5 @@
-// World: what a benchmark of the whole system runs against: two Redis processes, epigrid-dev, and a bare echo server that
-// answers the same messages, each in a process of its own.
+// World: what a benchmark of the whole system runs against: two Redis processes, epigrid-dev, and a
+// bare echo server that answers the same messages, each in a process of its own.
 #pragma once
 
 #include <grpcpp/channel.h>
