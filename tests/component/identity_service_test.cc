@@ -118,10 +118,9 @@ class Instance {
   std::vector<std::string> LostClaims() {
     std::vector<std::string> lost;
     for (Shard shard = 0; shard < kShards; ++shard) {
-      for (std::string& id :
-           *Await(runtime_.cells().PageShardIndex(shard, keys::kLostClaims, "", 1000))) {
-        lost.push_back(std::move(id));
-      }
+      Result<std::vector<std::string>> page =
+          Await(runtime_.cells().PageShardIndex(shard, keys::kLostClaims, "", 1000));
+      for (std::string& id : *page) lost.push_back(std::move(id));
     }
     return lost;
   }
@@ -269,7 +268,8 @@ TEST_F(IdentityServiceTest, TheKeysOfLostClaimsAreErased) {
   EXPECT_TRUE(std::move(one).Wait().ok());
   EXPECT_TRUE(std::move(two).Wait().ok());
   WaitUntil([&] { return instance_->LostClaims().empty(); });
-  for (const PersonKey& key : *Await(instance_->keys().GetKeys(lost))) {
+  const auto keys_of_lost = Await(instance_->keys().GetKeys(lost));
+  for (const PersonKey& key : *keys_of_lost) {
     EXPECT_EQ(key.state, PersonKey::State::kErased);
   }
   EXPECT_TRUE(instance_->Get(winner.person_id).ok());
