@@ -1,5 +1,6 @@
 #include "common/projector/cell_query.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <utility>
@@ -11,6 +12,8 @@ namespace {
 
 // A read of the view is one round trip: long enough for a busy server, short enough for who waits.
 constexpr Duration kDeadline = std::chrono::seconds(1);
+// A generation is replaced by an operator's rebuild: twice within one query is out of the ordinary.
+constexpr int kGenerationTriesMax = 3;
 
 Status Unreachable() {
   return Unavailable("VIEW_UNAVAILABLE", "the view cannot be read now: try again");
@@ -21,14 +24,18 @@ Result<Reply> Checked(Result<Reply> reply) {
   return reply;
 }
 
-bool IsEmpty(const Reply& reply) {
-  if (reply.type == Reply::Type::kArray) return reply.elements.empty();
+// Nothing was found, or of several cells one was not.
+bool LacksSomething(const Reply& reply) {
+  if (reply.type == Reply::Type::kArray) {
+    return reply.elements.empty() || std::any_of(reply.elements.begin(), reply.elements.end(),
+                                                 [](const Reply& e) { return e.is_nil(); });
+  }
   return reply.is_nil() || (reply.type == Reply::Type::kInteger && reply.integer == 0);
 }
 
 }  // namespace
 
-Task<Result<bool>> CellQuery::Confirm(Shard shard, Generation generation) const {
+Task<Result<Generation>> CellQuery::LiveNow(Shard shard) const {
   std::vector<std::string> command = {"GET", LiveKey(shards_.service(), shard)};
   const Result<Reply> reply = Checked(co_await redis_.Call(std::move(command), kDeadline));
   if (!reply.ok()) co_return reply.status();
@@ -36,25 +43,42 @@ Task<Result<bool>> CellQuery::Confirm(Shard shard, Generation generation) const 
     co_return Unavailable("VIEW_REBUILDING", "the view is being built from the log: try again")
         .With("retry_after_ms", "500");
   }
-  co_return reply->text == std::to_string(generation);
+  Generation generation = 0;
+  const char* end = reply->text.data() + reply->text.size();
+  const auto parsed = std::from_chars(reply->text.data(), end, generation);
+  EPIGRID_CHECK(parsed.ec == std::errc() && parsed.ptr == end, "the live cell holds a number");
+  co_return generation;
 }
 
-Task<Result<Reply>> CellQuery::Call(Shard shard, std::string command, std::string cell,
-                                    std::vector<std::string> arguments) const {
-  const Result<Generation> generation = shards_.Live(shard);
-  if (!generation.ok()) co_return generation.status();
+Task<Result<Reply>> CellQuery::CallOnce(Shard shard, Generation generation, std::string command,
+                                        std::span<const std::string> cells,
+                                        std::span<const std::string> arguments) const {
+  const std::string prefix = GenerationPrefix(shards_.service(), shard, generation);
   std::vector<std::string> line;
-  line.reserve(2 + arguments.size());
+  line.reserve(1 + cells.size() + arguments.size());
   line.push_back(std::move(command));
-  line.push_back(GenerationPrefix(shards_.service(), shard, *generation) + cell);
-  for (std::string& argument : arguments) line.push_back(std::move(argument));
-  Result<Reply> reply = Checked(co_await redis_.Call(std::move(line), kDeadline));
-  if (!reply.ok() || !IsEmpty(*reply)) co_return reply;
-  // Nothing there: true only if this is still the generation that queries read.
-  const Result<bool> confirmed = co_await Confirm(shard, *generation);
-  if (!confirmed.ok()) co_return confirmed.status();
-  if (*confirmed) co_return reply;
-  co_return Unavailable("VIEW_REBUILDING", "the view has just been replaced: try again")
+  for (const std::string& cell : cells) line.push_back(prefix + cell);
+  line.insert(line.end(), arguments.begin(), arguments.end());
+  co_return Checked(co_await redis_.Call(std::move(line), kDeadline));
+}
+
+Task<Result<Reply>> CellQuery::Call(Shard shard, std::string command,
+                                    std::vector<std::string> cells,
+                                    std::vector<std::string> arguments) const {
+  const Result<Generation> sampled = shards_.Live(shard);
+  if (!sampled.ok()) co_return sampled.status();
+  Generation generation = *sampled;
+  for (int tries = 0; tries < kGenerationTriesMax; ++tries) {
+    Result<Reply> reply = co_await CallOnce(shard, generation, command, cells, arguments);
+    if (!reply.ok() || !LacksSomething(*reply)) co_return reply;
+    // What is not there is believed only of the generation that queries read now; another one is
+    // asked instead.
+    const Result<Generation> live = co_await LiveNow(shard);
+    if (!live.ok()) co_return live.status();
+    if (*live == generation) co_return reply;
+    generation = *live;
+  }
+  co_return Unavailable("VIEW_REBUILDING", "the view is replaced again and again: try again")
       .With("retry_after_ms", "100");
 }
 
@@ -65,7 +89,7 @@ Task<Result<std::optional<std::string>>> CellQuery::Get(std::string entity,
 
 Task<Result<std::optional<std::string>>> CellQuery::GetOfShard(Shard shard,
                                                                std::string cell) const {
-  Result<Reply> reply = co_await Call(shard, "GET", std::move(cell), {});
+  Result<Reply> reply = co_await Call(shard, "GET", {std::move(cell)}, {});
   if (!reply.ok()) co_return reply.status();
   if (reply->is_nil()) co_return std::optional<std::string>();
   co_return std::optional<std::string>(std::move(reply->text));
@@ -106,31 +130,15 @@ Task<std::vector<Result<std::optional<std::string>>>> CellQuery::GetMany(
 
 Task<Result<std::vector<std::optional<std::string>>>> CellQuery::GetGroup(
     Shard shard, std::vector<std::string> cells) const {
-  const Result<Generation> generation = shards_.Live(shard);
-  if (!generation.ok()) co_return generation.status();
-  const std::string prefix = GenerationPrefix(shards_.service(), shard, *generation);
-  std::vector<std::string> line = {"MGET"};
-  line.reserve(1 + cells.size());
-  for (const std::string& cell : cells) line.push_back(prefix + cell);
-  Result<Reply> reply = Checked(co_await redis_.Call(std::move(line), kDeadline));
+  Result<Reply> reply = co_await Call(shard, "MGET", std::move(cells), {});
   if (!reply.ok()) co_return reply.status();
   std::vector<std::optional<std::string>> values;
-  values.reserve(cells.size());
-  bool any_missing = false;
+  values.reserve(reply->elements.size());
   for (Reply& value : reply->elements) {
-    any_missing |= value.is_nil();
     if (value.is_nil()) {
       values.emplace_back();
     } else {
       values.emplace_back(std::move(value.text));
-    }
-  }
-  if (any_missing) {
-    const Result<bool> confirmed = co_await Confirm(shard, *generation);
-    if (!confirmed.ok()) co_return confirmed.status();
-    if (!*confirmed) {
-      co_return Unavailable("VIEW_REBUILDING", "the view has just been replaced: try again")
-          .With("retry_after_ms", "100");
     }
   }
   co_return values;
@@ -140,7 +148,7 @@ Task<Result<std::optional<std::string>>> CellQuery::GetMember(std::string entity
                                                               std::string field) const {
   std::vector<std::string> arguments = {std::move(field)};
   Result<Reply> reply =
-      co_await Call(shards_.ShardOf(entity), "HGET", std::move(cell), std::move(arguments));
+      co_await Call(shards_.ShardOf(entity), "HGET", {std::move(cell)}, std::move(arguments));
   if (!reply.ok()) co_return reply.status();
   if (reply->is_nil()) co_return std::optional<std::string>();
   co_return std::optional<std::string>(std::move(reply->text));
@@ -148,7 +156,7 @@ Task<Result<std::optional<std::string>>> CellQuery::GetMember(std::string entity
 
 Task<Result<std::map<std::string, std::string>>> CellQuery::GetMembers(std::string entity,
                                                                        std::string cell) const {
-  Result<Reply> reply = co_await Call(shards_.ShardOf(entity), "HGETALL", std::move(cell), {});
+  Result<Reply> reply = co_await Call(shards_.ShardOf(entity), "HGETALL", {std::move(cell)}, {});
   if (!reply.ok()) co_return reply.status();
   std::map<std::string, std::string> members;
   for (size_t i = 0; i + 1 < reply->elements.size(); i += 2) {
@@ -168,7 +176,8 @@ Task<Result<std::vector<std::string>>> CellQuery::PageShardIndex(Shard shard, st
                                                                  size_t limit) const {
   std::vector<std::string> arguments = {after.empty() ? "-" : "(" + after, "+", "LIMIT", "0",
                                         std::to_string(limit)};
-  Result<Reply> reply = co_await Call(shard, "ZRANGEBYLEX", std::move(cell), std::move(arguments));
+  Result<Reply> reply =
+      co_await Call(shard, "ZRANGEBYLEX", {std::move(cell)}, std::move(arguments));
   if (!reply.ok()) co_return reply.status();
   std::vector<std::string> members;
   for (Reply& member : reply->elements) members.push_back(std::move(member.text));
@@ -180,7 +189,7 @@ Task<Result<uint64_t>> CellQuery::CountIndex(std::string entity, std::string cel
 }
 
 Task<Result<uint64_t>> CellQuery::CountShardIndex(Shard shard, std::string cell) const {
-  Result<Reply> reply = co_await Call(shard, "ZCARD", std::move(cell), {});
+  Result<Reply> reply = co_await Call(shard, "ZCARD", {std::move(cell)}, {});
   if (!reply.ok()) co_return reply.status();
   co_return static_cast<uint64_t>(reply->integer);
 }
@@ -188,7 +197,7 @@ Task<Result<uint64_t>> CellQuery::CountShardIndex(Shard shard, std::string cell)
 Task<Result<std::vector<Timer>>> CellQuery::DueTimers(Shard shard, Time until, size_t limit) const {
   std::vector<std::string> arguments = {"-inf", std::to_string(until.micros), "WITHSCORES", "LIMIT",
                                         "0",    std::to_string(limit)};
-  Result<Reply> reply = co_await Call(shard, "ZRANGEBYSCORE", "timers", std::move(arguments));
+  Result<Reply> reply = co_await Call(shard, "ZRANGEBYSCORE", {"timers"}, std::move(arguments));
   if (!reply.ok()) co_return reply.status();
   std::vector<Timer> timers;
   for (size_t i = 0; i + 1 < reply->elements.size(); i += 2) {

@@ -14,6 +14,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -60,13 +61,17 @@ class CellQuery {
   Task<Result<std::vector<Timer>>> DueTimers(Shard shard, Time until, size_t limit) const;
 
  private:
-  // Sends a command on a cell of the live generation; what is not there is confirmed.
-  Task<Result<Reply>> Call(Shard shard, std::string command, std::string cell,
+  // Sends a command on cells of the live generation. What is not there is confirmed, and looked for
+  // in the generation that has taken its place, if one has.
+  Task<Result<Reply>> Call(Shard shard, std::string command, std::vector<std::string> cells,
                            std::vector<std::string> arguments) const;
+  Task<Result<Reply>> CallOnce(Shard shard, Generation generation, std::string command,
+                               std::span<const std::string> cells,
+                               std::span<const std::string> arguments) const;
   Task<Result<std::vector<std::optional<std::string>>>> GetGroup(
       Shard shard, std::vector<std::string> cells) const;
-  // Whether queries read this generation at this moment.
-  Task<Result<bool>> Confirm(Shard shard, Generation generation) const;
+  // The generation that queries read at this moment.
+  Task<Result<Generation>> LiveNow(Shard shard) const;
 
   RedisClient& redis_;
   const ShardTable& shards_;

@@ -66,12 +66,20 @@ Task<Status> LookAtPendingWork(ServiceRuntime& runtime, Time until, Look& look) 
   co_return OkStatus();
 }
 
+Task<Status> LookAtService(ServiceRuntime& runtime, Time until, Look& look) {
+  EPIGRID_CO_RETURN_IF_ERROR(co_await LookAtSubscriptions(runtime, look));
+  EPIGRID_CO_RETURN_IF_ERROR(co_await LookAtShards(runtime, look));
+  co_return co_await LookAtPendingWork(runtime, until, look);
+}
+
+// What cannot be looked at now, because a view is being rebuilt or a server restarts, is not quiet.
 Task<Result<Look>> LookAtAll(const std::vector<ServiceRuntime*>& runtimes, Time until) {
   Look look;
   for (ServiceRuntime* runtime : runtimes) {
-    EPIGRID_CO_RETURN_IF_ERROR(co_await LookAtSubscriptions(*runtime, look));
-    EPIGRID_CO_RETURN_IF_ERROR(co_await LookAtShards(*runtime, look));
-    EPIGRID_CO_RETURN_IF_ERROR(co_await LookAtPendingWork(*runtime, until, look));
+    const Status status = co_await LookAtService(*runtime, until, look);
+    if (status.ok()) continue;
+    if (status.code() != Code::kUnavailable) co_return status;
+    look.waiting_for = runtime->service() + ": " + status.message();
   }
   co_return look;
 }
