@@ -7,6 +7,7 @@
 #include <string>
 
 #include "common/config/config.h"
+#include "common/rpc/loopback.h"
 #include "common/rpc/pipeline.h"
 
 namespace epigrid {
@@ -31,8 +32,5 @@ struct ServerConfig {
   // callers.
   void AddTo(ConfigSpec& spec);
 };
-
-// Whether only this machine can reach it: "localhost:1", "127.0.0.1:1", "[::1]:1", "unix:/path".
-bool IsLoopback(std::string_view address);
 
 }  // namespace epigrid

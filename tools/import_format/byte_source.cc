@@ -14,7 +14,8 @@ namespace {
 // zlib's gz functions read plain files as they are.
 class FileSource final : public ByteSource {
  public:
-  FileSource(gzFile file, std::string name) : file_(file), name_(std::move(name)) {}
+  FileSource(gzFile file, std::string name, uint64_t size)
+      : file_(file), name_(std::move(name)), size_(size) {}
   ~FileSource() override { gzclose_r(file_); }
 
   Result<size_t> Read(char* to, size_t size) override {
@@ -37,6 +38,13 @@ class FileSource final : public ByteSource {
       return SeekFailure(position);
     }
     return OkStatus();
+  }
+
+  // Of the file's own bytes, compressed or not.
+  double fraction_read() const override {
+    const z_off_t offset = gzoffset(file_);
+    if (offset < 0 || size_ == 0) return 0;
+    return std::min(1.0, static_cast<double>(offset) / static_cast<double>(size_));
   }
 
  private:
@@ -66,6 +74,7 @@ class FileSource final : public ByteSource {
 
   gzFile file_;
   std::string name_;
+  uint64_t size_;
   Status failure_;
 };
 
@@ -86,6 +95,10 @@ class MemorySource final : public ByteSource {
     }
     position_ = position;
     return OkStatus();
+  }
+  double fraction_read() const override {
+    if (content_.empty()) return 1;
+    return static_cast<double>(position_) / static_cast<double>(content_.size());
   }
 
  private:
@@ -108,7 +121,10 @@ Result<std::unique_ptr<ByteSource>> OpenFile(const std::filesystem::path& path) 
                                 std::system_category().message(errno == 0 ? ENOMEM : errno)));
   }
   gzbuffer(file, 1U << 17);
-  return std::unique_ptr<ByteSource>(std::make_unique<FileSource>(file, path.string()));
+  // 0 if it has no size, as a pipe.
+  const uintmax_t size = std::filesystem::file_size(path, ignored);
+  return std::unique_ptr<ByteSource>(
+      std::make_unique<FileSource>(file, path.string(), ignored ? 0 : size));
 }
 
 std::unique_ptr<ByteSource> OpenMemory(std::string_view content) {

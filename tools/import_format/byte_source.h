@@ -27,6 +27,9 @@ class ByteSource {
   // The next Read begins at this byte. FAILED_PRECONDITION FILE_SHORTER if the content ends before
   // it.
   virtual Status Seek(uint64_t position) = 0;
+
+  // How much was read, from 0 to 1, as far as it can be told: for showing progress.
+  virtual double fraction_read() const = 0;
 };
 
 // A file; gzip is told by its first bytes, not by its name. NOT_FOUND FILE_NOT_READABLE.

@@ -1,0 +1,27 @@
+// What the operations commands share: their calls, and how messages are printed as JSON.
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include <string>
+#include <string_view>
+
+#include "tools/epigridctl/connection.h"
+#include "tools/epigridctl/console.h"
+
+namespace epigrid::ctl {
+
+Status CallOperations(Connection& server, std::string_view method,
+                      const google::protobuf::Message& request, google::protobuf::Message* response,
+                      Duration timeout = Duration(0));
+
+// Asks every server and puts their answers together. A server that does not run the service that was asked for is passed
+// over, unless none does.
+Status CallAllServers(const Servers& servers, std::string_view method,
+                      const google::protobuf::Message& request,
+                      google::protobuf::Message* response);
+
+// With fields that have their default.
+void PrintJson(const google::protobuf::Message& message, const Console& console);
+
+}  // namespace epigrid::ctl

@@ -1,0 +1,110 @@
+// epigridctl parked, quiesce.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/base/proto_time.h"
+#include "epigrid/operations/v1/operations.pb.h"
+#include "tools/epigridctl/operations_calls.h"
+#include "tools/epigridctl/operations_commands.h"
+#include "tools/epigridctl/text.h"
+
+namespace epigrid::ctl {
+namespace {
+
+namespace pb = operations::v1;
+
+// Of the entities that wait, as many are shown.
+constexpr int kEntitiesShown = 3;
+
+std::string Entities(const pb::ParkedRecord& record) {
+  std::string text;
+  for (int i = 0; i < record.entities_size() && i < kEntitiesShown; ++i) {
+    text += (i == 0 ? "" : ", ") + Printable(record.entities(i));
+  }
+  const int more = record.entities_size() - kEntitiesShown;
+  return more > 0 ? fmt::format("{} and {} more", text, more) : text;
+}
+
+void AddQuiet(const pb::AwaitQuietResponse& one, pb::AwaitQuietResponse& sum) {
+  sum.set_backed_off_count(sum.backed_off_count() + one.backed_off_count());
+  if (!one.has_next_attempt_time()) return;
+  const bool first = !sum.has_next_attempt_time() ||
+                     FromProto(one.next_attempt_time()) < FromProto(sum.next_attempt_time());
+  if (first) *sum.mutable_next_attempt_time() = one.next_attempt_time();
+}
+
+}  // namespace
+
+Result<ExitCode> ListParked(const Servers& servers, const std::string& service,
+                            const Console& console) {
+  pb::ListParkedRecordsRequest request;
+  request.set_service(service);
+  pb::ListParkedRecordsResponse response;
+  EPIGRID_RETURN_IF_ERROR(CallAllServers(servers, "ListParkedRecords", request, &response));
+  if (console.json) {
+    PrintJson(response, console);
+    return ExitCode::kOk;
+  }
+  if (response.records().empty()) {
+    console.out << "No record is parked.\n";
+    return ExitCode::kOk;
+  }
+  std::vector<std::vector<std::string>> table{{"service", "shard", "offset", "why", "who waits"}};
+  for (const pb::ParkedRecord& record : response.records()) {
+    table.push_back({record.service(), fmt::to_string(record.shard()),
+                     fmt::to_string(record.offset()), Printable(record.reason()),
+                     Entities(record)});
+  }
+  console.out << FormatTable(table, {1, 2});
+  return ExitCode::kOk;
+}
+
+Result<ExitCode> RetryParked(const Servers& servers, const std::string& service, uint32_t shard,
+                             uint64_t offset, const Console& console) {
+  pb::RetryParkedRecordRequest request;
+  request.set_service(service);
+  request.set_shard(shard);
+  request.set_offset(offset);
+  pb::RetryParkedRecordResponse response;
+  EPIGRID_RETURN_IF_ERROR(
+      CallOperations(servers.Of(service), "RetryParkedRecord", request, &response));
+  if (console.json) {
+    PrintJson(response, console);
+  } else {
+    console.out << "Asked for; `epigridctl parked list` shows whether it is still parked.\n";
+  }
+  return ExitCode::kOk;
+}
+
+Result<ExitCode> AwaitQuiet(const Servers& servers, Duration timeout, const Console& console) {
+  const Duration end = console.waiter.Elapsed() + timeout;
+  // What one process does may make work for another that was quiet before. Work moves on by at least one service a round.
+  const size_t count = servers.All().size();
+  const size_t rounds = count == 1 ? 1 : count + 1;
+  pb::AwaitQuietResponse sum;
+  for (size_t round = 0; round < rounds; ++round) {
+    sum.Clear();
+    for (const auto& server : servers.All()) {
+      const Duration left =
+          std::max<Duration>(end - console.waiter.Elapsed(), std::chrono::milliseconds(1));
+      pb::AwaitQuietResponse response;
+      EPIGRID_RETURN_IF_ERROR(
+          CallOperations(*server, "AwaitQuiet", pb::AwaitQuietRequest(), &response, left));
+      AddQuiet(response, sum);
+    }
+  }
+  if (console.json) {
+    PrintJson(sum, console);
+    return ExitCode::kOk;
+  }
+  console.out << "Quiet: nothing is left to be done.\n";
+  if (sum.backed_off_count() > 0) {
+    console.out << fmt::format("{} failed and will be tried again, first at {}.\n",
+                               FormatCount(sum.backed_off_count(), "message", "messages"),
+                               FormatLocalTime(FromProto(sum.next_attempt_time()), console.zone));
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace epigrid::ctl
