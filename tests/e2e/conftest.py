@@ -1,5 +1,6 @@
 """Fixtures of the end-to-end tests; see README.md."""
 
+import contextlib
 import pathlib
 import shutil
 import tempfile
@@ -17,34 +18,63 @@ def generated_stubs(tmp_path_factory):
     stubs.generate(tmp_path_factory.mktemp("stubs"))
 
 
-@pytest.fixture
-def directory(request):
-    """A directory of the test's own. It is kept, and named, when the test fails."""
+@contextlib.contextmanager
+def _directory_of(node):
     path = pathlib.Path(tempfile.mkdtemp(prefix="epigrid-e2e-"))
     yield path
-    if getattr(request.node, "failed", False):
+    if getattr(node, "failed", False):
         print(f"\nwhat the processes said: {path}")
     else:
         shutil.rmtree(path)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    report = yield
-    item.failed = getattr(item, "failed", False) or report.failed
-    return report
-
-
-@pytest.fixture
-def receiver():
-    """A webhook receiver to which nothing wrongly signed may come."""
+@contextlib.contextmanager
+def _honest_receiver():
     with WebhookReceiver() as webhooks:
         yield webhooks
         assert webhooks.refused == []
 
 
 @pytest.fixture
-def epigrid(directory):
-    """epigrid-dev with two Redis servers of its own, ready to serve."""
-    with running(directory) as process:
+def directory(request):
+    """A directory of the test's own. It is kept, and named, when the test fails."""
+    with _directory_of(request.node) as path:
+        yield path
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    for node in (item, item.getparent(pytest.Module)):
+        node.failed = getattr(node, "failed", False) or report.failed
+    return report
+
+
+@pytest.fixture
+def receiver():
+    """A webhook receiver to which nothing wrongly signed may come."""
+    with _honest_receiver() as webhooks:
+        yield webhooks
+
+
+@pytest.fixture
+def epigrid(directory, receiver):
+    """epigrid-dev with two Redis servers of its own, ready to serve; its messages go to the receiver."""
+    with running(directory, receiver=receiver) as process:
         yield process
+
+
+@pytest.fixture(scope="module")
+def shared_epigrid(request):
+    """epigrid-dev for all tests of one file that have people and places of their own."""
+    with _directory_of(request.node) as path, _honest_receiver() as webhooks, \
+            running(path, receiver=webhooks) as process:
+        yield process
+
+
+@pytest.fixture
+def city(shared_epigrid, request):
+    """The city's partners (harness/city.py), on the file's epigrid-dev, with names of the test's own."""
+    from harness.city import City  # needs the generated stubs
+
+    return City(shared_epigrid, scope=request.node.name)

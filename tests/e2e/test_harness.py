@@ -1,5 +1,6 @@
 """The harness itself: what it says of a program under test is worth no more than this."""
 
+import datetime
 import json
 import threading
 import time
@@ -9,7 +10,8 @@ import urllib.request
 import grpc
 import pytest
 
-from harness import errors, webhooks
+from harness import errors, ids, webhooks
+from harness.calendar import Calendar
 from harness.processes import Process, Redis
 from harness.waiting import wait_until
 
@@ -54,6 +56,13 @@ def test_receiver_fails_as_often_as_it_is_told(receiver):
     assert [post(receiver.url, receiver.secret, {"n": n}) for n in (1, 2)] == [503, 204]
     assert [d.status for d in receiver.requests] == [503, 204]
     assert [d.body for d in receiver.deliveries] == [{"n": 2}]
+
+
+def test_receiver_fails_what_it_is_told_to_fail_until_it_is_healed(receiver):
+    receiver.fail_while(lambda body: body["n"] == 1, status=500)
+    assert [post(receiver.url, receiver.secret, {"n": n}) for n in (1, 2, 1)] == [500, 204, 500]
+    receiver.heal()
+    assert post(receiver.url, receiver.secret, {"n": 1}) == 204
 
 
 def test_receiver_stalls_until_it_is_told_to_go_on(receiver):
@@ -134,3 +143,17 @@ def test_an_error_is_read_with_reason_and_metadata():
     assert error == errors.of_status(status)
     assert (error.code, error.reason, error.metadata) == (
         grpc.StatusCode.INVALID_ARGUMENT, "ID_MALFORMED", {"field": "person_id"})
+
+
+def test_ids_and_documents_are_made_as_the_services_check_them():
+    assert ids.derive("case", "a", "bc") == "case_1znygwybrsmz0h56zb437gk0zq0"
+    assert ids.mistyped("case_1znygwybrsmz0h56zb437gk0zq0") != "case_1znygwybrsmz0h56zb437gk0zq0"
+    assert ids.with_check_digit("11010519491231002") == "11010519491231002X"  # the example of GB 11643
+    assert len({ids.resident_id(number) for number in range(0, 10_000_000, 99_991)}) == 101
+
+
+def test_no_midnight_passes_during_a_test():
+    calendar = Calendar()
+    assert calendar.at(0, "12:00") <= datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+    assert calendar.midnight(-1) - datetime.datetime.now(datetime.timezone.utc) > datetime.timedelta(hours=10)
+    assert calendar.start_of(calendar.day_of(calendar.at(3, "23:59"))) == calendar.midnight(3)

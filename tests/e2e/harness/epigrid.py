@@ -4,22 +4,30 @@ import contextlib
 import hashlib
 import json
 import secrets
+import subprocess
 import urllib.error
 import urllib.request
 
 import grpc
 
+from harness.calendar import Calendar
 from harness.processes import Process, Redis, binary, free_port
 
 
 # Who may call in these tests.
 CALLERS = [
     {"name": "operator", "agency": "city", "class": "OPERATOR", "methods": ["epigrid.*"]},
+    {"name": "registry", "agency": "civil-affairs", "class": "AGENCY", "methods": [
+        "epigrid.identity.v1.IdentityService/*"]},
     {"name": "lab", "agency": "city-lab", "class": "AGENCY", "methods": [
         "epigrid.health_code.v1.HealthCodeService/*", "epigrid.contact_tracing.v1.ContactTracingService/*"]},
     {"name": "gate", "agency": "metro", "class": "GATE", "methods": [
         "epigrid.health_code.v1.HealthCodeService/GetCode"]},
+    {"name": "sender", "agency": "city", "class": "AGENCY", "methods": [
+        "epigrid.identity.v1.IdentityService/ResolveContactPoints"]},
 ]
+# The endpoint of the webhook receiver, as contact points name it.
+ENDPOINT = "phones"
 
 
 def _write_callers(path, tokens):
@@ -32,17 +40,48 @@ def _write_callers(path, tokens):
     return path
 
 
+def _write_endpoints(path, receiver):
+    endpoints = [] if receiver is None else [
+        {"name": ENDPOINT, "channel": "webhook", "url": receiver.url, "secret": receiver.secret}]
+    _write_secret(path, json.dumps({"version": 1, "endpoints": endpoints}, indent=2))
+    return path
+
+
+def _write_secret(path, text):
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def make_master_keys(path):
+    """The file without which nothing personal can be read; several processes on one log share it."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run([binary("epigrid-master-key"), "generate", path], check=True, stdout=subprocess.DEVNULL)
+    return path
+
+
 class EpigridDev(Process):
     """All services in one process on one port, with its own directory; the two Redis servers are given.
 
-    `settings` are further flags, by name without the dashes. Callers: see token().
+    Messages go to the receiver, if there is one. `settings` are further flags, by name without the dashes. Callers: see
+    token(). Days are those of `calendar`. Killed and started again it comes back under its name, port and tokens.
     """
 
-    def __init__(self, directory, log, view, name="epigrid-dev", settings=None):
+    def __init__(self, directory, log, view, receiver=None, name="epigrid-dev", master_keys=None, settings=None):
         self.port = free_port()
         self.admin_port = free_port()
+        self.log, self.view, self.receiver = log, view, receiver
+        self.calendar = Calendar()
         self._tokens = {caller["name"]: secrets.token_urlsafe() for caller in CALLERS}
+        directory.mkdir(parents=True, exist_ok=True)
         flags = {
+            "instance-name": name,
+            **{f"{service}-time-zone": self.calendar.zone_name for service in (
+                "identity", "health-code", "contact-tracing")},
+            "identity-master-keys": master_keys or make_master_keys(directory / "master.keys"),
+            "notification-endpoints": _write_endpoints(directory / "endpoints.yaml", receiver),
+            "notification-identity-token-file": _write_secret(directory / "sender.token", self.token("sender")),
             "server-listen": f"127.0.0.1:{self.port}",
             "server-callers": _write_callers(directory / "callers.yaml", self._tokens),
             "server-drain-delay": "0s",
@@ -59,7 +98,14 @@ class EpigridDev(Process):
         return self._tokens[caller]
 
     def start(self):
+        self.launch()
+        self.await_ready()
+
+    def launch(self):
+        """Starts it and does not wait."""
         super().start()
+
+    def await_ready(self):
         self.wait_ready(self.ready, "/healthz/ready to answer 200")
 
     def ready(self):
@@ -71,8 +117,13 @@ class EpigridDev(Process):
 
     def channel(self, caller):
         """A gRPC channel whose calls carry that caller's token. What errors say is read by harness.errors."""
-        return grpc.intercept_channel(
-            grpc.insecure_channel(f"127.0.0.1:{self.port}"), _Token(self.token(caller)))
+        return grpc.intercept_channel(self.bare_channel(), _Token(self.token(caller)))
+
+    def bare_channel(self):
+        """A gRPC channel without a token. It finds a process that was started again at once."""
+        return grpc.insecure_channel(f"127.0.0.1:{self.port}", options=[
+            ("grpc.initial_reconnect_backoff_ms", 20), ("grpc.min_reconnect_backoff_ms", 20),
+            ("grpc.max_reconnect_backoff_ms", 200), ("grpc.use_local_subchannel_pool", 1)])
 
 
 class _Token(grpc.UnaryUnaryClientInterceptor):
@@ -85,7 +136,7 @@ class _Token(grpc.UnaryUnaryClientInterceptor):
 
 @contextlib.contextmanager
 def running(directory, **keywords):
-    """The two Redis servers and epigrid-dev, started and stopped together."""
+    """The two Redis servers and epigrid-dev, started and stopped together; keywords as EpigridDev has them."""
     with Redis("redis-log", directory / "log", durable=True) as log, \
             Redis("redis-view", directory / "view", durable=False) as view, \
             EpigridDev(directory / "epigrid", log, view, **keywords) as epigrid:

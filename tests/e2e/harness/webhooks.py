@@ -71,6 +71,7 @@ class WebhookReceiver:
         self._deliveries = []
         self._refused = []
         self._failures = collections.deque()  # statuses that the next requests are answered
+        self._failing = None  # (condition, status)
         self._open = threading.Event()
         self._open.set()
         receiver = self
@@ -121,6 +122,15 @@ class WebhookReceiver:
         with self._changed:
             self._failures.extend([status] * count)
 
+    def fail_while(self, condition, status=503):
+        """Requests that verify and for whose body condition(body) holds are answered with this status, until heal()."""
+        with self._changed:
+            self._failing = (condition, status)
+
+    def heal(self):
+        with self._changed:
+            self._failing = None
+
     def stall(self):
         """Requests are read and not answered until resume()."""
         self._open.clear()
@@ -152,9 +162,12 @@ class WebhookReceiver:
                 status = 401
                 self._refused.append(why)
             else:
-                status = self._failures.popleft() if self._failures else 204
-                self._deliveries.append(
-                    Delivery(headers["webhook-id"], request.path, json.loads(body), status, time.time()))
+                told = json.loads(body)
+                if self._failing and self._failing[0](told):
+                    status = self._failing[1]
+                else:
+                    status = self._failures.popleft() if self._failures else 204
+                self._deliveries.append(Delivery(headers["webhook-id"], request.path, told, status, time.time()))
             self._changed.notify_all()
         request.send_response(status)
         request.send_header("content-length", "0")
