@@ -312,11 +312,11 @@ def test_fields_of_a_later_version_do_no_harm(city):
 def test_bytes_that_are_no_message_and_messages_too_large_are_refused(city):
     channel = city.epigrid.channel("lab")
     call = channel.unary_unary("/epigrid.health_code.v1.HealthCodeService/GetCode")
-    for data, codes in ((b"\x0a\xff\xff\xff\xff\x0f", {grpc.StatusCode.INTERNAL, INVALID}),
-                        (b"\x0a" + b"\x80\x80\x80\x04" + b"x" * (8 << 20), {grpc.StatusCode.RESOURCE_EXHAUSTED})):
+    for data, code in ((b"\x0a\xff\xff\xff\xff\x0f", grpc.StatusCode.UNIMPLEMENTED),  # gRPC's own answer
+                       (b"\x0a\x80\x80\x80\x04" + b"x" * (8 << 20), grpc.StatusCode.RESOURCE_EXHAUSTED)):
         with pytest.raises(grpc.RpcError) as refusal:
             call(data, timeout=20)
-        assert refusal.value.code() in codes
+        assert refusal.value.code() == code
     assert city.epigrid.ready()
 
 
@@ -462,9 +462,8 @@ def test_ids_that_nobody_knows_yet_are_accepted_and_conflicts_change_nothing(cit
     elsewhere = city.venue_id("elsewhere")
     start = city.at(1, "10:00")
     city.record(city.check_in(stranger, elsewhere, start, source_id="1"))
-    answer = city.record(
-        city.check_in(stranger, elsewhere, start + HOUR, source_id="1"),  # the same revision, another content
-        city.check_out(stranger, "1", start - HOUR))  # not after the check-in: counts as none
+    city.record(city.check_in(stranger, elsewhere, start + HOUR, source_id="1"))  # the same revision, another content
+    answer = city.record(city.check_out(stranger, "1", start - HOUR))  # not after the check-in: counts as none
     listed = city.tracing.ListPresences(tracing.ListPresencesRequest(
         person_id=stranger.person_id, revision=answer.revision)).presences
     assert [(p.start_time.ToDatetime(datetime.timezone.utc), p.HasField("end_time")) for p in listed] == [(start, False)]

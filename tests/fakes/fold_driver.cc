@@ -84,6 +84,14 @@ size_t FoldDriver::Append(const std::string& entity, Event event) {
   return commands_++;
 }
 
+void FoldDriver::AppendTogether(const std::string& entity, std::vector<Event> events) {
+  uint32_t event_index = 0;
+  for (Event& event : events) {
+    shards_[ShardOfEntity(entity)].queue.push_back(
+        {std::move(event), std::nullopt, recorded_at, event_index++});
+  }
+}
+
 void FoldDriver::Foreign(const Event& event) {
   const std::string entity = fold_.Route(event);
   if (!entity.empty()) {
@@ -163,7 +171,8 @@ void FoldDriver::FoldEvent(Shard shard, Queued queued) {
   LoadAll(state, [&](const CellReader& cells, NeedSet& needs) {
     fold_.Needs(queued.event, cells, needs);
   });
-  Context context(shard, ++state.offset, 0, state.time, queued.recorded_at);
+  if (queued.event_index == 0) ++state.offset;
+  Context context(shard, state.offset, queued.event_index, state.time, queued.recorded_at);
   fold_.Apply(queued.event, state.cells, context);
   Finish(shard, context, queued.number);
 }

@@ -58,6 +58,8 @@ class FoldDriver {
   void Configure(const std::string& configuration);
   // One event to the entity's shard; its number, for outcome().
   size_t Append(const std::string& entity, Event event);
+  // Several events of one record to the entity's shard; run by Run.
+  void AppendTogether(const std::string& entity, std::vector<Event> events);
   // Another service's event, to where the fold routes it, if it does.
   void Foreign(const Event& event);
   // Runs what is queued, moves every shard's time on, and fires what is due until nothing is.
@@ -94,6 +96,7 @@ class FoldDriver {
     Event event;
     std::optional<size_t> number;
     Time recorded_at;
+    uint32_t event_index = 0;  // within its record
   };
   struct ShardState {
     Stored stored;

@@ -7,6 +7,7 @@
 
 #include "common/projector/cells.h"
 #include "common/projector/fold.h"
+#include "common/projector/version.h"
 #include "services/contact_tracing/domain/policy.h"
 
 namespace epigrid::contact_tracing {
@@ -17,12 +18,6 @@ struct Work {
   const TracingPolicy& policy;
   uint32_t shard_count;
 };
-
-// Rises from event to event of a shard, also within one record, so that of two statements about one
-// subject the later one always has the greater version.
-inline uint64_t VersionOf(const Context& context) {
-  return context.offset * kEventsPerRecordMax + context.event_index;
-}
 
 // Puts the day into the ordered list; false: it was there.
 template <typename Days>

@@ -2,6 +2,7 @@
 
 #include "common/base/local_day.h"
 #include "common/base/proto_time.h"
+#include "common/projector/version.h"
 #include "services/health_code/domain/built_in_policy.h"
 #include "services/health_code/domain/timeline.h"
 #include "services/health_code/view/keys.h"
@@ -58,7 +59,7 @@ BuiltInPolicy PolicyInForce(const CellReader& cells) {
   return BuiltInPolicy(std::move(configuration), std::move(zone).value());
 }
 
-Event TestResultEvent(const v1::Evidence& stands, const v1::TestResult& test, Offset version) {
+Event TestResultEvent(const v1::Evidence& stands, const v1::TestResult& test, uint64_t version) {
   Event event;
   events::v1::TestResultChanged& changed = *event.mutable_test_result_changed();
   changed.set_person_id(stands.person_id());
@@ -135,7 +136,7 @@ void HealthCodeFold::ApplyEvidence(const v1::Evidence& evidence, Cells& cells,
   if (evidence.has_test() || before.evidence().has_test()) {
     const v1::TestResult& test = evidence.has_test() ? evidence.test() : before.evidence().test();
     context.Publish(std::string(kTestResultTopic), person_id,
-                    TestResultEvent(evidence, test, context.offset));
+                    TestResultEvent(evidence, test, VersionOf(context)));
   }
   PublishIsolation(person_id, LoadPerson(person_id, cells), cells, context);
   Recompute(person_id, "", cells, context);
@@ -174,7 +175,7 @@ void HealthCodeFold::PublishIsolation(const std::string& person_id, const Stored
   before.clear_version();
   if (before.person_id().empty() && isolation.intervals().empty()) return;
   if (before.SerializeAsString() == isolation.SerializeAsString()) return;
-  isolation.set_version(context.offset);
+  isolation.set_version(VersionOf(context));
   cells.SetProto(key, isolation);
   Event event;
   *event.mutable_isolation_changed() = std::move(isolation);
@@ -191,7 +192,7 @@ void HealthCodeFold::Recompute(const std::string& person_id,
   if (!facts.negatives.empty()) {
     *code.mutable_last_negative_sampled_time() = ToProto(facts.negatives.back().sampled);
   }
-  code.set_version(context.offset);
+  code.set_version(VersionOf(context));
   PublishCode(person_id, newly_exposing_case_id, std::move(code), cells, context);
 }
 
@@ -215,7 +216,7 @@ void HealthCodeFold::PublishCode(const std::string& person_id,
     Event event;
     events::v1::CodeChanged& changed = *event.mutable_code_changed();
     changed.set_person_id(person_id);
-    changed.set_version(context.offset);
+    changed.set_version(VersionOf(context));
     changed.set_colour(now->colour());
     changed.set_measure(now->measure());
     *changed.mutable_reasons() = now->reasons();

@@ -182,6 +182,19 @@ TEST_F(HealthCodeFoldTest, AnExposureThatIsNewIsToldAlsoWithoutAChangeOfColour) 
   EXPECT_TRUE(TakeCodes().empty()) << "more minutes are no news";
 }
 
+TEST_F(HealthCodeFoldTest, ChangesWithinOneRecordAreToldApart) {
+  driver_.AppendTogether(
+      kPerson, {Exposed(false, "2022-07-01T08:00:00+08:00", "2022-07-01T09:00:00+08:00"),
+                Exposed(false)});
+  driver_.Run();
+  const std::vector<events::v1::CodeChanged> codes = TakeCodes();
+  ASSERT_EQ(codes.size(), 2u);
+  EXPECT_EQ(codes[0].colour(), v1::COLOUR_YELLOW);
+  EXPECT_EQ(codes[1].colour(), v1::COLOUR_GREEN);
+  EXPECT_LT(codes[0].version(), codes[1].version()) << "else the second one's message is none";
+  EXPECT_EQ(Code().version(), codes[1].version());
+}
+
 TEST_F(HealthCodeFoldTest, ConflictsAndRepeatsChangeNothing) {
   Send(Tested("t1", v1::TEST_OUTCOME_NEGATIVE, "2022-07-01T08:00:00+08:00"));
   const std::string before = *driver_.Get(kPerson, keys::Code(kPerson));

@@ -39,7 +39,7 @@ POSITIVE = health.TEST_OUTCOME_POSITIVE
 DEADLINE_S = 20
 QUIET_DEADLINE_S = 90
 
-_document_numbers = itertools.count(1)
+_numbers = itertools.count(1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Code:
 def document(number=None):
     """A resident ID that no other call has given."""
     return identity.Document(type=identity.DOCUMENT_TYPE_RESIDENT_ID,
-                             number=ids.resident_id(next(_document_numbers) if number is None else number))
+                             number=ids.resident_id(next(_numbers) if number is None else number))
 
 
 def time_of(message, field):
@@ -87,7 +87,6 @@ class City:
         self.scope = scope
         self.calendar = epigrid.calendar
         self.at, self.midnight = self.calendar.at, self.calendar.midnight
-        self._numbers = itertools.count(1)
         self.connect()
 
     def connect(self):
@@ -101,7 +100,7 @@ class City:
         self.operations = _Deadline(operations_pb2_grpc.OperationsServiceStub(operator))
 
     def next_id(self, what):
-        return f"{self.scope}-{what}-{next(self._numbers)}"
+        return f"{what}-{next(_numbers)}"
 
     # --- identity ---------------------------------------------------------------------------------------------------
 
@@ -136,7 +135,7 @@ class City:
 
     def household(self, *people, since=None):
         """A household in which these people have lived since then, by default for 100 days; its id."""
-        household_id = ids.derive("household", self.next_id("household"))
+        household_id = ids.derive("household", self.scope, self.next_id("household"))
         self.move_in(household_id, *people, since=since or self.midnight(100))
         return household_id
 
