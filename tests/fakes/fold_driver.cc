@@ -6,9 +6,6 @@
 namespace epigrid {
 namespace {
 
-// How seldom a shard's loaded cells are dropped: often enough that every test sees a cold read.
-constexpr uint64_t kDropOneIn = 16;
-
 CellFound Find(const FoldDriver::Stored& stored, const CellRead& read) {
   CellFound found;
   if (read.kind == CellRead::Kind::kString) {
@@ -152,7 +149,7 @@ bool FoldDriver::Step() {
 
 template <typename Needs>
 void FoldDriver::LoadAll(ShardState& state, const Needs& needs) {
-  if (turns_() % kDropOneIn == 0) state.cells.Drop();
+  if (turns_() % drop_one_in == 0) state.cells.Drop();
   state.cells.Begin(state.digest);
   for (;;) {
     NeedSet set;

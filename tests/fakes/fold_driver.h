@@ -51,6 +51,10 @@ class FoldDriver {
   // Of every event from here on.
   Time recorded_at = Time::FromSeconds(1'640'000'000);
 
+  // How seldom a shard's loaded cells are dropped: often enough that every test sees cold reads;
+  // long runs may want it seldomer.
+  uint64_t drop_one_in = 16;
+
   // One event and all that follows from it and from what is queued. The answer of this event
   // itself; OK with an empty result if it gave none.
   Outcome Send(const std::string& entity, Event event);

@@ -48,7 +48,7 @@ TableReader::TableReader(std::unique_ptr<ByteSource> source, Dialect dialect)
 
 // Makes sure that a whole record lies ahead, unless the content ends before.
 Status TableReader::Fill() {
-  while (!source_ended_ && buffer_.size() - cursor_ <= kRecordBytesMax) {
+  while (!source_ended_ && buffer_.size() - cursor_ <= kTextRecordBytesMax) {
     buffer_.erase(0, cursor_);
     cursor_ = 0;
     const size_t before = buffer_.size();
@@ -86,7 +86,7 @@ TableReader::Cut TableReader::CutTsv(std::string_view text,
                                      std::vector<std::string>& fields) const {
   Cut cut;
   const size_t end = text.find('\n');
-  if (end == std::string_view::npos && !(source_ended_ && text.size() <= kRecordBytesMax))
+  if (end == std::string_view::npos && !(source_ended_ && text.size() <= kTextRecordBytesMax))
     return cut;
   cut.end = Cut::End::kFound;
   cut.bytes = std::min(end, text.size());
@@ -142,7 +142,7 @@ TableReader::Cut TableReader::CutCsv(std::string_view text,
   }
   if (state == State::kQuoted) {
     cut.end = Cut::End::kNotFoundInQuotes;
-  } else if (source_ended_ && text.size() <= kRecordBytesMax) {
+  } else if (source_ended_ && text.size() <= kTextRecordBytesMax) {
     cut.end = Cut::End::kFound;
     cut.bytes = cut.consumed = text.size();
   }
@@ -160,12 +160,12 @@ Result<bool> TableReader::Next(Record& record) {
     Consume(ahead.front() == '\n' ? 1 : 2, 1);
   }
   record.begin = position_;
-  const std::string_view text = Ahead().substr(0, kRecordBytesMax + 1);
+  const std::string_view text = Ahead().substr(0, kTextRecordBytesMax + 1);
   const Cut cut =
       dialect_ == Dialect::kCsv ? CutCsv(text, record.fields) : CutTsv(text, record.fields);
   const bool has_line_end = cut.end == Cut::End::kFound && cut.consumed > cut.bytes;
   // What stands last in a file that broke off is not known to be whole.
-  if (!has_line_end && text.size() <= kRecordBytesMax) EPIGRID_RETURN_IF_ERROR(source_failure_);
+  if (!has_line_end && text.size() <= kTextRecordBytesMax) EPIGRID_RETURN_IF_ERROR(source_failure_);
   if (cut.end == Cut::End::kFound && (cut.problem.ok() || cut.lines <= 1)) {
     record.raw = WithoutCarriageReturn(text.substr(0, cut.bytes));
     record.problem = cut.problem;
@@ -175,7 +175,7 @@ Result<bool> TableReader::Next(Record& record) {
     record.problem =
         cut.end == Cut::End::kNotFound
             ? InvalidArgument("IMPORT_RECORD_TOO_LONG",
-                              fmt::format("a record is at most {} bytes long", kRecordBytesMax))
+                              fmt::format("a record is at most {} bytes long", kTextRecordBytesMax))
             : InvalidArgument("IMPORT_QUOTE_UNCLOSED",
                               "a quoted field in this line does not end as it should");
     EPIGRID_RETURN_IF_ERROR(SkipLine());

@@ -13,7 +13,7 @@
 // * TSV: fields parted by tabs, no quotes: a field holds neither tab nor line end.
 // * Lines end with LF or CRLF, the last one with either or nothing. Blank lines are passed over. A
 //   byte order mark at the start is dropped.
-// * A record is at most kRecordBytesMax long. After a quote that is never closed, or a record too
+// * A record is at most kTextRecordBytesMax long. After a quote that is never closed, or a record too
 //   long, reading goes on with the line after the one where the record began: one slip does not
 //   cost the rest of the file.
 //
@@ -52,7 +52,7 @@ struct Record {
   Status problem;
 };
 
-inline constexpr size_t kRecordBytesMax = 64 * 1024;
+inline constexpr size_t kTextRecordBytesMax = 64 * 1024;
 
 class TableReader {
  public:

@@ -86,16 +86,16 @@ TEST(TableReader, AMisplacedQuoteCostsOneLine) {
 
 TEST(TableReader, ARecordTooLongIsPassedOver) {
   for (const Dialect dialect : {Dialect::kCsv, Dialect::kTsv}) {
-    const std::string content = "a\n" + std::string(kRecordBytesMax * 9, 'x') + "\nb\n" +
-                                std::string(kRecordBytesMax, 'y') + "\n" +
-                                std::string(kRecordBytesMax + 1, 'z');
+    const std::string content = "a\n" + std::string(kTextRecordBytesMax * 9, 'x') + "\nb\n" +
+                                std::string(kTextRecordBytesMax, 'y') + "\n" +
+                                std::string(kTextRecordBytesMax + 1, 'z');
     const auto records = ReadAll(content, dialect);
     ASSERT_EQ(records.size(), 5U);
     EXPECT_EQ(records[1].problem.reason(), "IMPORT_RECORD_TOO_LONG");
     EXPECT_EQ(records[1].begin.line, 2U);
     EXPECT_EQ(records[2].fields, Fields{"b"});
-    EXPECT_EQ(records[2].begin, (TablePosition{2 + kRecordBytesMax * 9 + 1, 3}));
-    EXPECT_EQ(records[3].fields, Fields{std::string(kRecordBytesMax, 'y')});
+    EXPECT_EQ(records[2].begin, (TablePosition{2 + kTextRecordBytesMax * 9 + 1, 3}));
+    EXPECT_EQ(records[3].fields, Fields{std::string(kTextRecordBytesMax, 'y')});
     EXPECT_EQ(records[4].problem.reason(), "IMPORT_RECORD_TOO_LONG");
   }
 }

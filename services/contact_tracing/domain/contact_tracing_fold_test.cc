@@ -256,6 +256,83 @@ TEST(ContactTracingFoldTest, DecidedCommandsAreAnswered) {
   EXPECT_EQ(city.driver().published(kCaseTopic).size(), 1u);
 }
 
+// --- retention --------------------------------------------------------------------------------
+
+// Keys of all shards that begin so, and timers.
+size_t CountKeys(const FoldCity& city, std::string_view prefix) {
+  size_t count = 0;
+  for (Shard shard = 0; shard < city.driver().shard_count(); ++shard) {
+    const FoldDriver::Stored& stored = city.driver().stored(shard);
+    for (const auto& [key, value] : stored.strings) count += key.starts_with(prefix);
+    for (const auto& [key, members] : stored.members) count += key.starts_with(prefix);
+    for (const auto& [id, due] : stored.timers) count += id.starts_with(prefix);
+  }
+  return count;
+}
+
+TEST(ContactTracingFoldRetentionTest, PresenceIsForgottenAndContactsStayUntilExclusion) {
+  FoldCity city;
+  city.Tick(48);
+  city.Setting("cafe");
+  for (int i = 0; i < 40; ++i) {
+    city.Visit("busy", "cafe", 9 + i / 10.0, std::nullopt, "busy" + std::to_string(i));
+  }
+  city.Visit("anna", "cafe", 9, 11);
+  city.Visit("bert", "cafe", 9, 11);
+  city.Visit("anna", "cafe", 24 + 9, 24 + 11);
+  city.Visit("bert", "cafe", 24 + 9, 24 + 11);
+  city.Delete("bert", "never", 2);
+  city.Report("anna", 2 * 24 + 1);
+  const std::string found = city.Contacts("anna");
+  EXPECT_NE(found.find("bert cafe PLACE 2022-01-01:120,2022-01-02:120"), std::string::npos);
+  EXPECT_GT(CountKeys(city, "presence"), 0u);
+
+  city.Tick(15 * 24 - 1);
+  EXPECT_GT(CountKeys(city, "presence-day:"), 0u);
+  city.Tick(40 * 24);
+  EXPECT_EQ(CountKeys(city, "presence"), 0u);
+  EXPECT_EQ(CountKeys(city, "stays:"), 0u);
+  EXPECT_EQ(CountKeys(city, "forget-"), 0u);
+  EXPECT_EQ(city.Contacts("anna"), found);
+
+  // The window narrows: what was counted on days outside goes, by whole days.
+  city.SetOnset(city.CaseId("anna"), 24 + 1);
+  EXPECT_EQ(city.Contacts("anna"), found);
+  city.SetOnset(city.CaseId("anna"), std::nullopt);
+  city.Isolate("anna", 20, std::nullopt);
+  EXPECT_NE(city.Contacts("anna").find("bert cafe PLACE 2022-01-01:120"), std::string::npos);
+  EXPECT_EQ(city.Contacts("anna").find("2022-01-02"), std::string::npos);
+  city.SetState(city.CaseId("anna"), v1::CASE_STATE_EXCLUDED);
+  EXPECT_EQ(city.Contacts("anna"), "");
+  EXPECT_EQ(CountKeys(city, "pins:"), 0u);
+  EXPECT_EQ(CountKeys(city, "matches:"), 0u);
+  EXPECT_EQ(CountKeys(city, "case-pins:"), 0u);
+}
+
+TEST(ContactTracingFoldRetentionTest, WhatIsOlderThanRetentionIsNotTakenIn) {
+  FoldCity city;
+  city.Tick(20 * 24 + 12);
+  city.Visit("anna", "cafe", 5 * 24 + 23, std::nullopt, "old");
+  city.Visit("anna", "cafe", 6 * 24, std::nullopt, "young");
+  city.Run();
+  EXPECT_EQ(city.driver().TakeIgnored(), std::vector<std::string>{"PRESENCE_TOO_OLD"});
+  EXPECT_EQ(CountKeys(city, "presence-day:"), 1u);
+}
+
+TEST(ContactTracingFoldRetentionTest, ADayAtTheEdgeKeepsWhatReachesInFromTheDayBefore) {
+  FoldCity city;
+  city.Tick(10 * 24);
+  city.Setting("bar");
+  city.Visit("anna", "bar", 23, 26);
+  city.Visit("bert", "bar", 23, 26);
+  city.Report("anna", 10);
+  EXPECT_EQ(city.Contacts("anna"), "bert bar PLACE 2022-01-01:60,2022-01-02:120");
+  city.Tick(15 * 24 + 1);  // the first day is past, the second is not
+  city.Visit("anna", "bar", 24 + 5, 24 + 6);
+  city.Visit("bert", "bar", 24 + 5, 24 + 6);
+  EXPECT_EQ(city.Contacts("anna"), "bert bar PLACE 2022-01-01:60,2022-01-02:180");
+}
+
 // --- order ------------------------------------------------------------------------------------
 
 // Whatever the order in which the facts come, the contacts in the end are the same.

@@ -57,8 +57,6 @@ class FoldCity {
   size_t SetOnset(const std::string& case_id, std::optional<double> onset);
   void Run() { driver().Run(); }
   void Tick(double hours) { driver().Tick(At(hours)); }
-  // Without waiting for what is under way.
-  void Queue(const std::string& entity, Event event) { driver().Append(entity, std::move(event)); }
 
   // "bert cafe PLACE 2022-01-01:60,2022-01-02:5; ..." of the case's list, of what was published for
   // each person, and of what the persons' shards hold: the three must agree. Runs first.
@@ -70,6 +68,7 @@ class FoldCity {
   void CheckDigests();
 
   FoldDriver& driver() { return driver_; }
+  const FoldDriver& driver() const { return driver_; }
 
  private:
   std::string NameOf(const std::string& id) const;

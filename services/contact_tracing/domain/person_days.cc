@@ -90,6 +90,8 @@ void PersonDays::Relink(Time start) {
       events::v1::Stay& stay = *stored.mutable_stay();
       const Time other = TimeOf(stay.start_time());
       if (other < from || other > start || stay.has_end_time()) continue;
+      // Its next is before this one, which it is none of the business of.
+      if (stay.has_next_start_time() && TimeOf(stay.next_start_time()) < start) continue;
       const std::optional<Time> next = NextStart(other);
       if (next ? stay.has_next_start_time() && TimeOf(stay.next_start_time()) == *next
                : !stay.has_next_start_time()) {

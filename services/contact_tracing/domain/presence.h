@@ -14,10 +14,11 @@
 
 namespace epigrid::contact_tracing {
 
-inline constexpr int kStaysPerDayMax = 64;
+// Real people check in several hundred times on some days; what is beyond this is a runaway source.
+inline constexpr int kStaysPerDayMax = 1024;
 inline constexpr int kStaysPerDayUsual = 20;
 // Keys that one day remembers, deleted ones included.
-inline constexpr int kKeysPerDayMax = 128;
+inline constexpr int kKeysPerDayMax = 2048;
 inline constexpr int kStraysMax = 64;
 
 void Needs(const TracingPolicy& policy, const events::v1::PresenceObserved& observed,

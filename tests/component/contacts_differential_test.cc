@@ -1,0 +1,319 @@
+// The contacts that contact tracing finds equal those of an all-pairs comparison, pair for pair and minute for minute:
+// on random cities with facts in any order, and on real check-ins.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <random>
+
+#include "common/base/ids.h"
+#include "common/base/proto_time.h"
+#include "services/contact_tracing/domain/case_pins.h"
+#include "services/contact_tracing/domain/contact_tracing_fold.h"
+#include "services/contact_tracing/domain/overlap.h"
+#include "services/contact_tracing/view/keys.h"
+#include "tests/fakes/brute_force_contacts.h"
+#include "tests/fakes/fold_driver.h"
+#include "tests/fakes/shared_data.h"
+#include "tools/citysim/checkins.h"
+
+namespace epigrid::contact_tracing {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+
+using Found = std::map<BruteForceContacts::PersonAndSetting, BruteForceContacts::Together>;
+
+constexpr std::string_view kZone = "Asia/Shanghai";
+
+Event SettingEvent(const BruteForceContacts::Setting& setting) {
+  Event event;
+  v1::Setting& told = *event.mutable_setting_update_requested()->mutable_setting();
+  told.set_setting_id(setting.setting);
+  told.set_category(v1::SETTING_CATEGORY_SHOP);
+  if (setting.usual_stay) {
+    told.mutable_usual_stay()->set_seconds(
+        std::chrono::duration_cast<std::chrono::seconds>(*setting.usual_stay).count());
+  }
+  return event;
+}
+
+Event PresenceEvent(const BruteForceContacts::Presence& presence, const std::string& source_id,
+                    uint32_t revision = 1) {
+  Event event;
+  v1::PresenceObservation& told = *event.mutable_presence_observed()->mutable_observation();
+  told.set_source("test");
+  told.set_source_id(source_id);
+  told.set_revision(revision);
+  told.set_person_id(presence.person);
+  told.mutable_check_in()->set_setting_id(presence.setting);
+  *told.mutable_check_in()->mutable_start_time() = ToProto(presence.check_in);
+  if (presence.check_out)
+    *told.mutable_check_in()->mutable_end_time() = ToProto(*presence.check_out);
+  return event;
+}
+
+Event DeletionEvent(const std::string& person_id, const std::string& source_id, uint32_t revision) {
+  Event event;
+  v1::PresenceObservation& told = *event.mutable_presence_observed()->mutable_observation();
+  told.set_source("test");
+  told.set_source_id(source_id);
+  told.set_revision(revision);
+  told.set_person_id(person_id);
+  told.mutable_deletion();
+  return event;
+}
+
+std::string CaseIdOf(const std::string& person_id, uint32_t shard_count) {
+  for (int number = 0;; ++number) {
+    std::string id = DeriveId(kCaseId, {person_id, std::to_string(number)});
+    if (ShardOf(id, shard_count) == ShardOf(person_id, shard_count)) return id;
+  }
+}
+
+Event CaseEvent(const std::string& person_id, Time sampled, uint32_t shard_count) {
+  Event event;
+  auto& requested = *event.mutable_case_update_requested();
+  requested.set_case_id(CaseIdOf(person_id, shard_count));
+  requested.set_person_id(person_id);
+  requested.mutable_open()->set_state(v1::CASE_STATE_CONFIRMED);
+  *requested.mutable_open()->mutable_sampled_time() = ToProto(sampled);
+  return event;
+}
+
+// What the case's shard lists.
+Found Listed(const FoldDriver& driver, const std::string& case_id) {
+  Found found;
+  for (const std::string& person : driver.Index(case_id, keys::ContactIndex(case_id))) {
+    const auto bytes = driver.Get(case_id, keys::Contact(case_id, person));
+    const auto shared = *CellReader::ParseProto<state::v1::SharedSettings>(&*bytes);
+    for (const auto& match : shared.matches()) {
+      auto& together = found[{person, match.setting_id()}];
+      for (const auto& day : match.days()) together.minutes_by_day[day.day()] = day.minutes();
+      together.first = FromProto(match.first_time());
+      together.last = FromProto(match.last_time());
+    }
+  }
+  return found;
+}
+
+// What the all-pairs comparison finds in the case's window.
+Found Expected(const FoldDriver& driver, const BruteForceContacts& city,
+               const std::string& person_id, const std::string& case_id) {
+  const auto bytes = driver.Get(case_id, keys::Case(case_id));
+  const auto record = *CellReader::ParseProto<state::v1::CaseRecord>(&*bytes);
+  const Span window = ToSpan(record.window());
+  return city.Find(person_id, window.from, window.until);
+}
+
+void ExpectSame(const Found& found, const Found& expected) {
+  EXPECT_EQ(found.size(), expected.size());
+  for (const auto& [who, together] : expected) {
+    const auto at = found.find(who);
+    ASSERT_NE(at, found.end()) << who.first << " in " << who.second << " was not found";
+    EXPECT_EQ(at->second.minutes_by_day, together.minutes_by_day) << who.first << " " << who.second;
+    EXPECT_EQ(at->second.first.micros, together.first.micros);
+    EXPECT_EQ(at->second.last.micros, together.last.micros);
+  }
+  for (const auto& [who, together] : found) {
+    EXPECT_TRUE(expected.contains(who)) << who.first << " in " << who.second << " never was there";
+  }
+}
+
+// --- random cities ------------------------------------------------------------------------------
+
+class RandomCity {
+ public:
+  explicit RandomCity(uint64_t seed) : random_(seed) {
+    for (int i = 0; i < 4; ++i) {
+      settings_.push_back({DeriveId(kSettingId, {"s", std::to_string(i)}), std::nullopt});
+      if (Chance(2)) settings_.back().usual_stay = minutes(Below(600) + 10);
+    }
+    for (int i = 0; i < 120; ++i) AddPresence(i);
+    for (const int person : {0, 1}) {
+      facts_.push_back(
+          {Person(person), CaseEvent(Person(person), Begin() + hours(24 * 3), kShards)});
+    }
+    Event isolation;
+    isolation.mutable_isolation_changed()->set_person_id(Person(0));
+    *isolation.mutable_isolation_changed()->add_intervals()->mutable_from_time() =
+        ToProto(Begin() + hours(60) + minutes(Below(1440)));
+    facts_.push_back({Person(0), std::move(isolation)});
+    for (size_t i = 0; i + 1 < settings_.size(); ++i) {  // the last one stays unknown
+      facts_.push_back({settings_[i].setting, SettingEvent(settings_[i])});
+    }
+    std::shuffle(facts_.begin(), facts_.end(), random_);
+  }
+
+  void Run(FoldDriver& driver) {
+    for (auto& [entity, event] : facts_) {
+      driver.Append(entity, event);
+      for (uint64_t steps = Below(8); steps > 0; --steps) driver.Step();
+    }
+    driver.Run();
+  }
+
+  BruteForceContacts BruteForce() const {
+    auto known = settings_;
+    known.pop_back();
+    return {known, presences_, std::string(kZone)};
+  }
+
+  static std::string Person(int number) {
+    return DeriveId(kPersonId, {"p", std::to_string(number)});
+  }
+  static constexpr uint32_t kShards = 5;
+
+ private:
+  static Time Begin() { return Time::FromSeconds(1'640'966'400); }  // midnight in Shanghai
+  uint64_t Below(uint64_t end) { return random_() % end; }
+  bool Chance(uint64_t one_in) { return Below(one_in) == 0; }
+
+  BruteForceContacts::Presence Draw(const std::string& person) {
+    BruteForceContacts::Presence presence{person, settings_[Below(settings_.size())].setting,
+                                          Begin() + std::chrono::seconds(Below(4 * 24 * 3600)),
+                                          std::nullopt};
+    // Few different minutes, so that check-ins coincide.
+    if (Chance(2)) presence.check_in = Begin() + minutes(30 * Below(4 * 48));
+    if (Chance(3)) presence.check_out = presence.check_in + minutes(1 + Below(24 * 60));
+    return presence;
+  }
+
+  void AddPresence(int number) {
+    const std::string person = Person(static_cast<int>(Below(10)));
+    const std::string id = std::to_string(number);
+    const BruteForceContacts::Presence presence = Draw(person);
+    facts_.push_back({person, PresenceEvent(presence, id)});
+    if (Chance(8)) {
+      facts_.push_back({person, DeletionEvent(person, id, 2)});
+    } else if (Chance(6)) {
+      const BruteForceContacts::Presence corrected = Draw(person);
+      facts_.push_back({person, PresenceEvent(corrected, id, 3)});
+      presences_.push_back(corrected);
+    } else {
+      presences_.push_back(presence);
+    }
+  }
+
+  std::mt19937_64 random_;
+  std::vector<BruteForceContacts::Setting> settings_;
+  std::vector<BruteForceContacts::Presence> presences_;
+  std::vector<std::pair<std::string, Event>> facts_;
+};
+
+TEST(ContactsDifferentialTest, RandomCitiesInRandomOrder) {
+  size_t contacts = 0;
+  for (uint64_t seed = 1; seed <= 150; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const ContactTracingFold fold(RandomCity::kShards);
+    FoldDriver driver(fold, RandomCity::kShards, seed);
+    RandomCity city(seed);
+    city.Run(driver);
+    const BruteForceContacts brute_force = city.BruteForce();
+    for (const int person : {0, 1}) {
+      const std::string case_id = CaseIdOf(RandomCity::Person(person), RandomCity::kShards);
+      const Found found = Listed(driver, case_id);
+      contacts += found.size();
+      ExpectSame(found, Expected(driver, brute_force, RandomCity::Person(person), case_id));
+      if (testing::Test::HasFailure()) return;
+    }
+    for (Shard shard = 0; shard < RandomCity::kShards; ++shard) {
+      EXPECT_TRUE(driver.digest(shard) == driver.Recounted(shard));
+    }
+  }
+  EXPECT_GT(contacts, 1000u);
+}
+
+// --- real check-ins -----------------------------------------------------------------------------
+
+class RealCheckIns : public testing::Test {
+ protected:
+  // Runs all rows, moved, under this retention, and holds the contacts of some cases against brute force. Each case is
+  // a user and the time of sampling.
+  void Compare(const std::function<Time(Time)>& move, Time now, uint32_t retention_days,
+               const std::vector<std::pair<std::string, Time>>& cases) {
+    constexpr uint32_t kShards = 16;
+    const ContactTracingFold fold(kShards);
+    FoldDriver driver(fold, kShards, 7);
+    state::v1::TracingConfiguration configuration;
+    configuration.set_retention_days(retention_days);
+    driver.Configure(configuration.SerializeAsString());
+    driver.recorded_at = now;
+    driver.drop_one_in = 1000;
+    driver.Tick(now);
+
+    std::vector<BruteForceContacts::Presence> presences;
+    std::set<std::string> places;
+    for (const CheckIn& row : rows_) {
+      presences.push_back(
+          {PersonIdOfUser(row.user), SettingIdOfPlace(row.place), move(row.time), std::nullopt});
+      places.insert(presences.back().setting);
+    }
+    std::vector<BruteForceContacts::Setting> settings;
+    for (const std::string& place : places) {
+      settings.push_back({place, std::nullopt});
+      driver.Append(place, SettingEvent(settings.back()));
+    }
+    // Every second case is known before anybody's presence, the others after it.
+    const auto report = [&](size_t i) {
+      const std::string person = PersonIdOfUser(cases[i].first);
+      driver.Append(person, CaseEvent(person, cases[i].second, kShards));
+    };
+    for (size_t i = 0; i < cases.size(); i += 2) report(i);
+    for (size_t i = 0; i < rows_.size(); ++i) {
+      driver.Append(presences[i].person,
+                    PresenceEvent(presences[i], std::to_string(rows_[i].line)));
+      if (i % 1000 == 0) driver.Run();
+    }
+    for (size_t i = 1; i < cases.size(); i += 2) report(i);
+    driver.Run();
+    for (const std::string& reason : driver.TakeIgnored()) EXPECT_EQ(reason, "PRESENCE_MANY");
+
+    const BruteForceContacts brute_force(settings, presences, std::string(kZone));
+    for (const auto& [user, sampled] : cases) {
+      SCOPED_TRACE("user " + user);
+      const std::string person = PersonIdOfUser(user);
+      const std::string case_id = CaseIdOf(person, kShards);
+      const Found found = Listed(driver, case_id);
+      ExpectSame(found, Expected(driver, brute_force, person, case_id));
+      std::cout << "user " << user << ": " << found.size() << " (contact, setting) pairs\n";
+    }
+  }
+
+  void SetUp() override {
+    const std::filesystem::path path = SharedData("gowalla-nyc/checkins.tsv.gz");
+    if (path.empty()) GTEST_SKIP() << kSharedDataAbsent;
+    rows_ = ReadCheckIns(path, [](uint64_t line, const Status& problem) {
+              ADD_FAILURE() << line << ": " << problem.ToString();
+            }).value();
+    ASSERT_EQ(rows_.size(), 138'957u);
+    last_ = std::max_element(rows_.begin(), rows_.end(), [](const auto& a, const auto& b) {
+              return a.time < b.time;
+            })->time;
+  }
+
+  std::vector<CheckIn> rows_;
+  Time last_;
+};
+
+// The busiest user, and some of the others.
+constexpr const char* kUsers[] = {"578", "842", "22", "4985", "0"};
+
+TEST_F(RealCheckIns, FoldedIntoFourteenDays) {
+  const Time anchor = Time::FromSeconds(1'668'150'000);
+  std::vector<std::pair<std::string, Time>> cases;
+  for (const char* user : kUsers) cases.emplace_back(user, anchor - hours(24 * (cases.size() + 1)));
+  Compare([anchor](Time time) { return ShiftIntoWindow(time, anchor); }, anchor, 28, cases);
+}
+
+TEST_F(RealCheckIns, MovedAsAWhole) {
+  const Time now = Time::FromSeconds(1'668'150'000);
+  const Duration shift = ShiftWhole(last_, now);
+  std::vector<std::pair<std::string, Time>> cases;
+  for (const char* user : kUsers) cases.emplace_back(user, now - hours(24 * 120 * cases.size()));
+  Compare([shift](Time time) { return time + shift; }, now, 600, cases);
+}
+
+}  // namespace
+}  // namespace epigrid::contact_tracing
