@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <semaphore>
 
 #include "common/base/proto_time.h"
 #include "common/rpc/status_details.h"
@@ -21,6 +22,8 @@ constexpr char kRegister[] = "/epigrid.identity.v1.IdentityService/BatchRegister
 constexpr char kMemberships[] = "/epigrid.identity.v1.IdentityService/BatchUpdateMemberships";
 constexpr char kHousehold[] = "/epigrid.identity.v1.IdentityService/UpdateHousehold";
 constexpr char kPerson[] = "/epigrid.identity.v1.IdentityService/UpdatePerson";
+// Calls for single households and people at once, in all batches together: below what servers allow a caller.
+constexpr int kSingleCallsMax = 48;
 // 2000-01-01T00:00:00Z: of who lives somewhere since nobody knows when. Before anything that is kept.
 constexpr Time kSinceEver = Time::FromSeconds(946'684'800);
 
@@ -182,7 +185,7 @@ class PeopleSender final : public RowSender<PersonRow> {
       request.set_request_id(RequestId(context_, "household", people.batch.begin, request));
       pb::UpdateHouseholdResponse response;
       return NoteAnswer(people, row, "registered, but the household's region is not known",
-                        CallUntilAnswered(context_, kIdentity, kHousehold, request, &response));
+                        CallAlone(kHousehold, request, &response));
     });
   }
 
@@ -204,9 +207,16 @@ class PeopleSender final : public RowSender<PersonRow> {
       request.set_guardian_person_id(*guardian);
       request.set_request_id(RequestId(context_, "guardian", people.batch.begin, request));
       pb::UpdatePersonResponse response;
-      return NoteAnswer(people, row, kWithout,
-                        CallUntilAnswered(context_, kIdentity, kPerson, request, &response));
+      return NoteAnswer(people, row, kWithout, CallAlone(kPerson, request, &response));
     });
+  }
+
+  Status CallAlone(const std::string& method, const google::protobuf::Message& request,
+                   google::protobuf::Message* response) {
+    single_calls_.acquire();
+    const Status status = CallUntilAnswered(context_, kIdentity, method, request, response);
+    single_calls_.release();
+    return status;
   }
 
   // A call's error is the row's if the row is to blame, else the import's.
@@ -230,6 +240,7 @@ class PeopleSender final : public RowSender<PersonRow> {
 
   const SendContext& context_;
   Turnstile turnstile_;
+  std::counting_semaphore<> single_calls_{kSingleCallsMax};
   std::mutex mutex_;
 };
 

@@ -12,7 +12,7 @@
 namespace epigrid::ctl {
 namespace {
 
-constexpr size_t kThreadsMax = 16;
+constexpr size_t kThreadsMax = 48;
 
 }  // namespace
 
