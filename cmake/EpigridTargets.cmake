@@ -72,7 +72,10 @@ function(epigrid_test name)
     set(arg_TIMEOUT 120)
   endif()
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT})
+  # A temporary directory of this build's own: two checkouts may run their tests at the same time.
+  set(temporary ${CMAKE_BINARY_DIR}/Testing/${name})
+  file(MAKE_DIRECTORY ${temporary})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} ENVIRONMENT "TEST_TMPDIR=${temporary}")
 endfunction()
 
 # epigrid_fuzzer(NAME SOURCES a_fuzz.cc ... DEPS lib ...): built only with EPIGRID_FUZZ; the sources define LLVMFuzzerTestOneInput.

@@ -126,6 +126,7 @@ class BrokenSource final : public ByteSource {
     return count;
   }
   Status Seek(uint64_t position) override { return memory_->Seek(position); }
+  double fraction_read() const override { return memory_->fraction_read(); }
 
  private:
   std::unique_ptr<ByteSource> memory_;
