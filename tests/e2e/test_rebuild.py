@@ -64,6 +64,7 @@ class Readers:
             self.answered += 1
             if found:
                 self.wrong.append(found)
+            self._stop.wait(0.01)  # leaves the processor to those who are asked
 
     def _note(self, error):
         if (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "VIEW_REBUILDING"):

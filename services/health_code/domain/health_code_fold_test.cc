@@ -184,8 +184,8 @@ TEST_F(HealthCodeFoldTest, AnExposureThatIsNewIsToldAlsoWithoutAChangeOfColour) 
 
 TEST_F(HealthCodeFoldTest, ChangesWithinOneRecordAreToldApart) {
   driver_.AppendTogether(
-      kPerson, {Exposed(false, "2022-07-01T08:00:00+08:00", "2022-07-01T09:00:00+08:00"),
-                Exposed(false)});
+      kPerson,
+      {Exposed(false, "2022-07-01T08:00:00+08:00", "2022-07-01T09:00:00+08:00"), Exposed(false)});
   driver_.Run();
   const std::vector<events::v1::CodeChanged> codes = TakeCodes();
   ASSERT_EQ(codes.size(), 2u);
