@@ -10,7 +10,8 @@
 
 namespace epigrid::contact_tracing {
 
-// Life cycle: construct after Process::Configure, Start, then Process::Run, which stops it at its end; destroy.
+// Life cycle: construct after Process::Configure, Start, then Process::Run, which stops it at its
+// end; destroy.
 class App {
  public:
   App(const Config& config, const StorageConfig& storage, Process& process);

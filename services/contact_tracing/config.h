@@ -1,4 +1,5 @@
-// The settings of the contact_tracing service: how long presence is kept, and what a case's window is.
+// The settings of the contact_tracing service: how long presence is kept, and what a case's window
+// is.
 #pragma once
 
 #include "common/config/config.h"

@@ -1,7 +1,7 @@
 // What sending does, for Prometheus.
 //
 //   epigrid_notification_attempts_total{outcome}   attempts that ended: DELIVERED, FAILED, REFUSED
-//   epigrid_notification_messages_total{state}     messages that came to their end: DELIVERED, UNDELIVERABLE, SUPERSEDED
+//   epigrid_notification_messages_total{state}     messages that ended: DELIVERED, UNDELIVERABLE, SUPERSEDED
 //   epigrid_notification_delivery_seconds          from what gave rise to a message until a channel took it
 //   epigrid_notification_offered                   messages that wait for a sender, in the shards of this process
 //

@@ -1,5 +1,5 @@
-// What the contact tracing fold costs on its busiest path: a check-in in its person's shard, and the stay that follows
-// from it in its setting's shard. No log, no Redis; cells are warm.
+// What the contact tracing fold costs on its busiest path: a check-in in its person's shard, and
+// the stay that follows from it in its setting's shard. No log, no Redis; cells are warm.
 //
 //   build/release/bin/tracing_fold_bench
 #include <benchmark/benchmark.h>

@@ -1,5 +1,5 @@
-// The contacts that contact tracing finds equal those of an all-pairs comparison, pair for pair and minute for minute:
-// on random cities with facts in any order, and on real check-ins.
+// The contacts that contact tracing finds equal those of an all-pairs comparison, pair for pair and
+// minute for minute: on random cities with facts in any order, and on real check-ins.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -229,8 +229,8 @@ TEST(ContactsDifferentialTest, RandomCitiesInRandomOrder) {
 
 class RealCheckIns : public testing::Test {
  protected:
-  // Runs all rows, moved, under this retention, and holds the contacts of some cases against brute force. Each case is
-  // a user and the time of sampling.
+  // Runs all rows, moved, under this retention, and holds the contacts of some cases against brute
+  // force. Each case is a user and the time of sampling.
   void Compare(const std::function<Time(Time)>& move, Time now, uint32_t retention_days,
                const std::vector<std::pair<std::string, Time>>& cases) {
     constexpr uint32_t kShards = 16;

@@ -82,8 +82,8 @@ class SimProcess final : public Scheduler {
   Duration clock_error() const { return state_->clock_error; }
   void StallFor(Duration duration) const;
 
-  // Hands something to a process: after the delay, once it runs, unless it is dead by then. Outlives
-  // the process.
+  // Hands something to a process: after the delay, once it runs, unless it is dead by then.
+  // Outlives the process.
   class Mailbox;
   Mailbox mailbox() const;
 

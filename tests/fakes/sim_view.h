@@ -1,5 +1,5 @@
-// SimView: the view of the simulation, in memory. SimViewStorage is one service's Redis, SimView one
-// process's client of it.
+// SimView: the view of the simulation, in memory. SimViewStorage is one service's Redis, SimView
+// one process's client of it.
 //
 //   SimViewStorage storage;
 //   SimView view(storage, process);

@@ -1,5 +1,6 @@
-// Whatever events reach the contact tracing fold, in whatever order and with whatever times: it never aborts, never writes
-// more cells than an event may, tells Cells the truth, and once every case is excluded nobody is exposed any more.
+// Whatever events reach the contact tracing fold, in whatever order and with whatever times: it
+// never aborts, never writes more cells than an event may, tells Cells the truth, and once every
+// case is excluded nobody is exposed any more.
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include "common/base/ids.h"

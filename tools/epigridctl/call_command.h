@@ -11,9 +11,10 @@ namespace epigrid::ctl {
 // Prints the services of all servers and their methods' signatures.
 Status ListMethods(const Servers& servers, const Console& console);
 
-// Calls a method and prints its answers. `request` is JSON: the text itself, "@FILE", or "-" for standard input; empty: a
-// request with nothing set. For a method that takes a stream: an array of requests. INVALID_ARGUMENT REQUEST_MALFORMED,
-// NOT_FOUND FILE_UNREADABLE, and the errors of Schema::FindMethod and of the call.
+// Calls a method and prints its answers. `request` is JSON: the text itself, "@FILE", or "-" for
+// standard input; empty: a request with nothing set. For a method that takes a stream: an array of
+// requests. INVALID_ARGUMENT REQUEST_MALFORMED, NOT_FOUND FILE_UNREADABLE, and the errors of
+// Schema::FindMethod and of the call.
 Status CallMethod(const Servers& servers, const std::string& method, const std::string& request,
                   const Console& console);
 

@@ -9,7 +9,8 @@
 
 namespace epigrid::ctl {
 
-// `arguments` without the program's name. `environment` answers the value of a variable, empty if it is not set.
+// `arguments` without the program's name. `environment` answers the value of a variable, empty if
+// it is not set.
 ExitCode RunCommandLine(const std::vector<std::string>& arguments,
                         const std::function<std::string(const std::string&)>& environment,
                         Console& console);

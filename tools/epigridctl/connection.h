@@ -4,7 +4,8 @@
 //   identity::v1::GetPersonResponse response;
 //   Status status = servers.Of("identity").Call("/epigrid.identity.v1.IdentityService/GetPerson", request, &response);
 //
-// Errors are those of common/rpc/status_details.h; their metadata "server" is the address. Threads: any.
+// Errors are those of common/rpc/status_details.h; their metadata "server" is the address. Threads:
+// any.
 #pragma once
 
 #include <functional>
@@ -28,7 +29,8 @@ class Message;
 namespace epigrid::ctl {
 
 struct ServerOptions {
-  // Each "HOST:PORT" for all services, or "SERVICE=HOST:PORT" for one, such as "identity=10.0.0.5:50051".
+  // Each "HOST:PORT" for all services, or "SERVICE=HOST:PORT" for one, such as
+  // "identity=10.0.0.5:50051".
   std::vector<std::string> servers;
   std::string token;
   std::string tls_ca;                           // PEM; TLS is spoken if one of the three is set
@@ -44,11 +46,13 @@ class Connection {
              Duration timeout);
   ~Connection();
 
-  // Calls a unary method, named "/package.Service/Method", and waits for its answer. `timeout` 0: the options'.
+  // Calls a unary method, named "/package.Service/Method", and waits for its answer. `timeout` 0:
+  // the options'.
   Status Call(const std::string& method, const google::protobuf::Message& request,
               google::protobuf::Message* response, Duration timeout = Duration(0));
 
-  // Calls a method of any kind: sends all requests, then hands over the answers one after the other in `response`.
+  // Calls a method of any kind: sends all requests, then hands over the answers one after the other
+  // in `response`.
   Status Exchange(const std::string& method,
                   const std::vector<std::unique_ptr<google::protobuf::Message>>& requests,
                   google::protobuf::Message* response, const std::function<void()>& on_response,
@@ -69,8 +73,8 @@ class Connection {
 
 class Servers {
  public:
-  // INVALID_ARGUMENT SERVER_MALFORMED, TLS_OPTIONS_INCOMPLETE; FAILED_PRECONDITION TOKEN_UNPROTECTED; the errors of
-  // ReadFile.
+  // INVALID_ARGUMENT SERVER_MALFORMED, TLS_OPTIONS_INCOMPLETE; FAILED_PRECONDITION
+  // TOKEN_UNPROTECTED; the errors of ReadFile.
   static Result<Servers> Create(const ServerOptions& options);
 
   // By a service's short name, such as "health_code".

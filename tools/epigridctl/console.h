@@ -1,4 +1,5 @@
-// Console: what every command is given besides its own options: where it writes, how, and its sense of time.
+// Console: what every command is given besides its own options: where it writes, how, and its sense
+// of time.
 #pragma once
 
 #include <absl/time/time.h>

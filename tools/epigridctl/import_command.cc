@@ -29,7 +29,8 @@ Status CheckSource(const std::string& source) {
                          "beginning with '.'");
 }
 
-// A state directory belongs to one installation: elsewhere its ids are nobody's, and rows would be taken for nobody.
+// A state directory belongs to one installation: elsewhere its ids are nobody's, and rows would be
+// taken for nobody.
 Status CheckServerKnows(const Servers& servers, const std::string& person_id,
                         const Console& console) {
   if (person_id.empty()) return OkStatus();

@@ -1,4 +1,5 @@
-// epigridctl import: files of people, settings, presence and tests (tools/import_format/README.md) into the services.
+// epigridctl import: files of people, settings, presence and tests (tools/import_format/README.md)
+// into the services.
 #pragma once
 
 #include <filesystem>
@@ -23,8 +24,9 @@ struct ImportOptions {
   bool dry_run = false;                              // only check the files
 };
 
-// kPartly if rows were rejected; kInterrupted, after saying how to go on. Errors besides those of files, state and calls:
-// INVALID_ARGUMENT SOURCE_MALFORMED; FAILED_PRECONDITION STATE_OF_ANOTHER_SERVER.
+// kPartly if rows were rejected; kInterrupted, after saying how to go on. Errors besides those of
+// files, state and calls: INVALID_ARGUMENT SOURCE_MALFORMED; FAILED_PRECONDITION
+// STATE_OF_ANOTHER_SERVER.
 Result<ExitCode> Import(const Servers& servers, const ImportOptions& options,
                         const Console& console);
 

@@ -46,7 +46,8 @@ class TreeWriter {
     }
   }
 
-  // `first` is the indentation of the first line, which may hold a list's dash, `rest` of the others.
+  // `first` is the indentation of the first line, which may hold a list's dash, `rest` of the
+  // others.
   void WriteFields(const Message& message, const std::string& first, const std::string& rest) {
     std::vector<const FieldDescriptor*> fields;
     size_t width = 0;
@@ -131,7 +132,8 @@ class TreeWriter {
     WriteFields(message, indent + "  ", indent + "  ");
   }
 
-  // Messages that have a written form of their own. They may be dynamic, hence the detour over their bytes.
+  // Messages that have a written form of their own. They may be dynamic, hence the detour over
+  // their bytes.
   std::optional<std::string> OneLine(const Message& message) const {
     const std::string& type = message.GetDescriptor()->full_name();
     if (type == "google.protobuf.Timestamp") {

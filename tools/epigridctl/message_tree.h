@@ -9,7 +9,8 @@
 //
 // * Times are in the given zone, durations as "2h30m", enums without their type's prefix.
 // * google.rpc.Status is one line: OK, or code, reason and message.
-// * Numbers, bools and empty lists are shown also at their default, which says something; other fields only if set.
+// * Numbers, bools and empty lists are shown also at their default, which says something; other
+//   fields only if set.
 #pragma once
 
 #include <absl/time/time.h>

@@ -15,8 +15,8 @@ Status CallOperations(Connection& server, std::string_view method,
                       const google::protobuf::Message& request, google::protobuf::Message* response,
                       Duration timeout = Duration(0));
 
-// Asks every server and puts their answers together. A server that does not run the service that was asked for is passed
-// over, unless none does.
+// Asks every server and puts their answers together. A server that does not run the service that
+// was asked for is passed over, unless none does.
 Status CallAllServers(const Servers& servers, std::string_view method,
                       const google::protobuf::Message& request,
                       google::protobuf::Message* response);

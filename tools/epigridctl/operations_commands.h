@@ -1,7 +1,8 @@
 // epigridctl status, digests, rebuild, log, parked, quiesce: epigrid.operations.v1 for people.
 //
-// Every process serves the operations of the services that run in it: status, digests, parked list and quiesce ask all
-// servers, the others the one of the service that they name. Errors are those of the calls.
+// Every process serves the operations of the services that run in it: status, digests, parked list
+// and quiesce ask all servers, the others the one of the service that they name. Errors are those
+// of the calls.
 #pragma once
 
 #include <cstdint>

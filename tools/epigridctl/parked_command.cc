@@ -79,7 +79,8 @@ Result<ExitCode> RetryParked(const Servers& servers, const std::string& service,
 
 Result<ExitCode> AwaitQuiet(const Servers& servers, Duration timeout, const Console& console) {
   const Duration end = console.waiter.Elapsed() + timeout;
-  // What one process does may make work for another that was quiet before. Work moves on by at least one service a round.
+  // What one process does may make work for another that was quiet before. Work moves on by at
+  // least one service a round.
   const size_t count = servers.All().size();
   const size_t rounds = count == 1 ? 1 : count + 1;
   pb::AwaitQuietResponse sum;

@@ -1,7 +1,8 @@
-// ReflectionDatabase: a server's files of protos, asked for one by one as a DescriptorPool needs them.
+// ReflectionDatabase: a server's files of protos, asked for one by one as a DescriptorPool needs
+// them.
 //
-// DescriptorDatabase knows only found and not found, so that the error of a failed call is kept for status(). Threads:
-// one at a time.
+// DescriptorDatabase knows only found and not found, so that the error of a failed call is kept for
+// status(). Threads: one at a time.
 #pragma once
 
 #include <google/protobuf/descriptor_database.h>

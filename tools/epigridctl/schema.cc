@@ -22,7 +22,8 @@ std::string FullName(const MethodDescriptor& method) {
   return fmt::format("{}/{}", method.service()->full_name(), method.name());
 }
 
-// Whether people who write `name` may mean this method: the end of its full name, or "<part of the package>.Method".
+// Whether people who write `name` may mean this method: the end of its full name, or "<part of the
+// package>.Method".
 bool IsMeant(const MethodDescriptor& method, const std::string& name) {
   const std::string full = FullName(method);
   if (full == name) return true;

@@ -1,5 +1,5 @@
-// Schema: what a server serves, learnt from it by gRPC's reflection: services, methods, and messages that were not known
-// when this program was built.
+// Schema: what a server serves, learnt from it by gRPC's reflection: services, methods, and
+// messages that were not known when this program was built.
 //
 //   Schema schema(connection);
 //   EPIGRID_ASSIGN_OR_RETURN(const auto* method, schema.FindMethod("identity.GetPerson"));
@@ -31,16 +31,17 @@ class Schema {
   // Full names, sorted. The errors of the call.
   Result<std::vector<std::string>> Services();
 
-  // By the full name "epigrid.identity.v1.IdentityService/GetPerson", or any part of it that no other method ends with:
-  // "IdentityService/GetPerson", "identity.GetPerson", "GetPerson". NOT_FOUND METHOD_UNKNOWN, INVALID_ARGUMENT
-  // METHOD_AMBIGUOUS, and the errors of the call.
+  // By the full name "epigrid.identity.v1.IdentityService/GetPerson", or any part of it that no
+  // other method ends with: "IdentityService/GetPerson", "identity.GetPerson", "GetPerson".
+  // NOT_FOUND METHOD_UNKNOWN, INVALID_ARGUMENT METHOD_AMBIGUOUS, and the errors of the call.
   Result<const google::protobuf::MethodDescriptor*> FindMethod(const std::string& name);
 
   // Null: the server does not know it.
   const google::protobuf::ServiceDescriptor* FindService(const std::string& full_name);
 
-  // A message, enum, service or method by its full name, or a message or enum of the packages served by its short name,
-  // in the form of a .proto file. NOT_FOUND TYPE_UNKNOWN; INVALID_ARGUMENT TYPE_AMBIGUOUS.
+  // A message, enum, service or method by its full name, or a message or enum of the packages
+  // served by its short name, in the form of a .proto file. NOT_FOUND TYPE_UNKNOWN;
+  // INVALID_ARGUMENT TYPE_AMBIGUOUS.
   Result<std::string> Describe(const std::string& name);
 
   std::unique_ptr<google::protobuf::Message> New(const google::protobuf::Descriptor& type);

@@ -1,5 +1,5 @@
-// Small things that commands print: times, ages, counts, tables. What comes from a server or a file goes through
-// Printable, so that it cannot steer the terminal.
+// Small things that commands print: times, ages, counts, tables. What comes from a server or a file
+// goes through Printable, so that it cannot steer the terminal.
 #pragma once
 
 #include <absl/time/time.h>
@@ -28,8 +28,8 @@ std::string FormatCount(uint64_t count, std::string_view one, std::string_view m
 // "30s", "500ms", "1h30m". INVALID_ARGUMENT DURATION_MALFORMED, also if it is not positive.
 Result<Duration> ParsePositiveDuration(std::string_view text);
 
-// Columns as wide as their widest cell, two blanks between them; `right` names those that are aligned to the right by
-// their index. The first row is the header.
+// Columns as wide as their widest cell, two blanks between them; `right` names those that are
+// aligned to the right by their index. The first row is the header.
 std::string FormatTable(const std::vector<std::vector<std::string>>& rows,
                         const std::vector<size_t>& right);
 

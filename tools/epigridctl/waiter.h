@@ -19,7 +19,8 @@ class Waiter {
   virtual bool interrupted() const = 0;
 };
 
-// The machine's time. The first SIGINT or SIGTERM interrupts, the second ends the program at once. One per process.
+// The machine's time. The first SIGINT or SIGTERM interrupts, the second ends the program at once.
+// One per process.
 class SignalWaiter final : public Waiter {
  public:
   SignalWaiter();

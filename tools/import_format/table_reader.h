@@ -13,8 +13,8 @@
 // * TSV: fields parted by tabs, no quotes: a field holds neither tab nor line end.
 // * Lines end with LF or CRLF, the last one with either or nothing. Blank lines are passed over. A
 //   byte order mark at the start is dropped.
-// * A record is at most kTextRecordBytesMax long. After a quote that is never closed, or a record too
-//   long, reading goes on with the line after the one where the record began: one slip does not
+// * A record is at most kTextRecordBytesMax long. After a quote that is never closed, or a record
+//   too long, reading goes on with the line after the one where the record began: one slip does not
 //   cost the rest of the file.
 //
 // Threads: one at a time.

@@ -1,4 +1,5 @@
-// What requests must look like to be taken in: fields, not rules. Reasons are listed in the service's README.
+// What requests must look like to be taken in: fields, not rules. Reasons are listed in the
+// service's README.
 #pragma once
 
 #include <google/protobuf/repeated_ptr_field.h>
@@ -16,14 +17,15 @@ namespace epigrid::contact_tracing {
 // A setting or a household: both are places where people meet.
 Status CheckPlaceId(std::string_view id, std::string_view field);
 
-// Fills in revision 1, then checks. ID_MALFORMED, PRESENCE_MISSING, REVISION_TOO_LOW, TIME_BEYOND_RETENTION,
-// END_BEFORE_START, STAY_TOO_LONG, POSITION_TOO_LONG, and the reasons of common/rpc/fields.h.
+// Fills in revision 1, then checks. ID_MALFORMED, PRESENCE_MISSING, REVISION_TOO_LOW,
+// TIME_BEYOND_RETENTION, END_BEFORE_START, STAY_TOO_LONG, POSITION_TOO_LONG, and the reasons of
+// common/rpc/fields.h.
 Status CheckObservation(const TracingPolicy& policy, Time now,
                         v1::PresenceObservation& observation);
 
-// Check-outs that contradict the check-in of the same presence in the same request: for each observation OK, or
-// END_BEFORE_START or STAY_TOO_LONG. `statuses` holds what is known of each already; only those that are OK are looked
-// at.
+// Check-outs that contradict the check-in of the same presence in the same request: for each
+// observation OK, or END_BEFORE_START or STAY_TOO_LONG. `statuses` holds what is known of each
+// already; only those that are OK are looked at.
 void CheckTogether(const google::protobuf::RepeatedPtrField<v1::PresenceObservation>& observations,
                    std::vector<Status>& statuses);
 
@@ -31,7 +33,8 @@ void CheckTogether(const google::protobuf::RepeatedPtrField<v1::PresenceObservat
 // USUAL_STAY_OUT_OF_RANGE.
 Status CheckSetting(const v1::Setting& setting);
 
-// Fills in REPORTED, then checks. ID_MALFORMED, CASE_STATE_INVALID, CASE_TIME_MISSING, TIME_IN_FUTURE.
+// Fills in REPORTED, then checks. ID_MALFORMED, CASE_STATE_INVALID, CASE_TIME_MISSING,
+// TIME_IN_FUTURE.
 Status CheckReport(Time now, v1::ReportCaseRequest& request);
 
 // ID_MALFORMED, ACTION_MISSING, CASE_STATE_INVALID, TIME_IN_FUTURE.

@@ -1,5 +1,5 @@
-// ContactTracingApi: gRPC to domain. Checks fields, hands presence, settings and cases to the inbox, reads cases, contacts
-// and exposures from the view.
+// ContactTracingApi: gRPC to domain. Checks fields, hands presence, settings and cases to the
+// inbox, reads cases, contacts and exposures from the view.
 #pragma once
 
 #include <string>

@@ -147,17 +147,13 @@ Status ParseChineseDocument(const DocumentInput& input, sys_days today, Document
   document.issuer = kChina;
   const std::string number = FoldDocumentText(input.number);
   switch (input.type) {
-    case DocumentType::kResidentId:
-      return ParseResidentId(number, today, document);
-    case DocumentType::kHongKongMacaoPermit:
-      return ParseHongKongMacaoPermit(number, document);
-    case DocumentType::kTaiwanPermit:
-      return ParseTaiwanPermit(number, document);
+    case DocumentType::kResidentId: return ParseResidentId(number, today, document);
+    case DocumentType::kHongKongMacaoPermit: return ParseHongKongMacaoPermit(number, document);
+    case DocumentType::kTaiwanPermit: return ParseTaiwanPermit(number, document);
     case DocumentType::kForeignPermanentResidence:
       return ParsePermanentResidence(number, today, document);
     case DocumentType::kUnspecified:
-    case DocumentType::kPassport:
-      break;
+    case DocumentType::kPassport: break;
   }
   return DocumentError("type", "DOCUMENT_TYPE_UNKNOWN", "say which type of document it is");
 }
@@ -166,18 +162,12 @@ Status ParseChineseDocument(const DocumentInput& input, sys_days today, Document
 
 std::string_view DocumentTypeName(DocumentType type) {
   switch (type) {
-    case DocumentType::kUnspecified:
-      return "UNSPECIFIED";
-    case DocumentType::kResidentId:
-      return "RESIDENT_ID";
-    case DocumentType::kPassport:
-      return "PASSPORT";
-    case DocumentType::kHongKongMacaoPermit:
-      return "HONG_KONG_MACAO_PERMIT";
-    case DocumentType::kTaiwanPermit:
-      return "TAIWAN_PERMIT";
-    case DocumentType::kForeignPermanentResidence:
-      return "FOREIGN_PERMANENT_RESIDENCE";
+    case DocumentType::kUnspecified: return "UNSPECIFIED";
+    case DocumentType::kResidentId: return "RESIDENT_ID";
+    case DocumentType::kPassport: return "PASSPORT";
+    case DocumentType::kHongKongMacaoPermit: return "HONG_KONG_MACAO_PERMIT";
+    case DocumentType::kTaiwanPermit: return "TAIWAN_PERMIT";
+    case DocumentType::kForeignPermanentResidence: return "FOREIGN_PERMANENT_RESIDENCE";
   }
   return "UNSPECIFIED";
 }

@@ -14,8 +14,8 @@ namespace epigrid::ctl {
 class ImportBatch {
  public:
   virtual ~ImportBatch() = default;
-  // What was not taken, in the order of lines. An error means that the rows' fate is not known: the import stops, and
-  // they are sent again when it goes on.
+  // What was not taken, in the order of lines. An error means that the rows' fate is not known: the
+  // import stops, and they are sent again when it goes on.
   virtual Result<std::vector<Reject>> Send() = 0;
 
   uint64_t rows = 0;  // also those that are not well-formed

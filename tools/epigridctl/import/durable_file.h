@@ -10,7 +10,8 @@
 
 namespace epigrid::ctl {
 
-// A file that grows at its end. Only its owner may read it: what an import writes may be personal. Threads: one at a time.
+// A file that grows at its end. Only its owner may read it: what an import writes may be personal.
+// Threads: one at a time.
 class AppendFile {
  public:
   // Makes the file if it is not there. UNAVAILABLE FILE_WRITE_FAILED.
@@ -37,7 +38,8 @@ class AppendFile {
   bool synced_ = true;
 };
 
-// Puts the file in place as a whole, or leaves the one that was there. UNAVAILABLE FILE_WRITE_FAILED.
+// Puts the file in place as a whole, or leaves the one that was there. UNAVAILABLE
+// FILE_WRITE_FAILED.
 Status WriteDurably(const std::filesystem::path& path, std::string_view content);
 
 // With those above it; only for the owner. UNAVAILABLE FILE_WRITE_FAILED.

@@ -56,7 +56,8 @@ Status KeyMap::Load(const std::filesystem::path& path) {
       good += text.size() + 1;
       continue;
     }
-    // A crash may leave the end of the file unwritten, also as zeros; nothing good may stand behind it.
+    // A crash may leave the end of the file unwritten, also as zeros; nothing good may stand behind
+    // it.
     while (std::getline(stream, text)) {
       if (!ParseLine(text).has_value()) continue;
       return {Code::kDataLoss, "KEYS_DAMAGED",

@@ -5,9 +5,10 @@
 //   EPIGRID_RETURN_IF_ERROR(keys->Sync());
 //   keys->Find("anna");                           // "person_..."
 //
-// The file only grows: a line "<CRC-32 of the rest> <id> <key>" each. A last line that a crash cut short is dropped; a
-// damaged line before it is an error, since people would be lost in silence. All is held in memory, some 200 bytes a
-// person. Keys may be names: the file is for its owner's eyes only. Threads: any.
+// The file only grows: a line "<CRC-32 of the rest> <id> <key>" each. A last line that a crash cut
+// short is dropped; a damaged line before it is an error, since people would be lost in silence.
+// All is held in memory, some 200 bytes a person. Keys may be names: the file is for its owner's
+// eyes only. Threads: any.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>

@@ -3,8 +3,8 @@
 //   read ─▶ send ─▶ send ─▶ send ─▶ count (in order) ─▶ rejects, progress, save
 //           └──── in flight ────┘
 //
-// Whatever ends it, what is saved is a place in the file before which every row was answered: an import that goes on from
-// there loses nothing, and sends again at most what was in flight.
+// Whatever ends it, what is saved is a place in the file before which every row was answered: an
+// import that goes on from there loses nothing, and sends again at most what was in flight.
 #pragma once
 
 #include <functional>
@@ -29,8 +29,8 @@ struct PipelineHooks {
   std::function<void(const FileProgress&, double fraction_read)> show;
 };
 
-// Goes on with `progress` and leaves it at what is saved. OK at the end of the file; CANCELLED INTERRUPTED; the first
-// error of the source, a batch or a hook.
+// Goes on with `progress` and leaves it at what is saved. OK at the end of the file; CANCELLED
+// INTERRUPTED; the first error of the source, a batch or a hook.
 Status RunPipeline(BatchSource& source, const PipelineOptions& options, const PipelineHooks& hooks,
                    Waiter& waiter, FileProgress& progress);
 

@@ -1,4 +1,5 @@
-// Progress: tells a person how an import goes: on a terminal by one line that changes, else by a line every five seconds.
+// Progress: tells a person how an import goes: on a terminal by one line that changes, else by a
+// line every five seconds.
 //
 //   presence.tsv  1,250,000 rows  48,210 rows/s  12 rejected  63 %  21.0 s left
 //

@@ -1,6 +1,8 @@
-// RejectFile: the rows of an import that were not taken, with line, reason and message: CSV that a spreadsheet opens.
+// RejectFile: the rows of an import that were not taken, with line, reason and message: CSV that a
+// spreadsheet opens.
 //
-// Made when there is something to write. Only its owner may read it, since rows may be personal. Threads: one at a time.
+// Made when there is something to write. Only its owner may read it, since rows may be personal.
+// Threads: one at a time.
 #pragma once
 
 #include <filesystem>

@@ -8,8 +8,8 @@
 
 namespace epigrid::ctl {
 
-// Whether the same call may go well later: UNAVAILABLE, RESOURCE_EXHAUSTED, ABORTED, DEADLINE_EXCEEDED. All that an
-// import sends may be sent again.
+// Whether the same call may go well later: UNAVAILABLE, RESOURCE_EXHAUSTED, ABORTED,
+// DEADLINE_EXCEEDED. All that an import sends may be sent again.
 bool IsWorthRetrying(const Status& status);
 
 class Retrying {
@@ -20,8 +20,9 @@ class Retrying {
            std::function<void(const Status&, Duration)> on_wait)
       : waiter_(waiter), give_up_after_(give_up_after), on_wait_(std::move(on_wait)) {}
 
-  // The first answer that is OK or not worth a retry, the last one when it gives up, or CANCELLED INTERRUPTED. Waits from
-  // 100 ms to 10 s, at least as long as the server says, and a little longer by chance. Threads: any.
+  // The first answer that is OK or not worth a retry, the last one when it gives up, or CANCELLED
+  // INTERRUPTED. Waits from 100 ms to 10 s, at least as long as the server says, and a little
+  // longer by chance. Threads: any.
   Status Run(const std::function<Status()>& call) const;
 
  private:

@@ -22,9 +22,11 @@ constexpr char kRegister[] = "/epigrid.identity.v1.IdentityService/BatchRegister
 constexpr char kMemberships[] = "/epigrid.identity.v1.IdentityService/BatchUpdateMemberships";
 constexpr char kHousehold[] = "/epigrid.identity.v1.IdentityService/UpdateHousehold";
 constexpr char kPerson[] = "/epigrid.identity.v1.IdentityService/UpdatePerson";
-// Calls for single households and people at once, in all batches together: below what servers allow a caller.
+// Calls for single households and people at once, in all batches together: below what servers allow
+// a caller.
 constexpr int kSingleCallsMax = 48;
-// 2000-01-01T00:00:00Z: of who lives somewhere since nobody knows when. Before anything that is kept.
+// 2000-01-01T00:00:00Z: of who lives somewhere since nobody knows when. Before anything that is
+// kept.
 constexpr Time kSinceEver = Time::FromSeconds(946'684'800);
 
 // Lets batches pass in their order.
@@ -85,8 +87,8 @@ class PeopleSender final : public RowSender<PersonRow> {
                   .ids = std::vector<std::string>(batch.rows.size())};
     Status status = Register(people);
     if (context_.servers == nullptr) return std::move(people.statuses);
-    // In the order of the file: which of two rows with one key is the first, and that a guardian is known before the
-    // dependants of later batches are linked.
+    // In the order of the file: which of two rows with one key is the first, and that a guardian is
+    // known before the dependants of later batches are linked.
     turnstile_.WaitFor(batch.number);
     if (status.ok()) status = KeepIds(people);
     turnstile_.Pass(batch.number);

@@ -17,13 +17,14 @@ struct SendContext {
   const Retrying* retrying = nullptr;
   KeyMap* keys = nullptr;
   std::string
-      source;  // names the sender in the services: with a row's source_id it makes the row's natural key
+      // names the sender in the services: with a row's source_id it makes the row's natural key
+      source;
   std::string file_id;  // IdentifyFile
   uint32_t run = 1;     // of this file
 };
 
-// Registers people (BatchRegisterPersons), keeps their ids, and tells their households and guardians. Rejects besides the
-// service's: PERSON_KEY_TAKEN, GUARDIAN_KEY_UNKNOWN.
+// Registers people (BatchRegisterPersons), keeps their ids, and tells their households and
+// guardians. Rejects besides the service's: PERSON_KEY_TAKEN, GUARDIAN_KEY_UNKNOWN.
 std::unique_ptr<RowSender<PersonRow>> SendPeople(const SendContext& context);
 // BatchUpdateSettings.
 std::unique_ptr<RowSender<SettingRow>> SendSettings(const SendContext& context);

@@ -15,20 +15,22 @@
 
 namespace epigrid::ctl {
 
-// The key itself if it is an id, else an id derived from the source and the key: the same key is the same thing in every
-// import of this source.
+// The key itself if it is an id, else an id derived from the source and the key: the same key is
+// the same thing in every import of this source.
 std::string IdOfKey(const SendContext& context, IdKind kind, const std::string& key);
 
-// What people were registered as, or the key itself if it is an id. INVALID_ARGUMENT `unknown_reason`.
+// What people were registered as, or the key itself if it is an id. INVALID_ARGUMENT
+// `unknown_reason`.
 Result<std::string> PersonOfKey(const SendContext& context, const std::string& key,
                                 std::string_view column, std::string unknown_reason);
 
-// The same for the same call of the same run of an import, so that sending it again is harmless, and another for any other.
+// The same for the same call of the same run of an import, so that sending it again is harmless,
+// and another for any other.
 std::string RequestId(const SendContext& context, std::string_view stage, TablePosition begin,
                       const google::protobuf::Message& content);
 
-// Calls until there is an answer that is worth having: no error of the call that may pass, and none of an item, of which
-// `check` tells the first.
+// Calls until there is an answer that is worth having: no error of the call that may pass, and none
+// of an item, of which `check` tells the first.
 Status CallUntilAnswered(const SendContext& context, std::string_view service,
                          const std::string& method, const google::protobuf::Message& request,
                          google::protobuf::Message* response,

@@ -25,8 +25,8 @@ struct FileProgress {
   bool done = false;
 };
 
-// Names a file by its size, its time of change and both its ends, wherever it lies: what a resumed import must find
-// unchanged, and what request ids are derived from. NOT_FOUND FILE_NOT_READABLE.
+// Names a file by its size, its time of change and both its ends, wherever it lies: what a resumed
+// import must find unchanged, and what request ids are derived from. NOT_FOUND FILE_NOT_READABLE.
 Result<std::string> IdentifyFile(const std::filesystem::path& path);
 
 class ImportState {

@@ -1,6 +1,7 @@
 // FakeReflection: gRPC's reflection, answered from the protos that this program is built with.
 //
-// gRPC's own cannot be in one program with our grpc.reflection.v1alpha protos: both would register the same messages.
+// gRPC's own cannot be in one program with our grpc.reflection.v1alpha protos: both would register
+// the same messages.
 #pragma once
 
 #include "grpc/reflection/v1alpha/reflection.grpc.pb.h"

@@ -1,5 +1,6 @@
-// FakeServices: identity, contact_tracing, health_code and operations with reflection on one port, as far as epigridctl
-// calls them. What they take is there to be counted, and they fail when they are told to.
+// FakeServices: identity, contact_tracing, health_code and operations with reflection on one port,
+// as far as epigridctl calls them. What they take is there to be counted, and they fail when they
+// are told to.
 //
 //   FakeServices fake;
 //   fake.before = [](const std::string& method) { return Unavailable("LOG_UNAVAILABLE", "later"); };
@@ -33,7 +34,8 @@ struct Taken {
   std::map<std::string, contact_tracing::v1::PresenceObservation> presences;  // by source_id
   std::map<std::string, health_code::v1::Evidence> evidence;                  // by source_id
   std::map<std::string, size_t> calls;                                        // by method's name
-  // A key that came with another content, or a request_id: an import that is gone on with must not cause it.
+  // A key that came with another content, or a request_id: an import that is gone on with must not
+  // cause it.
   std::vector<std::string> conflicts;
 };
 
@@ -45,7 +47,8 @@ class FakeServices {
   std::string address() const;
   Taken GetTaken() const;
 
-  // Asked before a call is looked at, by the method's name: an error is the answer. Set before calls come.
+  // Asked before a call is looked at, by the method's name: an error is the answer. Set before
+  // calls come.
   std::function<Status(const std::string& method)> before;
   // Asked when a call has been done: an error is the answer although it was done.
   std::function<Status(const std::string& method)> after;
