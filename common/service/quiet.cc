@@ -91,13 +91,16 @@ Task<Result<QuietReport>> AwaitQuiet(std::vector<ServiceRuntime*> runtimes, Time
   EPIGRID_CHECK(!runtimes.empty(), "a process has services");
   std::optional<Look> before;
   for (;;) {
+    const Time begun = clock.Now();
     EPIGRID_CO_ASSIGN_OR_RETURN(Look look, co_await LookAtAll(runtimes, until));
+    const Time looked = clock.Now();
     const bool still = look.waiting_for.empty();
     if (still && before.has_value() && before->quiet == look.quiet) {
       co_return QuietReport{
           .waiting_for = "", .backed_off = look.backed_off, .next_attempt = look.next_attempt};
     }
-    if (clock.Now() + kPause >= deadline) {
+    // Another look would take as long, and end too late to be told.
+    if (looked + kPause + (looked - begun) >= deadline) {
       if (still) look.waiting_for = "records are still being folded";
       co_return QuietReport{.waiting_for = std::move(look.waiting_for),
                             .backed_off = look.backed_off,
