@@ -10,7 +10,9 @@
 #include <atomic>
 #include <csignal>
 #include <fstream>
+#include <mutex>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "common/base/ids.h"
 #include "tools/epigridctl/testing/run.h"
@@ -284,7 +286,6 @@ class ImportKillTest : public ImportTest {
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
-    calls_left_ = calls;
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     const std::string log = directory_ / "output";
@@ -294,26 +295,29 @@ class ImportKillTest : public ImportTest {
     }
     {
       const std::lock_guard lock(mutex_);
+      calls_left_ = calls;
       EXPECT_EQ(posix_spawn(&process_, argv[0], &actions, nullptr, argv.data(), environ), 0);
     }
     posix_spawn_file_actions_destroy(&actions);
     int status = 0;
-    EXPECT_EQ(waitpid(process_, &status, 0), process_);
+    // It stays a zombie, and its number its own, until nobody will kill it any more.
+    siginfo_t ended = {};
+    EXPECT_EQ(waitid(P_PID, static_cast<id_t>(process_), &ended, WEXITED | WNOWAIT), 0);
+    const std::lock_guard lock(mutex_);
+    EXPECT_EQ(waitpid(std::exchange(process_, 0), &status, 0), ended.si_pid);
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
   }
 
-  // The `after` or `before` of the fake.
+  // The fake's `after`. Calls of a process that was killed may still be under way when the next one runs: they count, too.
   Status KillWhenDue() {
-    if (--calls_left_ == 0) {
-      const std::lock_guard lock(mutex_);
-      kill(process_, SIGKILL);
-    }
+    const std::lock_guard lock(mutex_);
+    if (process_ != 0 && --calls_left_ == 0) kill(process_, SIGKILL);
     return OkStatus();
   }
 
   std::mutex mutex_;
   pid_t process_ = 0;
-  std::atomic<int> calls_left_ = 0;
+  int calls_left_ = 0;
 };
 
 TEST_F(ImportKillTest, NothingIsLostAndNothingIsDoubled) {
