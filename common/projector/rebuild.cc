@@ -86,6 +86,13 @@ Task<Status> Rebuild::Advance(Offset limit, bool* reached) {
   if (builder_open_ && builder_->idle()) {
     if (fed_ >= limit) {
       *reached = builder_->committed().applied == limit;
+      if (*reached) co_return OkStatus();
+      if (shard_->LivePaused()) {
+        // It lost its tail after this one was built: it has to go on before they can be compared.
+        co_return Status(Code::kAborted, "VIEW_MOVED",
+                         "the live view fell back behind the one that is built beside it");
+      }
+      co_await dependencies_.scheduler->Sleep(kLookAgain);
       co_return OkStatus();
     }
     auto records = co_await dependencies_.log->Read(inbox(), fed_, kChunk);

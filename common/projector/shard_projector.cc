@@ -324,6 +324,13 @@ Task<Status> ShardProjector::AppendOwn(std::vector<Event> events, Offset* last) 
 }
 
 Task<Status> ShardProjector::AppendTick() {
+  // A failover may lose which generation is live and nothing else, and another owner's rebuild
+  // changes it: no commit is refused for either.
+  auto live = co_await view_.Live(options_.shard);
+  if (!live.ok()) co_return live.status();
+  if (*live != generation_) {
+    co_return Status(Code::kAborted, "VIEW_MOVED", "this generation is not the live one any more");
+  }
   const Time now = scheduler_.Now();
   std::vector<Event> events(1);
   *events[0].mutable_tick()->mutable_time() = ToProto(now);

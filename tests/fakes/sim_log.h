@@ -61,6 +61,8 @@ class SimLogStorage {
 
   const ShardData& shard(const TopicShard& of) { return shards_[of]; }
   const std::map<TopicShard, ShardData>& shards() const { return shards_; }
+  Offset Floor(const std::string& group, const TopicShard& of) { return floors_[{group, of}]; }
+  const std::map<std::string, std::string>& metadata(const TopicShard& of) { return metadata_[of]; }
   // The records of a shard after an offset.
   std::vector<LogRecord> Read(const TopicShard& from, Offset after, size_t limit) const;
 

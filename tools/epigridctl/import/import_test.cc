@@ -308,7 +308,8 @@ class ImportKillTest : public ImportTest {
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
   }
 
-  // The fake's `after`. Calls of a process that was killed may still be under way when the next one runs: they count, too.
+  // The fake's `after`. Calls of a process that was killed may still be under way when the next one
+  // runs: they count, too.
   Status KillWhenDue() {
     const std::lock_guard lock(mutex_);
     if (process_ != 0 && --calls_left_ == 0) kill(process_, SIGKILL);

@@ -1,0 +1,62 @@
+#include "tests/simulation/sim_service.h"
+
+#include <fmt/format.h>
+
+#include "common/projector/emission.h"
+#include "tests/simulation/witness_fold.h"
+
+namespace epigrid {
+
+SimInstance::SimInstance(SimScheduler& world, SimLogStorage& log_storage,
+                         SimViewStorage& view_storage, const ServiceSpec& spec,
+                         const ProjectorHostOptions& options, Duration clock_error,
+                         ProjectorObserver* observer)
+    : process(world),
+      log(log_storage, process),
+      view(view_storage, process),
+      assignment(process, options.shard_count),
+      fold(std::make_unique<WitnessFold>(spec.make_fold())),
+      host(process, log, view, assignment, *fold, options, observer) {
+  process.set_clock_error(clock_error);
+  host.Start();
+}
+
+SimService::SimService(SimScheduler& world, SimLogStorage& log, ServiceSpec spec,
+                       uint32_t shard_count)
+    : world_(world),
+      log_(log),
+      spec_(std::move(spec)),
+      inbox_(InboxTopic(spec_.name)),
+      shard_count_(shard_count),
+      fold_(std::make_unique<WitnessFold>(spec_.make_fold())) {
+  view_.on_commit = [this](Shard shard, const GuardedBatch& batch) {
+    commits_.push_back({shard, batch.generation, batch.next, batch.digest, batch.shard_time});
+  };
+}
+
+void SimService::Start(size_t instance, Duration clock_error) {
+  EPIGRID_CHECK(instances_[instance] == nullptr, "it runs");
+  ProjectorHostOptions options;
+  options.instance = fmt::format("{}-{}", spec_.name, ++incarnations_);
+  options.configuration = spec_.configuration;
+  options.shard_count = shard_count_;
+  options.drop_after = std::chrono::seconds(1);
+  // Small numbers, so that caches forget and queues fill up.
+  options.cache_bytes_max = shard_count_ * (world_.random().Chance(0.5) ? 2'000 : 1'000'000);
+  options.queued_records_max = world_.random().Chance(0.5) ? 10 : 2'000;
+  instances_[instance] =
+      std::make_unique<SimInstance>(world_, log_, view_, spec_, options, clock_error, &observer_);
+}
+
+void SimService::StopGracefully(size_t instance) {
+  SimInstance* stopping = instances_[instance].get();
+  if (stopping == nullptr) return;
+  Spawn([](SimService* self, size_t index, SimInstance* expected) -> Task<void> {
+    co_await expected->host.Stop();
+    self->world_.Post([self, index, expected] {
+      if (self->instances_[index].get() == expected) self->instances_[index].reset();
+    });
+  }(this, instance, stopping));
+}
+
+}  // namespace epigrid
