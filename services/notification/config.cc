@@ -116,7 +116,6 @@ SenderOptions Config::SenderSettings(uint32_t shard_count) const {
   SenderOptions options;
   options.shard_count = shard_count;
   options.in_hand_max = messages_in_hand_max;
-  options.attempt_timeout = std::chrono::floor<seconds>(attempt_timeout);
   options.send_timeout = webhook_timeout;
   return options;
 }

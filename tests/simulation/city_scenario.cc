@@ -92,8 +92,7 @@ void CityScenario::Prepare(World& world) {
   next_.resize(facts_.sequences.size());
   actions_ = turns_.size();
   for (int i = 0; i < 2; ++i) {
-    world.AddActor(std::make_unique<SimSender>(world, world.service(kNotification), deliveries_,
-                                               kAttemptTimeout));
+    world.AddActor(std::make_unique<SimSender>(world, world.service(kNotification), deliveries_));
   }
   world.unrest = [&world] { return UnsentMessages(world); };
 }

@@ -113,9 +113,9 @@ Task<Result<uint64_t>> SimOutbox::CountOffered(Shard shard) {
   co_return page->size();
 }
 
-Task<Result<std::vector<std::optional<notification::v1::Message>>>> SimOutbox::Read(
+Task<Result<std::vector<std::optional<notification::state::v1::StoredMessage>>>> SimOutbox::Read(
     std::vector<MessageRef> messages) {
-  using Messages = std::vector<std::optional<notification::v1::Message>>;
+  using Messages = std::vector<std::optional<notification::state::v1::StoredMessage>>;
   std::function<Result<Messages>()> read = [&view = service_.view(), messages,
                                             shards = service_.shard_count()]() -> Result<Messages> {
     Messages found;
@@ -124,11 +124,11 @@ Task<Result<std::vector<std::optional<notification::v1::Message>>>> SimOutbox::R
       if (live == nullptr) return ViewRebuilding();
       const CellFound cell = live->Read(
           {CellRead::Kind::kMember, keys::Messages(message.person_id), message.message_id, {}});
-      std::optional<notification::v1::Message>& added = found.emplace_back();
+      std::optional<notification::state::v1::StoredMessage>& added = found.emplace_back();
       if (!cell.value.has_value()) continue;
       notification::state::v1::StoredMessage stored;
       EPIGRID_CHECK(stored.ParseFromString(*cell.value), "the cell was written by this service");
-      added = stored.message();
+      added = std::move(stored);
     }
     return found;
   };
@@ -175,15 +175,13 @@ Task<Status> SimOutbox::AwaitApplied(std::vector<ShardPosition> positions, Time 
 }
 
 struct SimSender::Running {
-  Running(World& world, SimService& service, Deliveries& deliveries, Duration attempt_timeout,
-          Duration clock_error)
+  Running(World& world, SimService& service, Deliveries& deliveries, Duration clock_error)
       : process(world.scheduler()), outbox(world, service, process), contacts(process) {
     process.set_clock_error(clock_error);
     channels[kEndpoint] = std::make_unique<OutsideWorld>(process, deliveries);
     notification::SenderOptions options;
     options.shard_count = service.shard_count();
     options.in_hand_max = 1 + world.random().Below(8);
-    options.attempt_timeout = attempt_timeout;
     options.send_timeout = std::chrono::seconds(1);
     sender = std::make_unique<notification::Sender>(
         process, outbox, contacts, channels, world.random(), [](Shard) { return true; }, options);
@@ -197,19 +195,14 @@ struct SimSender::Running {
   std::unique_ptr<notification::Sender> sender;
 };
 
-SimSender::SimSender(World& world, SimService& service, Deliveries& deliveries,
-                     Duration attempt_timeout)
-    : world_(world),
-      service_(service),
-      deliveries_(deliveries),
-      attempt_timeout_(attempt_timeout) {}
+SimSender::SimSender(World& world, SimService& service, Deliveries& deliveries)
+    : world_(world), service_(service), deliveries_(deliveries) {}
 
 SimSender::~SimSender() = default;
 
 void SimSender::Start(Duration clock_error) {
   if (running_ != nullptr) return;
-  running_ =
-      std::make_unique<Running>(world_, service_, deliveries_, attempt_timeout_, clock_error);
+  running_ = std::make_unique<Running>(world_, service_, deliveries_, clock_error);
 }
 
 void SimSender::Crash() { running_.reset(); }

@@ -32,7 +32,7 @@ class SimOutbox final : public notification::Outbox {
   Task<Result<std::vector<std::string>>> Offered(Shard shard, std::string after,
                                                  size_t limit) override;
   Task<Result<uint64_t>> CountOffered(Shard shard) override;
-  Task<Result<std::vector<std::optional<notification::v1::Message>>>> Read(
+  Task<Result<std::vector<std::optional<notification::state::v1::StoredMessage>>>> Read(
       std::vector<notification::MessageRef> messages) override;
   Task<Result<std::vector<ShardPosition>>> Append(
       std::vector<notification::PersonEvent> events) override;
@@ -49,8 +49,8 @@ class SimOutbox final : public notification::Outbox {
 
 class SimSender final : public SimActor {
  public:
-  // All outlive it. `attempt_timeout`: as the fold has it.
-  SimSender(World& world, SimService& service, Deliveries& deliveries, Duration attempt_timeout);
+  // All outlive it.
+  SimSender(World& world, SimService& service, Deliveries& deliveries);
   ~SimSender() override;
 
   void Start(Duration clock_error) override;
@@ -68,7 +68,6 @@ class SimSender final : public SimActor {
   World& world_;
   SimService& service_;
   Deliveries& deliveries_;
-  const Duration attempt_timeout_;
   std::unique_ptr<Running> running_;
 };
 

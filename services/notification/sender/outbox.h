@@ -14,7 +14,7 @@
 #include "common/base/status.h"
 #include "common/base/task.h"
 #include "epigrid/events/v1/envelope.pb.h"
-#include "epigrid/notification/v1/notification.pb.h"
+#include "epigrid/notification/state/v1/state.pb.h"
 
 namespace epigrid::notification {
 
@@ -40,7 +40,7 @@ class Outbox {
                                                          size_t limit) = 0;
   virtual Task<Result<uint64_t>> CountOffered(Shard shard) = 0;
   // One for each, as it stands; nullopt: it is forgotten.
-  virtual Task<Result<std::vector<std::optional<v1::Message>>>> Read(
+  virtual Task<Result<std::vector<std::optional<state::v1::StoredMessage>>>> Read(
       std::vector<MessageRef> messages) = 0;
   // Appends all or none; where they are. OUTCOME_UNKNOWN: they may or may not be in the log.
   virtual Task<Result<std::vector<ShardPosition>>> Append(std::vector<PersonEvent> events) = 0;

@@ -58,8 +58,6 @@ struct SenderOptions {
   Duration poll_interval = std::chrono::milliseconds(500);
   size_t in_hand_max = 1024;  // messages
   size_t batch_max = 256;     // messages whose contacts are resolved at once
-  // As the fold has it: how long an attempt may take.
-  Duration attempt_timeout = std::chrono::seconds(60);
   // How long a channel may take: nothing is sent that could end after the attempt.
   Duration send_timeout = std::chrono::seconds(10);
 };

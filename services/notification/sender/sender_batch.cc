@@ -11,7 +11,10 @@ namespace epigrid::notification {
 namespace {
 
 constexpr IdKind kAttemptId{"attempt"};
-// How long a sender waits for what may or may not be in the log.
+// How long a sender waits for a fold that is behind before it says so, and at all.
+constexpr Duration kAppliedWait = std::chrono::seconds(10);
+constexpr Duration kAppliedWaitMax = std::chrono::minutes(10);
+// How long it waits for what may or may not be in the log.
 constexpr Duration kUnknownWait = std::chrono::seconds(5);
 constexpr Duration kRetryPause = std::chrono::milliseconds(200);
 
@@ -38,9 +41,11 @@ bool IsTransient(const Status& status) {
          status.code() != Code::kFailedPrecondition;
 }
 
-bool IsAttempt(const std::optional<v1::Message>& message, const std::string& attempt_id) {
-  return message.has_value() && message->state() == v1::MESSAGE_STATE_STARTED &&
-         message->attempts_size() > 0 && message->attempts().rbegin()->attempt_id() == attempt_id;
+bool IsAttempt(const std::optional<state::v1::StoredMessage>& stored,
+               const std::string& attempt_id) {
+  return stored.has_value() && stored->message().state() == v1::MESSAGE_STATE_STARTED &&
+         stored->message().attempts_size() > 0 &&
+         stored->message().attempts().rbegin()->attempt_id() == attempt_id;
 }
 
 }  // namespace
@@ -48,10 +53,11 @@ bool IsAttempt(const std::optional<v1::Message>& message, const std::string& att
 Task<void> Sender::State::SendBatch(std::vector<std::string> items) {
   std::vector<Letter> letters = co_await Resolve(std::move(items));
   if (letters.empty()) co_return;
-  const std::vector<std::optional<v1::Message>> messages = co_await StartAttempts(letters);
+  const Stored messages = co_await StartAttempts(letters);
   for (size_t i = 0; i < letters.size(); ++i) {
     if (i < messages.size() && IsAttempt(messages[i], letters[i].attempt_id)) {
-      tasks_.Begin(Deliver(std::move(letters[i]), *messages[i]));
+      letters[i].until = FromProto(messages[i]->timer_due_time());
+      tasks_.Begin(Deliver(std::move(letters[i]), messages[i]->message()));
     } else {
       Release(letters[i].message);
     }
@@ -89,8 +95,7 @@ Task<std::vector<Sender::State::Letter>> Sender::State::Resolve(std::vector<std:
 }
 
 // The messages as they stand once the attempts are decided; empty: none was begun.
-Task<std::vector<std::optional<v1::Message>>> Sender::State::StartAttempts(
-    std::vector<Letter>& letters) {
+Task<Sender::State::Stored> Sender::State::StartAttempts(std::vector<Letter>& letters) {
   const Time now = scheduler_.Now();
   std::vector<PersonEvent> events(letters.size());
   for (size_t i = 0; i < letters.size(); ++i) {
@@ -107,25 +112,26 @@ Task<std::vector<std::optional<v1::Message>>> Sender::State::StartAttempts(
   Result<std::vector<ShardPosition>> appended = co_await outbox_.Append(std::move(events));
   if (!appended.ok()) {
     BackOff("log", appended.status());
-    if (appended.status().reason() != "OUTCOME_UNKNOWN")
-      co_return std::vector<std::optional<v1::Message>>();
+    if (appended.status().reason() != "OUTCOME_UNKNOWN") co_return Stored();
   }
   co_return co_await ReadStarted(letters, std::move(appended));
 }
 
 // `appended`: where the attempts are, or that it is unknown whether they are anywhere.
-Task<std::vector<std::optional<v1::Message>>> Sender::State::ReadStarted(
+Task<Sender::State::Stored> Sender::State::ReadStarted(
     const std::vector<Letter>& letters, Result<std::vector<ShardPosition>> appended) {
   std::vector<MessageRef> refs;
   for (const Letter& letter : letters) refs.push_back(letter.message);
-  // What is not known to be applied by then is given up by the fold in its time.
-  const Time until =
-      letters.front().started + (appended.ok() ? options_.attempt_timeout / 2 : kUnknownWait);
+  // A fold that is behind gives an attempt its full time from when it comes to it, so there is no
+  // hurry. What is not applied in the end is given up by the fold.
+  const Time until = letters.front().started + (appended.ok() ? kAppliedWaitMax : kUnknownWait);
   for (;;) {
     Status problem = OkStatus();
-    if (appended.ok()) problem = co_await outbox_.AwaitApplied(*appended, until);
+    if (appended.ok()) {
+      problem = co_await outbox_.AwaitApplied(*appended, scheduler_.Now() + kAppliedWait);
+    }
     if (problem.ok()) {
-      Result<std::vector<std::optional<v1::Message>>> messages = co_await outbox_.Read(refs);
+      Result<Stored> messages = co_await outbox_.Read(refs);
       problem = messages.status();
       bool settled = messages.ok() && (appended.ok() || scheduler_.Now() >= until);
       if (messages.ok() && !settled) {
@@ -136,11 +142,11 @@ Task<std::vector<std::optional<v1::Message>>> Sender::State::ReadStarted(
       }
       if (settled) co_return *std::move(messages);
     }
-    if (scheduler_.Now() >= until) {
+    if (!problem.ok()) {
       EPIGRID_LOG_WARN("notification.attempts_not_applied", {"attempts", letters.size()},
                        {problem});
-      co_return std::vector<std::optional<v1::Message>>();
     }
+    if (scheduler_.Now() >= until) co_return Stored();
     co_await scheduler_.Sleep(kRetryPause);
   }
 }
@@ -178,7 +184,7 @@ Task<events::v1::AttemptFinished> Sender::State::Send(const Letter& letter,
   for (const ContactPoint& point : letter.contact.contact_points) {
     const auto channel = channels_.find(point.endpoint);
     if (channel == channels_.end()) continue;
-    if (scheduler_.Now() + options_.send_timeout > letter.started + options_.attempt_timeout) {
+    if (scheduler_.Now() + options_.send_timeout > letter.until) {
       if (finished.endpoint().empty()) set(v1::ATTEMPT_OUTCOME_FAILED, "TOO_LATE");
       break;
     }

@@ -27,6 +27,7 @@ class Sender::State : public std::enable_shared_from_this<Sender::State> {
     MessageRef message;
     std::string attempt_id;
     Time started;
+    Time until;  // the fold gives the attempt up
     ResolvedContact contact;
   };
   // How a shard's index is walked: in laps, from where the last one was cut short.
@@ -53,9 +54,10 @@ class Sender::State : public std::enable_shared_from_this<Sender::State> {
   // sender_batch.cc: from offered to finished.
   Task<void> SendBatch(std::vector<std::string> items);
   Task<std::vector<Letter>> Resolve(std::vector<std::string> items);
-  Task<std::vector<std::optional<v1::Message>>> StartAttempts(std::vector<Letter>& letters);
-  Task<std::vector<std::optional<v1::Message>>> ReadStarted(
-      const std::vector<Letter>& letters, Result<std::vector<ShardPosition>> appended);
+  using Stored = std::vector<std::optional<state::v1::StoredMessage>>;
+  Task<Stored> StartAttempts(std::vector<Letter>& letters);
+  Task<Stored> ReadStarted(const std::vector<Letter>& letters,
+                           Result<std::vector<ShardPosition>> appended);
   Task<void> Deliver(Letter letter, v1::Message message);
   Task<events::v1::AttemptFinished> Send(const Letter& letter, const v1::Message& message);
   void Finish(events::v1::AttemptFinished finished);

@@ -253,6 +253,19 @@ TEST_F(SenderTest, AppendsResultsUntilTheyAreInTheLog) {
   EXPECT_THAT(world_.web().sent, SizeIs(1));
 }
 
+TEST_F(SenderTest, WaitsForAFoldThatIsBehind) {
+  const std::string message = world_.shard().Change(kPerson, COLOUR_RED);
+  world_.contacts().Set(kPerson, {{"web", "a"}});
+  world_.outbox().paused = true;
+  auto sender = MakeSender();
+  world_.RunFor(seconds(100));
+  EXPECT_TRUE(world_.web().sent.empty());
+  world_.outbox().Resume();
+  RunUntil(message, v1::MESSAGE_STATE_DELIVERED);
+  EXPECT_THAT(world_.web().sent, SizeIs(1));
+  EXPECT_EQ(world_.shard().Find(kPerson, message)->attempt_count(), 1u);
+}
+
 TEST_F(SenderTest, WaitsForAViewThatIsBeingRebuilt) {
   const std::string message = world_.shard().Change(kPerson, COLOUR_RED);
   world_.contacts().Set(kPerson, {{"web", "a"}});

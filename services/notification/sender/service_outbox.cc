@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "epigrid/notification/state/v1/state.pb.h"
 #include "services/notification/view/keys.h"
 
 namespace epigrid::notification {
@@ -47,7 +46,7 @@ Task<Result<uint64_t>> ServiceOutbox::CountOffered(Shard shard) {
   co_return co_await runtime_.cells().CountShardIndex(shard, keys::kDueIndex);
 }
 
-Task<Result<std::vector<std::optional<v1::Message>>>> ServiceOutbox::Read(
+Task<Result<std::vector<std::optional<state::v1::StoredMessage>>>> ServiceOutbox::Read(
     std::vector<MessageRef> messages) {
   std::vector<Future<Result<std::optional<std::string>>>> reads;  // pipelined
   for (const MessageRef& message : messages) {
@@ -55,14 +54,14 @@ Task<Result<std::vector<std::optional<v1::Message>>>> ServiceOutbox::Read(
         message.person_id, keys::Messages(message.person_id), message.message_id)));
   }
   Status problem;
-  std::vector<std::optional<v1::Message>> found(messages.size());
+  std::vector<std::optional<state::v1::StoredMessage>> found(messages.size());
   for (size_t i = 0; i < reads.size(); ++i) {
     const Result<std::optional<std::string>> bytes = co_await reads[i];
     if (!bytes.ok()) problem = bytes.status();
     if (!bytes.ok() || !bytes->has_value()) continue;
     state::v1::StoredMessage stored;
     EPIGRID_CHECK(stored.ParseFromString(**bytes), "the cell was written by this service");
-    found[i] = std::move(*stored.mutable_message());
+    found[i] = std::move(stored);
   }
   if (!problem.ok()) co_return problem;
   co_return found;

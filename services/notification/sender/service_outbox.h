@@ -14,7 +14,7 @@ class ServiceOutbox final : public Outbox {
   Task<Result<std::vector<std::string>>> Offered(Shard shard, std::string after,
                                                  size_t limit) override;
   Task<Result<uint64_t>> CountOffered(Shard shard) override;
-  Task<Result<std::vector<std::optional<v1::Message>>>> Read(
+  Task<Result<std::vector<std::optional<state::v1::StoredMessage>>>> Read(
       std::vector<MessageRef> messages) override;
   Task<Result<std::vector<ShardPosition>>> Append(std::vector<PersonEvent> events) override;
   Task<Status> AwaitApplied(std::vector<ShardPosition> positions, Time deadline) override;

@@ -48,14 +48,13 @@ Task<Result<uint64_t>> FakeWorld::FakeOutbox::CountOffered(Shard) {
   co_return world_.shard_.offered().size();
 }
 
-Task<Result<std::vector<std::optional<v1::Message>>>> FakeWorld::FakeOutbox::Read(
+Task<Result<std::vector<std::optional<state::v1::StoredMessage>>>> FakeWorld::FakeOutbox::Read(
     std::vector<MessageRef> messages) {
   co_await world_.NextTurn();
   if (!read_error.ok()) co_return read_error;
-  std::vector<std::optional<v1::Message>> found;
+  std::vector<std::optional<state::v1::StoredMessage>> found;
   for (const MessageRef& message : messages) {
-    const auto stored = world_.shard_.Find(message.person_id, message.message_id);
-    found.push_back(stored.has_value() ? std::optional(stored->message()) : std::nullopt);
+    found.push_back(world_.shard_.Find(message.person_id, message.message_id));
   }
   co_return found;
 }
@@ -65,8 +64,8 @@ Task<Result<std::vector<ShardPosition>>> FakeWorld::FakeOutbox::Append(
   co_await world_.NextTurn();
   before_append();
   if (append_error.ok() || append_in_spite_of_error) {
-    world_.shard_.now = world_.Now();
-    for (const PersonEvent& event : events) world_.shard_.Fold(event.event);
+    unfolded_.insert(unfolded_.end(), events.begin(), events.end());
+    if (!paused) Resume();
   }
   if (!append_error.ok()) {
     ++appends_failed;
@@ -75,8 +74,16 @@ Task<Result<std::vector<ShardPosition>>> FakeWorld::FakeOutbox::Append(
   co_return std::vector<ShardPosition>{{0, 1}};
 }
 
-Task<Status> FakeWorld::FakeOutbox::AwaitApplied(std::vector<ShardPosition>, Time) {
+void FakeWorld::FakeOutbox::Resume() {
+  paused = false;
+  world_.shard_.now = world_.Now();
+  for (const PersonEvent& event : std::exchange(unfolded_, {})) world_.shard_.Fold(event.event);
+}
+
+Task<Status> FakeWorld::FakeOutbox::AwaitApplied(std::vector<ShardPosition>, Time deadline) {
   co_await world_.NextTurn();
+  while (paused && world_.Now() < deadline) co_await world_.scheduler_.Sleep(kTickEvery / 10);
+  if (paused) co_return DeadlineExceeded("REVISION_NOT_YET_APPLIED", "the fold is behind");
   co_return OkStatus();
 }
 

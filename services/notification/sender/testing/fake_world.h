@@ -30,7 +30,7 @@ class FakeWorld {
     Task<Result<std::vector<std::string>>> Offered(Shard shard, std::string after,
                                                    size_t limit) override;
     Task<Result<uint64_t>> CountOffered(Shard shard) override;
-    Task<Result<std::vector<std::optional<v1::Message>>>> Read(
+    Task<Result<std::vector<std::optional<state::v1::StoredMessage>>>> Read(
         std::vector<MessageRef> messages) override;
     Task<Result<std::vector<ShardPosition>>> Append(std::vector<PersonEvent> events) override;
     Task<Status> AwaitApplied(std::vector<ShardPosition> positions, Time deadline) override;
@@ -40,9 +40,13 @@ class FakeWorld {
     bool append_in_spite_of_error = false;
     size_t appends_failed = 0;
     Status read_error;
+    // What is appended is not folded before Resume.
+    bool paused = false;
+    void Resume();
 
    private:
     FakeWorld& world_;
+    std::vector<PersonEvent> unfolded_;
   };
 
   class FakeContacts final : public ContactResolver {
