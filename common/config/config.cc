@@ -64,6 +64,11 @@ bool IsServiceLink(std::string_view name, std::string_view value) {
          name.find("_UDP_") != std::string_view::npos;
 }
 
+// What epigridctl reads: whoever has set it for calls may start a service all the same.
+bool IsOfClients(std::string_view name) {
+  return name == "EPIGRID_SERVER" || name == "EPIGRID_TOKEN";
+}
+
 // As CLI11 wants them: in reverse, and an empty value ("--name=") as an argument of its own.
 std::vector<std::string> ForCli(const std::vector<std::string>& arguments) {
   std::vector<std::string> result;
@@ -217,7 +222,7 @@ void ConfigSpec::LoadEnvironment(const ConfigSources& sources) {
     auto setting = std::ranges::find(settings_, name, &Setting::environment_);
     if (setting != settings_.end()) {
       Take(*setting, {{value}, false, name});
-    } else if (!IsServiceLink(name, value)) {
+    } else if (!IsServiceLink(name, value) && !IsOfClients(name)) {
       Error(name, fmt::format("unknown variable{}", DidYouMean(name, &Setting::environment_)));
     }
   }

@@ -167,6 +167,12 @@ TEST_F(ConfigTest, ServiceLinksOfKubernetesAreNoMistakes) {
   EXPECT_THAT(spec_.Load(sources), IsEmpty());
 }
 
+TEST_F(ConfigTest, VariablesOfEpigridctlAreNoMistakes) {
+  ConfigSources sources;
+  sources.environment = {{"EPIGRID_SERVER", "127.0.0.1:50051"}, {"EPIGRID_TOKEN", "secret"}};
+  EXPECT_THAT(spec_.Load(sources), IsEmpty());
+}
+
 TEST_F(ConfigTest, WhatIsPrintedCanBeLoadedAgain) {
   EXPECT_THAT(
       LoadYaml("server: {drain_deadline: 90s, listen: '[::1]:80'}\nlog: {topics: [a, 'b: c']}\n"),
