@@ -95,6 +95,11 @@ def test_a_positive_test_reaches_everyone_and_an_exclusion_takes_it_back(city):
     assert minutes_of(contacts, dan, cafe) == ("PLACE", {city.calendar.date(1): 60})
     assert minutes_of(contacts, ben, home) == ("CLOSE", {city.calendar.date(2): 0})
     assert contacts[ben.person_id].settings[0].ongoing
+    (exposure,) = city.exposures(dan)
+    assert (exposure.case_id, exposure.degree) == (case.case_id, 1)
+    assert (time_of(exposure, "first_time"), time_of(exposure, "last_time")) == (at(1, "12:30"), at(1, "13:30"))
+    assert list(exposure.settings) == list(contacts[dan.person_id].settings)
+    assert all(city.exposures(person) == [] for person in (anna, finn, gus, hana, ivan))
 
     code = city.code(anna)
     assert (code.colour, code.measure) == ("RED", "CENTRAL")

@@ -301,7 +301,7 @@ class Load:
         if rng.random() < 0.5:
             when = sampled + 2 * HOUR
             evidence = health.Evidence(
-                source="ambulance", source_id=f"{ill.name}-transfer", person_id=ill.person_id,
+                source="ambulance", source_id=f"{ill.name}-transfer", revision=1, person_id=ill.person_id,
                 transfer=health.Transfer(transfer_time=when, facility="hospital-1"))
             self._tell(rng, self._evidence_call(
                 ill, evidence, lambda: self.world.separated.update({ill.person_id: when})), may_wait=True)

@@ -12,7 +12,7 @@ from epigrid.identity.v1 import identity_pb2 as identity
 from epigrid.notification.v1 import notification_pb2 as notification
 from epigrid.operations.v1 import operations_pb2 as operations
 from harness import ids
-from harness.city import time_of
+from harness.city import POSITIVE, time_of
 from harness.model import Shared
 
 PAGE = 1000
@@ -43,8 +43,14 @@ def _check_facts(load):
         if homes != told:
             yield f"lost: {person.name} lives in {homes}, was told {told}"
         yield from _difference(f"presence of {person.name}", world.presences[person_id], load.presences(person))
-        tests = {key for key, one in load.evidence(person).items() if one.HasField("test")}
-        yield from _difference(f"tests of {person.name}", dict.fromkeys(world.tests[person_id]), dict.fromkeys(tests))
+        evidence = load.evidence(person)
+        tests = {key: one.test.outcome == POSITIVE for key, one in evidence.items() if one.HasField("test")}
+        told = {key: test.positive for key, test in world.tests[person_id].items()}
+        yield from _difference(f"tests of {person.name}", told, tests)
+        transfers = [time_of(one.transfer, "transfer_time") for one in evidence.values() if one.HasField("transfer")]
+        separated = [world.separated[person_id]] if person_id in world.separated else []
+        if transfers != separated:
+            yield f"wrong: transfers of {person.name}: {transfers}, was told {separated}"
 
 
 def _difference(what, told, found):

@@ -19,6 +19,7 @@ import hmac
 import http.server
 import json
 import os
+import sys
 import threading
 import time
 
@@ -62,6 +63,14 @@ class Delivery:
     received_at: float  # seconds since 1970
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # a sender that was killed
+            super().handle_error(request, client_address)
+
+
 class WebhookReceiver:
     """See the head of this file. Listens on a free port of the loopback interface while in its `with` block."""
 
@@ -85,8 +94,7 @@ class WebhookReceiver:
             def log_message(self, *_):
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
     @property
