@@ -29,7 +29,7 @@ class Fuzzed {
     }
     driver_.Run();
     CheckDigests();
-    if (told_internals_) return;
+    if (tells_internals_) return;
     ExcludeAll();
     for (Shard shard = 0; shard < kShards; ++shard) {
       for (const auto& [key, members] : driver_.stored(shard).members) {
@@ -192,10 +192,10 @@ class Fuzzed {
 
   // Statements that no shard would make: they may lead to anything but a crash.
   void TellInternals() {
+    if (!tells_internals_) return;
     Event event;
     const std::string bytes = data_.ConsumeRandomLengthString(200);
     if (!event.ParseFromString(bytes) || event.has_request()) return;
-    told_internals_ = true;
     driver_.Append(Small(2) == 0 ? Person() : Setting(), std::move(event));
   }
 
@@ -216,9 +216,9 @@ class Fuzzed {
   }
 
   FuzzedDataProvider data_;
+  const bool tells_internals_ = data_.ConsumeBool();
   const ContactTracingFold fold_;
   FoldDriver driver_;
-  bool told_internals_ = false;
 };
 
 }  // namespace
