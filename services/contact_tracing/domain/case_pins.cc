@@ -24,6 +24,8 @@ using state::v1::TracedPerson;
 using Pins = std::map<std::string, PinStated>;  // by setting id, without version
 
 constexpr uint32_t kContactDegree = 1;
+// So that a pin stays well below what a record of the log may hold.
+constexpr int kStaysPerPinMax = 4096;
 
 struct Windows {
   Span venues;
@@ -88,7 +90,12 @@ class PinBuilder {
     const Time start = TimeOf(stay.start_time());
     const Time end = stay.has_end_time() ? TimeOf(stay.end_time()) : start + work_.policy.stay_cap;
     if (window.from >= window.until || start >= window.until || end <= window.from) return;
-    *Pin(setting_id).add_stays() = stay;
+    PinStated& pin = Pin(setting_id);
+    if (pin.stays_size() >= kStaysPerPinMax) return work_.context.Ignore("PIN_LIMIT");
+    Stay& pinned = *pin.add_stays();
+    pinned = stay;
+    pinned
+        .clear_key();  // tells apart a person's stays for corrections; a pin is replaced as a whole
   }
 
   void AddStanding() {

@@ -2,7 +2,8 @@
 // each of those settings. Pins are a function of the case, the person's presence, memberships and
 // isolation; whenever one of these changes they are worked out anew and the differences stated.
 //
-// Presence of days that are forgotten stays in the pins that hold it.
+// Presence of days that are forgotten stays in the pins that hold it. Counted and ignored:
+// PIN_LIMIT (more than 4,096 stays of a case in one setting).
 #pragma once
 
 #include <map>
