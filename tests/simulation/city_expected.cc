@@ -45,7 +45,9 @@ void AddContact(const std::string& rest, const std::string& bytes, CityPicture& 
 }
 
 void AddCode(const std::string& person, const std::string& bytes, CityPicture& picture) {
-  auto code = Parse<StoredCode>(bytes);
+  const auto code = Parse<StoredCode>(bytes);
+  // Who was exposed and is not any more is as one of whom nothing is known.
+  if (code.timeline().empty() && !code.has_last_negative_sampled_time()) return;
   std::string text;
   for (const auto& entry : code.timeline()) text += "\n  " + entry.ShortDebugString();
   text += "\n  last negative " + code.last_negative_sampled_time().ShortDebugString();
@@ -61,7 +63,9 @@ CityPicture PictureOf(uint32_t shard_count,
     const ShardCells traced = find("contact_tracing", shard);
     for (const auto& [key, bytes] : *traced.strings) {
       if (!key.starts_with("case:")) continue;
-      auto record = Parse<CaseRecord>(bytes);
+      const auto record = Parse<CaseRecord>(bytes);
+      // A test that is taken back at once may have opened a case or not.
+      if (record.excluded_by_tests()) continue;
       picture.cases[record.case_id()] = contact_tracing::v1::CaseState_Name(record.state());
       if (record.state() == contact_tracing::v1::CASE_STATE_EXCLUDED) continue;
       const Time until = FromProto(record.window().until_time());

@@ -82,8 +82,7 @@ class OutsideWorld final : public Channel {
 }  // namespace
 
 SimOutbox::SimOutbox(World& world, SimService& service, SimProcess& process)
-    : world_(world),
-      service_(service),
+    : service_(service),
       process_(process),
       link_(process.mailbox(), &service.view().link),
       log_(world.log(), process),

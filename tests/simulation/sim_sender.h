@@ -39,7 +39,6 @@ class SimOutbox final : public notification::Outbox {
   Task<Status> AwaitApplied(std::vector<ShardPosition> positions, Time deadline) override;
 
  private:
-  World& world_;
   SimService& service_;
   SimProcess& process_;
   SimLink link_;

@@ -11,6 +11,7 @@
 #include <map>
 #include <string>
 
+#include "common/log/log.h"
 #include "tests/simulation/breaks.h"
 #include "tests/simulation/scenario.h"
 
@@ -25,6 +26,7 @@ struct Options {
   bool trace = false;
   bool verbose = false;
   bool expect_failure = false;
+  bool log = false;
 };
 
 // In the child process: runs the seed and says how it went.
@@ -127,9 +129,12 @@ int main(int argc, char** argv) {
   app.add_option("--break", options.broken, "breaks a rule of the design:" + rules)
       ->check(CLI::IsMember(names));
   app.add_flag("--trace", options.trace, "says what happens");
+  app.add_flag("--log", options.log, "lets the code under test log");
   app.add_flag("--verbose", options.verbose, "says how much happened");
   app.add_flag("--expect-failure", options.expect_failure,
                "succeeds as soon as a seed fails: with --break");
   CLI11_PARSE(app, argc, argv);
+  if (!options.log)
+    epigrid::StartLogging({.service = "simulation", .level = epigrid::LogLevel::kOff});
   return Runner(options).Run();
 }

@@ -11,11 +11,11 @@ namespace epigrid {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::minutes;
 using std::chrono::seconds;
 
-// The longest that everything may take to come to rest once it is healed.
-constexpr Duration kRestWithin = minutes(4);
+// How often it is looked whether everything is at rest, and for how long once it is healed.
+constexpr Duration kLookAtRest = milliseconds(500);
+constexpr int kLooksAtRestMax = 480;
 
 }  // namespace
 
@@ -84,13 +84,12 @@ void World::Heal() {
 bool World::ComeToRest() {
   Trace("healed");
   Heal();
-  const Time give_up = scheduler_.Now() + kRestWithin;
   std::string unrest_now;
   int quiet_looks = 0;
   std::map<std::pair<std::string, Shard>, Offset> quiet_before;
-  while (scheduler_.Now() < give_up) {
+  for (int look = 0; look < kLooksAtRestMax; ++look) {
     bool passed = false;
-    scheduler_.After(milliseconds(500), [&passed] { passed = true; });
+    scheduler_.After(kLookAtRest, [&passed] { passed = true; });
     scheduler_.RunUntil([&] { return passed; });
     for (const auto& service : services_) {
       for (size_t i = 0; i < SimService::kInstances; ++i) {
