@@ -128,7 +128,7 @@ std::string Setting::Describe() const {
   return text;
 }
 
-Setting& ConfigSpec::Add(ConfigTarget target, std::string name, std::string help) {
+Setting& ConfigSpec::Add(ConfigTarget target, const std::string& name, std::string help) {
   EPIGRID_CHECK(IsSettingName(name), "a setting is named section.name in snake_case: " + name);
   Setting setting;
   setting.name_ = name;

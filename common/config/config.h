@@ -114,7 +114,7 @@ class ConfigSpec {
   // Types: std::string, bool, integers, double, Duration ("250ms", "5s", "2m", "1h", "7d"), path,
   // list of strings (in the file a sequence, elsewhere separated by commas), Secret. Aborts when
   // the name is taken.
-  Setting& Add(ConfigTarget target, std::string name, std::string help);
+  Setting& Add(ConfigTarget target, const std::string& name, std::string help);
 
   // A rule between settings: says what would be right, or nothing if all is well. It runs when the
   // named settings are well by themselves, with all targets set.

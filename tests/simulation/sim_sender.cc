@@ -11,7 +11,6 @@ namespace epigrid {
 namespace {
 
 using notification::Channel;
-using notification::ContactPoint;
 using notification::ContactResolver;
 using notification::MessageRef;
 using notification::OutgoingMessage;

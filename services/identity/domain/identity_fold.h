@@ -37,8 +37,8 @@ inline constexpr int kLostClaimsPerEventMax = 8;
 class IdentityFold final : public Fold {
  public:
   // What `keys` waits for must end on the thread that folds. The claim key is IdentityHashes'.
-  IdentityFold(std::shared_ptr<KeyStore> keys, SecretKey claim_key)
-      : keys_(std::move(keys)), claim_key_(std::move(claim_key)) {}
+  IdentityFold(std::shared_ptr<KeyStore> keys, const SecretKey& claim_key)
+      : keys_(std::move(keys)), claim_key_(claim_key) {}
 
   std::string_view service() const override { return kService; }
   uint32_t version() const override { return 1; }

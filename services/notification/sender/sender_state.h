@@ -19,7 +19,9 @@ class Sender::State : public std::enable_shared_from_this<Sender::State> {
 
   void Start() { tasks_.Begin(Poll()); }
   void Wake(Shard shard);
-  void Stop(Duration deadline, Promise<Done> stopped) { tasks_.Begin(Drain(deadline, stopped)); }
+  void Stop(Duration deadline, Promise<Done> stopped) {
+    tasks_.Begin(Drain(deadline, std::move(stopped)));
+  }
 
  private:
   // A message in hand.

@@ -13,7 +13,6 @@ using health_code::v1::COLOUR_GREEN;
 using health_code::v1::COLOUR_RED;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using testing::ElementsAre;
 using testing::SizeIs;
 
 const std::string kPerson = "person_a";
