@@ -31,6 +31,7 @@ from epigrid.operations.v1 import operations_pb2 as operations
 from epigrid.operations.v1 import operations_pb2_grpc
 from harness import errors, ids
 from harness.epigrid import ENDPOINT
+from harness.model import Shared
 from harness.waiting import wait_until
 
 NEGATIVE = health.TEST_OUTCOME_NEGATIVE
@@ -175,7 +176,10 @@ class City:
         return self.record(self.check_in(person, setting_id, start, end))
 
     def cases(self, person):
-        return list(self.tracing.ListPersonCases(tracing.ListPersonCasesRequest(person_id=person.person_id)).cases)
+        return self.cases_of(person.person_id)
+
+    def cases_of(self, person_id):
+        return list(self.tracing.ListPersonCases(tracing.ListPersonCasesRequest(person_id=person_id)).cases)
 
     def case(self, person):
         """The person's only case."""
@@ -206,8 +210,11 @@ class City:
                 return found
 
     def exposures(self, person):
+        return self.exposures_of(person.person_id)
+
+    def exposures_of(self, person_id):
         return list(self.tracing.ListExposures(tracing.ListExposuresRequest(
-            person_id=person.person_id, page_size=1000)).exposures)
+            person_id=person_id, page_size=1000)).exposures)
 
     # --- health code ------------------------------------------------------------------------------------------------
 
@@ -298,6 +305,13 @@ def read_code(code):
              health.Measure.Name(entry.measure).removeprefix("MEASURE_")) for entry in code.timeline],
         last_negative=time_of(code, "last_negative_sampled_time"),
         version=code.version)
+
+
+def read_shared(shared):
+    """A SettingExposure as the model has it."""
+    return Shared(shared.exposure_class == tracing.EXPOSURE_CLASS_CLOSE,
+                  tuple((day.date, day.minutes) for day in shared.days), time_of(shared, "first_time"),
+                  None if shared.ongoing else time_of(shared, "last_time"))
 
 
 def refused(call):

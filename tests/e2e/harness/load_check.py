@@ -12,8 +12,7 @@ from epigrid.identity.v1 import identity_pb2 as identity
 from epigrid.notification.v1 import notification_pb2 as notification
 from epigrid.operations.v1 import operations_pb2 as operations
 from harness import ids
-from harness.city import POSITIVE, time_of
-from harness.model import Shared
+from harness.city import POSITIVE, read_shared, time_of
 
 PAGE = 1000
 
@@ -73,16 +72,11 @@ def _check_contacts(load):
             continue
         if not cases:
             continue
-        found = {contact.person_id: {shared.setting_id: _shared(shared) for shared in contact.settings}
+        found = {contact.person_id: {shared.setting_id: read_shared(shared) for shared in contact.settings}
                  for contact in city.contacts(cases[0].case_id).values()}
         yield from _difference(f"contacts of {person.name}", world.contacts(person_id), found)
         if cases[0].contact_count != len(found) or cases[0].searched_setting_count != cases[0].setting_count:
             yield f"wrong: the counts of {person.name}'s case: {cases[0]}"
-
-
-def _shared(shared):
-    return Shared(shared.exposure_class == 2, tuple((day.date, day.minutes) for day in shared.days),
-                  time_of(shared, "first_time"), None if shared.ongoing else time_of(shared, "last_time"))
 
 
 def _check_codes(load):

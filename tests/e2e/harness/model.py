@@ -1,7 +1,7 @@
 """What must come of the facts: contacts and codes, worked out the simple way, all pairs and all minutes.
 
 It follows the READMEs of contact_tracing and health_code, not their code. One simplification: a person is infected at
-most once, lives in one household, and is separated (brought to a hospital) at most once.
+most once, lives in a household at most once, and is separated (brought to a hospital) and kept at home at most once each.
 
     world = World(calendar)
     world.memberships[household_id][person_id] = since
@@ -24,6 +24,7 @@ STAY_MIN = 10 * MINUTE
 NEXT_CHECK_IN_MAX = 12 * HOUR
 CLOSE_RED_DAYS, CLOSE_YELLOW_DAYS = 7, 10
 NEGATIVES_GAP = 24 * HOUR
+BEGIN = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
 OPEN = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
 
 
@@ -67,39 +68,49 @@ class World:
         self.presences = collections.defaultdict(dict)  # person: "source/source id": Stay
         self.tests = collections.defaultdict(dict)  # person: "source/source id": Test
         self.separated = {}  # person: from when
+        self.discharged = {}  # person: until when; who is not named stays separated
+        self.kept_home = {}  # person: from when until when
         self.cases = {}  # person: Case
 
     # --- contact tracing --------------------------------------------------------------------------------------------
 
-    def window(self, person_id):
-        """From when until when others may be infected; None: the person is no case."""
+    def window(self, person_id, at_home=False):
+        """From when until when others, or those at home, may be infected; None: the person is no case."""
         case = self.cases.get(person_id)
         if case is None or case.excluded:
             return None
         times = [test.sampled for test in self.tests[person_id].values() if test.positive]
         anchor = min(times + [time for time in (case.onset, case.sampled) if time])
         begin = self.calendar.start_of(self.calendar.day_of(anchor) - WINDOW_DAYS * DAY)
-        return begin, max(begin, self.separated.get(person_id, OPEN))
+        apart = self._separations(person_id)
+        if not at_home and person_id in self.kept_home:
+            apart.append(self.kept_home[person_id])
+        return begin, max(begin, min((start for start, end in _unite(apart) if end > anchor), default=OPEN))
 
     def contacts(self, person_id):
         """Of the person's case: by person, by setting."""
-        window = self.window(person_id)
+        window, window_at_home = self.window(person_id), self.window(person_id, at_home=True)
         if window is None:
             return {}
         found = collections.defaultdict(dict)
         for setting_id in {stay.setting_id for stay in self.presences[person_id].values()}:
             own = _intersect(self._spans(person_id, setting_id), [window])
-            for other in list(self.presences):
+            for other in list(self.presences) if own else []:
                 if other != person_id and (shared := self._shared(own, self._spans(other, setting_id))):
                     found[other][setting_id] = shared
         for household_id, members in self.memberships.items():
             if person_id not in members:
                 continue
-            own = _intersect(self._lives(members, person_id), [window])
+            own = _intersect(self._lives(members, person_id), [window_at_home])
             for other in members:
                 if other != person_id and (shared := self._shared_home(own, self._lives(members, other))):
                     found[other][household_id] = shared
-        return found
+        return dict(found)
+
+    def _separations(self, person_id):
+        if person_id not in self.separated:
+            return []
+        return [(self.separated[person_id], self.discharged.get(person_id, OPEN))]
 
     def _spans(self, person_id, setting_id):
         """The person's stays there, closed and united."""
@@ -120,20 +131,22 @@ class World:
         return _unite(spans)
 
     def _lives(self, members, person_id):
-        until = self.separated.get(person_id, OPEN)
-        return [(members[person_id], until)] if members[person_id] < until else []
+        lives = [(members[person_id], OPEN)]
+        for start, end in self._separations(person_id):
+            lives = _intersect(lives, [(BEGIN, start), (end, OPEN)])
+        return lives
 
     def _shared(self, own, others):
-        lengths = collections.Counter()
+        lengths = collections.defaultdict(datetime.timedelta)
         parts = collections.defaultdict(list)
         for begin, end in _intersect(own, others):
             while begin < end:
                 day = self.calendar.day_of(begin)
                 part = min(end, self.calendar.start_of(day + DAY))
-                lengths[day] += (part - begin) / MINUTE
+                lengths[day] += part - begin
                 parts[day].append((begin, part))
                 begin = part
-        days = {day: int(minutes) for day, minutes in lengths.items() if int(minutes) > 0}
+        days = {day: length // MINUTE for day, length in lengths.items() if length >= MINUTE}
         if not days:
             return None
         counted = [part for day in days for part in parts[day]]
@@ -144,13 +157,16 @@ class World:
         spans = _intersect(own, others)
         if not spans:
             return None
-        (begin, end), = spans
-        first = self.calendar.day_of(begin)
+        begin, end = spans[0][0], spans[-1][1]
         if end == OPEN:
-            return Shared(True, ((first.isoformat(), 0),), begin, None)
-        last = self.calendar.day_of(end - datetime.timedelta(microseconds=1))
-        days = tuple(((first + n * DAY).isoformat(), 0) for n in range((last - first).days + 1))
-        return Shared(True, days, begin, end)
+            return Shared(True, ((self.calendar.day_of(begin).isoformat(), 0),), begin, None)
+        days = set()
+        for start, until in spans:
+            day = self.calendar.day_of(start)
+            while self.calendar.start_of(day) < until:
+                days.add(day)
+                day += DAY
+        return Shared(True, tuple((day.isoformat(), 0) for day in sorted(days)), begin, end)
 
     # --- health code ------------------------------------------------------------------------------------------------
 

@@ -41,6 +41,11 @@ def free_port():
             return port
 
 
+def plain_environment():
+    """This process's environment without EPIGRID_*, which are settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("EPIGRID_")}
+
+
 class Process:
     """One process, from start to stop."""
 
@@ -48,8 +53,7 @@ class Process:
         self.name = name
         self.directory = pathlib.Path(directory)
         self._command = [str(part) for part in command]
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("EPIGRID_")}
-        self._environment = {**inherited, **(environment or {})}
+        self._environment = {**plain_environment(), **(environment or {})}
         self._process = None
 
     @property

@@ -1,0 +1,202 @@
+"""Brute force agrees: on seeded cities, imported by epigridctl, the contacts and exposures that the services tell equal those
+of a naive all-pairs program (harness/model.py) that reads the same files: pair for pair, minute for minute, day for day."""
+
+import collections
+
+import pytest
+
+from harness.calendar import HOUR, MINUTE
+from harness.citysim import CitysimFiles, import_files
+from harness.epigrid import running
+from harness.model import Case, Test
+
+SEEDS = (11, 12, 13)
+PEOPLE = 300
+ILL = 12
+DELETED = 40
+
+
+class Outbreak:
+    """People of the city fall ill, one after the other each in another way; every call is noted in the world."""
+
+    def __init__(self, city, files):
+        self.city, self.files, self.world, self.random = city, files, files.world, files.random
+        self.confirmed, self.reported = set(), set()
+        known = files.positives()
+        self.ill = self.random.sample(sorted(set(files.person_ids.values()) - known), ILL)
+        for person_id in known:
+            self.world.cases[person_id] = Case()
+
+    def happen(self):
+        by_test = self.ill[::2]
+        for person_id in by_test:
+            self.test_positive(person_id, self.some_time())
+        for person_id in self.ill[1::2]:
+            self.report(person_id, self.some_time())
+        self.city.quiet()
+        self.note_case_ids()
+        for number, person_id in enumerate(self.ill):
+            self.keep_apart(person_id, number % 6)
+        self.city.quiet()
+        for person_id in by_test[::2]:
+            self.city.update_case(self.world.cases[person_id].case_id, state=self.state("CONFIRMED"))
+            self.confirmed.add(person_id)
+        for person_id in self.ill[1::4]:
+            case = self.world.cases[person_id]
+            case.onset = self.anchor(person_id) - self.random.randrange(1, 60) * HOUR
+            self.city.update_case(case.case_id, onset_time=case.onset)
+
+    def exclude_some(self):
+        for person_id in self.ill[::5]:
+            self.city.exclude(self.world.cases[person_id].case_id)
+            self.world.cases[person_id].excluded = True
+
+    def delete_some_presence(self):
+        from epigrid.contact_tracing.v1 import contact_tracing_pb2 as tracing
+
+        rows = self.random.sample(self.files.presences, DELETED)
+        self.city.record(*(tracing.PresenceObservation(
+            source="citysim", source_id=row["source_id"], revision=9, deletion=tracing.Deletion(),
+            person_id=self.files.person_ids[row["person"]]) for row in rows))
+        for row in rows:
+            self.world.presences[self.files.person_ids[row["person"]]].pop(f"citysim/{row['source_id']}", None)
+
+    # --- one fact ---------------------------------------------------------------------------------------------------
+
+    def some_time(self):
+        return self.city.midnight(0) - self.random.randrange(1, 9 * 24 * 60) * MINUTE
+
+    def test_positive(self, person_id, sampled):
+        from epigrid.health_code.v1 import health_code_pb2 as health
+
+        self.city.tell(health.Evidence(
+            source="lab", source_id=f"positive-{person_id}", person_id=person_id, test=health.TestResult(
+                sampling_id=person_id, method=health.TEST_METHOD_NUCLEIC_ACID, outcome=health.TEST_OUTCOME_POSITIVE,
+                sampled_time=sampled, reported_time=sampled + HOUR)))
+        self.world.tests[person_id][f"lab/positive-{person_id}"] = Test(True, sampled, sampled + HOUR)
+        self.world.cases[person_id] = Case()
+
+    def report(self, person_id, when):
+        from epigrid.contact_tracing.v1 import contact_tracing_pb2 as tracing
+
+        field = self.random.choice(("onset", "sampled"))
+        case = self.city.tracing.ReportCase(tracing.ReportCaseRequest(
+            person_id=person_id, **{f"{field}_time": when})).case
+        self.world.cases[person_id] = Case(case.case_id, **{field: when})
+        self.reported.add(person_id)
+
+    def anchor(self, person_id):
+        case = self.world.cases[person_id]
+        return min([test.sampled for test in self.world.tests[person_id].values() if test.positive]
+                   + [time for time in (case.onset, case.sampled) if time])
+
+    def keep_apart(self, person_id, way):
+        from epigrid.health_code.v1 import health_code_pb2 as health
+
+        anchor, world = self.anchor(person_id), self.world
+        case_id = world.cases[person_id].case_id
+
+        def tell(what, **fact):
+            self.city.tell(health.Evidence(source="authority", source_id=f"{what}-{person_id}", person_id=person_id, **fact))
+
+        def to_hospital(when):
+            tell("transfer", transfer=health.Transfer(transfer_time=when, facility="hospital-1"))
+            world.separated[person_id] = when
+
+        def stay_at_home(start, end):
+            tell("order", isolation_order=health.IsolationOrder(
+                start_time=start, end_time=end, measure=health.MEASURE_HOME, basis=health.Basis(case_id=case_id)))
+            world.kept_home[person_id] = start, end
+
+        if way == 0:  # soon after
+            to_hospital(anchor + self.random.randrange(1, 20 * 60) * MINUTE)
+        elif way == 1:  # before the window begins, until today
+            to_hospital(anchor - 100 * HOUR)
+        elif way == 2:  # for another reason, and out again before the anchor
+            to_hospital(anchor - 80 * HOUR)
+            world.discharged[person_id] = anchor - 30 * HOUR - 7 * MINUTE
+            tell("discharge", discharge=health.Discharge(discharge_time=world.discharged[person_id]))
+        elif way == 3:  # the household goes on
+            stay_at_home(anchor - self.random.randrange(1, 40 * 60) * MINUTE, anchor + 200 * HOUR)
+        elif way == 4:  # first at home, then brought away
+            stay_at_home(anchor - 20 * HOUR, anchor + 200 * HOUR)
+            to_hospital(anchor + 3 * HOUR)
+
+    def note_case_ids(self):
+        for person_id, case in self.world.cases.items():
+            found = self.city.cases_of(person_id)
+            assert len(found) == 1, found
+            case.case_id = found[0].case_id
+
+    # --- what must stand in the end ---------------------------------------------------------------------------------
+
+    @staticmethod
+    def state(name):
+        from epigrid.contact_tracing.v1 import contact_tracing_pb2 as tracing
+
+        return tracing.CaseState.Value(f"CASE_STATE_{name}")
+
+    def state_of(self, person_id):
+        if self.world.cases[person_id].excluded:
+            return self.state("EXCLUDED")
+        if person_id in self.confirmed:
+            return self.state("CONFIRMED")
+        return self.state("REPORTED" if person_id in self.reported else "PROVISIONAL")
+
+
+def check_cases(outbreak):
+    """Every case with its contacts, page by page; what each person is exposed to by them."""
+    from epigrid.contact_tracing.v1 import contact_tracing_pb2 as tracing
+    from harness.city import read_shared
+
+    city, exposures = outbreak.city, collections.defaultdict(dict)
+    for person_id, told in outbreak.world.cases.items():
+        (case,) = city.cases_of(person_id)
+        expected = outbreak.world.contacts(person_id)
+        found = {contact.person_id: {shared.setting_id: read_shared(shared) for shared in contact.settings}
+                 for contact in city.contacts(case.case_id, page_size=17).values()}
+        assert found.keys() == expected.keys(), f"the contacts of {case}"
+        for contact_id, settings in expected.items():
+            assert found[contact_id] == settings, f"{contact_id} with {case}"
+            exposures[contact_id][told.case_id] = settings
+        assert (case.contact_count, case.state) == (len(expected), outbreak.state_of(person_id))
+        assert case.search_state == tracing.SEARCH_STATE_COMPLETE
+    return exposures
+
+
+def check_exposures(outbreak, expected):
+    from harness.city import read_shared
+
+    for person_id in outbreak.files.person_ids.values():
+        found = {exposure.case_id: {shared.setting_id: read_shared(shared) for shared in exposure.settings}
+                 for exposure in outbreak.city.exposures_of(person_id)}
+        assert found == expected.get(person_id, {}), f"the exposures of {person_id}"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_found_equals_all_pairs(directory, seed):
+    from harness.city import City
+
+    with running(directory) as epigrid:
+        city = City(epigrid)
+        files = CitysimFiles(directory, city.calendar, seed, PEOPLE)
+        import_files(epigrid, directory, *files.early)
+        files.learn_ids(city)
+        outbreak = Outbreak(city, files)
+        outbreak.happen()
+        import_files(epigrid, directory, *files.late)
+        city.quiet()
+        outbreak.exclude_some()
+        outbreak.delete_some_presence()
+        city.quiet()
+
+        exposures = check_cases(outbreak)
+        check_exposures(outbreak, exposures)
+        assert not city.parked()
+
+    shared = [one for of_person in exposures.values() for settings in of_person.values() for one in settings.values()]
+    minutes = sum(minutes for one in shared for _, minutes in one.days)
+    print(f"seed {seed}: {len(outbreak.world.cases)} cases, {len(shared)} pairs in a setting, {minutes} minutes, "
+          f"{sum(one.close for one in shared)} at home")
+    assert len(shared) > 1000 and minutes > 100_000
+    assert any(one.close and one.last is None for one in shared) and any(one.close and one.last for one in shared)
