@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <csignal>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -58,6 +59,11 @@ thread_local const EventLoop::Impl* EventLoop::Impl::of_this_thread = nullptr;
 
 void EventLoop::Impl::RunThread(const std::string& name) {
   of_this_thread = this;
+  // A peer that is gone is an error of the write and nothing else, whoever made this loop.
+  sigset_t broken_pipe;
+  sigemptyset(&broken_pipe);
+  sigaddset(&broken_pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());  // Linux keeps 15 characters
   uv_run(&loop, UV_RUN_DEFAULT);
   CloseLoop();

@@ -34,6 +34,8 @@ class ProjectorObserver {
   virtual void OnIgnored(Shard /*shard*/, std::string_view /*reason*/) {}
   // A shard begins again from its view, and why.
   virtual void OnRestart(Shard /*shard*/, const Status& /*why*/) {}
+  // The view does not answer, or refuses; it is asked again.
+  virtual void OnViewWait(const Status& /*why*/) {}
   virtual void OnAlert(ProjectorAlert /*alert*/, Shard /*shard*/, std::string_view /*detail*/) {}
 };
 

@@ -16,6 +16,8 @@ constexpr Duration kPollWait = std::chrono::milliseconds(50);
 // The same while a shard is paused, whose queue may run dry at any moment.
 constexpr Duration kPollWaitPaused = std::chrono::milliseconds(2);
 constexpr Duration kPollAgainAfterError = std::chrono::milliseconds(200);
+// Of all shards together; a batch of one takes up to ShardProjectorOptions::events_per_gather.
+constexpr size_t kEventsInHandMax = 2'048;
 constexpr uint64_t kRaiseFloorsEvery = std::chrono::milliseconds(500) / kSlotBeat;
 
 }  // namespace
@@ -46,7 +48,8 @@ class ProjectorHost::Impl final : public ShardOwner,
 
   // SlotHost
   ShardProjectorDependencies Dependencies() override {
-    return {&scheduler_, &log_, producer_.get(), &view_, &fold_, observer_, &attempt_gate_};
+    return {&scheduler_, &log_,     producer_.get(), &view_,
+            &fold_,      observer_, &attempt_gate_,  &work_budget_};
   }
   ShardProjectorOptions ProjectorOptions(Shard shard) override;
   void Seek(const TopicShard& from, Offset after) override;
@@ -80,6 +83,7 @@ class ProjectorHost::Impl final : public ShardOwner,
   ProjectorObserver* const observer_;
 
   AttemptGate attempt_gate_{scheduler_};
+  WorkBudget work_budget_{scheduler_, kEventsInHandMax};
   std::unique_ptr<Producer> producer_;
   std::unique_ptr<Consumer> consumer_;
   std::map<Shard, Owned> owned_;

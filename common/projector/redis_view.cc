@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <charconv>
 #include <cstdlib>
 #include <unordered_set>
@@ -12,7 +13,9 @@
 namespace epigrid {
 namespace {
 
-constexpr Duration kDeadline = std::chrono::seconds(2);
+constexpr Duration kQueryDeadline = std::chrono::seconds(2);
+constexpr Duration kAskAgainMin = std::chrono::milliseconds(20);
+constexpr Duration kAskAgainMax = std::chrono::seconds(1);
 // A due time is a score, of which Redis keeps 53 bits.
 constexpr int64_t kDueMax = int64_t{1} << 53;
 constexpr std::string_view kMarkPrefix = "mark:";
@@ -113,10 +116,19 @@ std::string GenerationPrefix(std::string_view service, Shard shard, Generation g
 std::string AppliedChannel(std::string_view service) { return std::string(service) + ".applied"; }
 
 struct RedisView::State : std::enable_shared_from_this<RedisView::State> {
-  State(RedisClient& redis_client, std::string service_name)
-      : redis(redis_client), service(std::move(service_name)) {}
+  State(RedisClient& redis_client, std::string service_name, Scheduler* scheduler_or_null,
+        OnWait when_waiting)
+      : redis(redis_client),
+        scheduler(scheduler_or_null),
+        on_wait(std::move(when_waiting)),
+        deadline(scheduler == nullptr ? kQueryDeadline : kUntilAnswered),
+        service(std::move(service_name)) {}
 
   RedisClient& redis;
+  Scheduler* const scheduler;  // null: a call that fails is not made again
+  const OnWait on_wait;
+  const Duration deadline;  // of each try
+  std::atomic<bool> closed{false};
   const std::string service;
   const std::string channel = AppliedChannel(service);
   const RedisScript open{view_scripts::kOpen};
@@ -132,6 +144,12 @@ struct RedisView::State : std::enable_shared_from_this<RedisView::State> {
 
   // Coroutines keep the state they run on.
   using Self = std::shared_ptr<State>;
+  // Every call goes through one of these.
+  static Task<Result<Reply>> Ask(Self self, std::vector<std::string> words);
+  static Task<Result<Reply>> Ask(Self self, const RedisScript* script,
+                                 std::vector<std::string> keys, std::vector<std::string> arguments);
+  static Task<Result<Reply>> AskUntilAnswered(Self self, const RedisScript* script,
+                                              RedisScript::Command command);
   static Task<Result<std::optional<Generation>>> Live(Self self, Shard shard);
   static Task<Result<std::optional<Opened>>> Open(Self self, std::string prefix);
   static Task<Result<bool>> CallForBool(Self self, const RedisScript* script,
@@ -149,8 +167,10 @@ struct RedisView::State : std::enable_shared_from_this<RedisView::State> {
 };
 
 RedisView::RedisView(RedisClient& redis, std::string service)
-    : state_(std::make_shared<State>(redis, std::move(service))) {}
-RedisView::~RedisView() = default;
+    : state_(std::make_shared<State>(redis, std::move(service), nullptr, nullptr)) {}
+RedisView::RedisView(RedisClient& redis, std::string service, Scheduler& scheduler, OnWait on_wait)
+    : state_(std::make_shared<State>(redis, std::move(service), &scheduler, std::move(on_wait))) {}
+RedisView::~RedisView() { state_->closed = true; }
 
 Future<Result<std::optional<Generation>>> RedisView::Live(Shard shard) {
   return Run(State::Live(state_, shard));
@@ -198,9 +218,36 @@ Future<Result<RedisView::Recount>> RedisView::RecountDigest(Shard shard, Generat
   return Run(State::RecountDigest(state_, state_->Prefix(shard, generation)));
 }
 
+Task<Result<Reply>> RedisView::State::Ask(Self self, std::vector<std::string> words) {
+  auto command = std::make_shared<const std::vector<std::string>>(std::move(words));
+  co_return co_await AskUntilAnswered(std::move(self), nullptr, std::move(command));
+}
+
+Task<Result<Reply>> RedisView::State::Ask(Self self, const RedisScript* script,
+                                          std::vector<std::string> keys,
+                                          std::vector<std::string> arguments) {
+  RedisScript::Command command = script->MakeCommand(std::move(keys), std::move(arguments));
+  co_return co_await AskUntilAnswered(std::move(self), script, std::move(command));
+}
+
+Task<Result<Reply>> RedisView::State::AskUntilAnswered(Self self, const RedisScript* script,
+                                                       RedisScript::Command command) {
+  for (Duration pause = kAskAgainMin;; pause = std::min(2 * pause, kAskAgainMax)) {
+    Result<Reply> reply = script == nullptr
+                              ? co_await self->redis.CallShared(command, self->deadline)
+                              : co_await script->Call(self->redis, command, self->deadline);
+    reply = Checked(std::move(reply));
+    // What is closed must not be asked again: its client may be gone.
+    if (reply.ok() || self->scheduler == nullptr || self->closed) co_return reply;
+    if (self->on_wait) self->on_wait(reply.status());
+    co_await self->scheduler->Sleep(pause);
+    if (self->closed) co_return reply;
+  }
+}
+
 Task<Result<std::optional<Generation>>> RedisView::State::Live(Self self, Shard shard) {
   std::vector<std::string> command = {"GET", LiveKey(self->service, shard)};
-  Result<Reply> reply = Checked(co_await self->redis.Call(std::move(command), kDeadline));
+  Result<Reply> reply = co_await Ask(self, std::move(command));
   if (!reply.ok()) co_return reply.status();
   if (reply->is_nil()) co_return std::optional<Generation>();
   co_return std::optional<Generation>(ParseNumber<Generation>(reply->text));
@@ -208,8 +255,7 @@ Task<Result<std::optional<Generation>>> RedisView::State::Live(Self self, Shard 
 
 Task<Result<std::optional<View::Opened>>> RedisView::State::Open(Self self, std::string prefix) {
   std::vector<std::string> keys = {prefix + "meta", prefix + "timers"};
-  Result<Reply> reply =
-      Checked(co_await self->open.Call(self->redis, std::move(keys), {}, kDeadline));
+  Result<Reply> reply = co_await Ask(self, &self->open, std::move(keys), {});
   if (!reply.ok()) co_return reply.status();
   const Reply& fields = reply->elements[0];
   if (fields.elements.empty()) co_return std::optional<Opened>();
@@ -219,8 +265,7 @@ Task<Result<std::optional<View::Opened>>> RedisView::State::Open(Self self, std:
 Task<Result<bool>> RedisView::State::CallForBool(Self self, const RedisScript* script,
                                                  std::vector<std::string> keys,
                                                  std::vector<std::string> arguments) {
-  Result<Reply> reply =
-      Checked(co_await script->Call(self->redis, std::move(keys), std::move(arguments), kDeadline));
+  Result<Reply> reply = co_await Ask(self, script, std::move(keys), std::move(arguments));
   if (!reply.ok()) co_return reply.status();
   co_return reply->integer == 1;
 }
@@ -253,8 +298,7 @@ Task<Result<ViewRead>> RedisView::State::Read(Self self, std::string prefix,
   std::vector<std::string> arguments = {std::to_string(keys.size() - 2), std::move(until)};
   std::move(other_keys.begin(), other_keys.end(), std::back_inserter(keys));
   std::move(fields.begin(), fields.end(), std::back_inserter(arguments));
-  Result<Reply> reply = Checked(
-      co_await self->read.Call(self->redis, std::move(keys), std::move(arguments), kDeadline));
+  Result<Reply> reply = co_await Ask(self, &self->read, std::move(keys), std::move(arguments));
   if (!reply.ok()) co_return reply.status();
 
   ViewRead read;
@@ -351,8 +395,7 @@ Task<Result<Committed>> RedisView::State::Commit(Self self, std::string prefix, 
   for (CellWrite& write : batch.writes) {
     if (write.kind != CellWrite::Kind::kSet) AddWrite(write, prefix, keys, arguments);
   }
-  Result<Reply> reply = Checked(
-      co_await self->commit.Call(self->redis, std::move(keys), std::move(arguments), kDeadline));
+  Result<Reply> reply = co_await Ask(self, &self->commit, std::move(keys), std::move(arguments));
   if (!reply.ok()) co_return reply.status();
   if (reply->type == Reply::Type::kInteger) co_return Committed{};
   co_return Committed{true, ParseNextDue(*reply)};
@@ -365,7 +408,7 @@ Task<Result<std::vector<std::string>>> RedisView::State::Scan(Self self, std::st
   do {
     std::vector<std::string> command = {"SCAN",       cursor,  "MATCH",
                                         prefix + "*", "COUNT", std::to_string(kScanCount)};
-    Result<Reply> reply = Checked(co_await self->redis.Call(std::move(command), kDeadline));
+    Result<Reply> reply = co_await Ask(self, std::move(command));
     if (!reply.ok()) co_return reply.status();
     cursor = reply->elements[0].text;
     for (Reply& key : reply->elements[1].elements) keys.insert(std::move(key.text));
@@ -381,7 +424,7 @@ Task<Result<Done>> RedisView::State::Drop(Self self, std::string prefix) {
     for (size_t i = first; i < std::min(first + kScanCount, keys->size()); ++i) {
       command.push_back(std::move((*keys)[i]));
     }
-    Result<Reply> reply = Checked(co_await self->redis.Call(std::move(command), kDeadline));
+    Result<Reply> reply = co_await Ask(self, std::move(command));
     if (!reply.ok()) co_return reply.status();
   }
   co_return Done{};
@@ -395,7 +438,7 @@ Task<Result<RedisView::Recount>> RedisView::State::RecountDigest(Self self, std:
     const std::string_view cell = std::string_view(key).substr(prefix.size());
     if (cell == "meta") continue;
     std::vector<std::string> command = {"TYPE", key};
-    Result<Reply> type = Checked(co_await self->redis.Call(std::move(command), kDeadline));
+    Result<Reply> type = co_await Ask(self, std::move(command));
     if (!type.ok()) co_return type.status();
     if (type->text == "string") {
       command = {"GET", key};
@@ -406,7 +449,7 @@ Task<Result<RedisView::Recount>> RedisView::State::RecountDigest(Self self, std:
     } else {
       continue;  // deleted meanwhile
     }
-    Result<Reply> reply = Checked(co_await self->redis.Call(std::move(command), kDeadline));
+    Result<Reply> reply = co_await Ask(self, std::move(command));
     if (!reply.ok()) co_return reply.status();
     if (type->text == "string") {
       if (reply->is_nil()) continue;

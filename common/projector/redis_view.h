@@ -3,15 +3,17 @@
 //   RedisClient redis(loop, options);
 //   RedisView view(redis, "health_code", 64);
 //
-// One script reads, one commits; every key they touch is declared and has the shard's hash tag.
+// Made for a projector it asks until it is answered: see below. One script reads, one commits; every key they touch is declared and has the shard's hash tag.
 // Redis must run with `maxmemory-policy noeviction`.
 //
 // Threads: the loop's. Life cycle: `redis` outlives it, and it outlives the Futures it gave.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "common/base/scheduler.h"
 #include "common/projector/view.h"
 #include "common/redis/client.h"
 
@@ -25,7 +27,15 @@ std::string AppliedChannel(std::string_view service);  // "s.applied"
 
 class RedisView final : public View {
  public:
+  // For queries: a call fails after 2 s.
   RedisView(RedisClient& redis, std::string service);
+  // For a projector: a call is made again until it is answered, with back-off from 20 ms to 1 s, so
+  // that a slow or stopped view costs time and nothing else. A try ends only with its connection:
+  // `redis` has a deadline of some seconds, the silence after which it gives a connection up.
+  // `on_wait` is told of each try that failed, and why, on the scheduler's thread, which is that of
+  // `redis`; it outlives both.
+  using OnWait = std::function<void(const Status&)>;
+  RedisView(RedisClient& redis, std::string service, Scheduler& scheduler, OnWait on_wait);
   ~RedisView() override;
 
   Future<Result<std::optional<Generation>>> Live(Shard shard) override;

@@ -44,6 +44,7 @@
 #include "common/projector/record_folder.h"
 #include "common/projector/ticking.h"
 #include "common/projector/view.h"
+#include "common/projector/work_budget.h"
 
 namespace epigrid {
 
@@ -55,7 +56,9 @@ struct ShardProjectorDependencies {
   View* view = nullptr;
   const Fold* fold = nullptr;
   ProjectorObserver* observer = nullptr;
-  AttemptGate* attempt_gate = nullptr;  // shared by the shards of a process; null: they do not wait
+  // Both shared by the shards of a process; null: they do not wait.
+  AttemptGate* attempt_gate = nullptr;
+  WorkBudget* work_budget = nullptr;
 };
 
 // Who began at an offset and did not end cleanly, as the view keeps it.
@@ -177,6 +180,7 @@ class ShardProjector {
   const Fold& fold_;
   ProjectorObserver* const observer_;
   AttemptGate* const attempt_gate_;
+  WorkBudget* const work_budget_;
   const ShardProjectorOptions options_;
   const ShardProjectorCallbacks callbacks_;
 
@@ -195,6 +199,7 @@ class ShardProjector {
   Attempt attempt_;
   bool attempt_begun_ = false;
   std::unique_ptr<AttemptGate::Ticket> ticket_;  // until the commit
+  std::unique_ptr<WorkBudget::Share> share_;     // until the commit
   size_t careful_records_ = 0;                   // so many more are folded one by one
   uint32_t looks_since_commit_ = 0;
   Ticking ticking_;
@@ -207,6 +212,7 @@ class ShardProjector {
   std::vector<NewRecord> emitted_;       // of the batch in hand
   Time oldest_in_hand_;                  // append time of the batch's first record
   NeedSet needs_;
+  size_t steps_since_yield_ = 0;
 
   std::optional<Promise<Done>> waiting_;
   std::shared_ptr<ShardProjector*> self_;  // empties when it is destroyed

@@ -14,6 +14,8 @@ namespace {
 constexpr size_t kGatherBytesMax = 4 << 20;
 // Parked events folded by one Unparked record; the rest by the next one.
 constexpr size_t kWaitingPerUnparked = kEventsPerRecordMax;
+// So many steps of one shard are folded without the loop in between.
+constexpr size_t kStepsPerYield = 64;
 
 Status ViewMoved() {
   return {Code::kAborted, "VIEW_MOVED", "the view is not where this owner left it"};
@@ -39,6 +41,11 @@ Task<Status> ShardProjector::FoldBatch() {
     if (gathered.prepared || (gathered.begins_batch() && &gathered != &gathered_.front())) continue;
     gathered.prepared = true;
     fresh_.push_back(&gathered);
+  }
+  if (work_budget_ != nullptr) {
+    size_t steps = 0;
+    for (const GatheredRecord& gathered : gathered_) steps += gathered.steps.size() + 1;
+    share_ = co_await work_budget_->Take(steps);
   }
   EPIGRID_CO_RETURN_IF_ERROR(co_await Prepare());
   EPIGRID_CO_RETURN_IF_ERROR(co_await Prefetch());
@@ -199,6 +206,10 @@ Task<Status> ShardProjector::ApplyRecord(GatheredRecord& gathered) {
       EPIGRID_CO_RETURN_IF_ERROR(co_await Load(std::move(missing)));
     }
     folder_.Apply(gathered, step);
+    if (++steps_since_yield_ >= kStepsPerYield) {
+      steps_since_yield_ = 0;
+      co_await scheduler_.Sleep(Duration::zero());
+    }
   }
   folder_.EndRecord(gathered, building() || gathered.record.offset <= floor_, emitted_);
   co_return OkStatus();
@@ -227,6 +238,7 @@ Task<Status> ShardProjector::Commit(size_t records, size_t events) {
   if (!committed.ok()) co_return committed.status();
   if (!committed->applied) co_return ViewMoved();
   ticket_.reset();
+  share_.reset();
   next_due_ = committed->next_due;
   looks_since_commit_ = 0;
   committed_.applied = folder_.meta.applied;

@@ -57,13 +57,18 @@ return {redis.call('HGET', KEYS[1], 'applied'), strings, others, timers}
 )";
 
 // KEYS: meta, timers, then one for each SET and one for each other write of a cell. ARGV: prev,
-// fold version, channel, message, number of arguments of HSET on meta, these (applied last), number
+// fold version, channel, message, number of arguments of HSET on meta, these (time, quiet, digest
+// first, applied last), number
 // of SETs, their values, then the other writes: H field value, h field, D, A member, R member (each
 // takes the next key), and T id due, t id. Answers 0 if refused, else the earliest timer's due time
-// or an empty list.
+// or an empty list. A batch that was applied before (the same next and digest) changes nothing.
 inline constexpr char kCommit[] = R"(
-local found = redis.call('HMGET', KEYS[1], 'applied', 'fold')
-if found[1] ~= ARGV[1] or found[2] ~= ARGV[2] then return 0 end
+local found = redis.call('HMGET', KEYS[1], 'applied', 'fold', 'digest')
+if found[2] ~= ARGV[2] then return 0 end
+if found[1] ~= ARGV[1] then
+  if found[1] ~= ARGV[5 + tonumber(ARGV[5])] or found[3] ~= ARGV[11] then return 0 end
+  return redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+end
 local at = 6 + tonumber(ARGV[5])
 local sets = tonumber(ARGV[at])
 at = at + 1

@@ -39,6 +39,7 @@ struct Command {
 struct Sent {
   Outcome outcome;
   uint64_t deadline_ns;
+  uint64_t sent_ns;      // of a command without a deadline
   bool expired = false;  // the outcome is set; the answer, should it come, is thrown away
 };
 
@@ -70,6 +71,8 @@ class RedisClient::Connection final : public std::enable_shared_from_this<Connec
   uint64_t GiveUpAt() const;
   void WatchDeadline(uint64_t deadline_ns);
   void OnDeadline();
+  // All answers have been read that came up to then.
+  void OnPassed(uint64_t passed_ns);
   void ExpireUnsent(uint64_t now_ns, uint64_t& next_ns);
   void ExpireSent(uint64_t now_ns, uint64_t& next_ns);
 
@@ -103,7 +106,8 @@ Future<Result<Reply>> RedisClient::Connection::Call(Arguments arguments,
     return Ready(Result<Reply>(ResourceExhausted(
         "REDIS_QUEUE_FULL", "Redis does not keep up: too many commands await an answer")));
   }
-  Command command{std::move(arguments), std::move(shared), Outcome(), uv_hrtime() + ToNs(deadline)};
+  Command command{std::move(arguments), std::move(shared), Outcome(),
+                  deadline == kUntilAnswered ? kNever : uv_hrtime() + ToNs(deadline)};
   Future<Result<Reply>> answer = command.outcome.future();
   bool wake_up = false;
   {
@@ -146,7 +150,12 @@ void RedisClient::Connection::Submit(Command command) {
 
 void RedisClient::Connection::Send(Command command) {
   link_->Write(command.shared != nullptr ? *command.shared : command.arguments);
-  sent_.push_back({std::move(command.outcome), command.deadline_ns});
+  uint64_t sent_ns = 0;
+  if (command.deadline_ns == kNever) {
+    sent_ns = uv_hrtime();
+    WatchDeadline(sent_ns + ToNs(options_.deadline));
+  }
+  sent_.push_back({std::move(command.outcome), command.deadline_ns, sent_ns});
 }
 
 void RedisClient::Connection::OnReady() {
@@ -189,8 +198,11 @@ Status RedisClient::Connection::NotSent() const {
 // A server that is silent for so long after it should have answered is not only slow: the
 // connection is dropped, or it might be waited on for as long as TCP hopes for it.
 uint64_t RedisClient::Connection::GiveUpAt() const {
-  if (sent_.empty() || !sent_.front().expired) return kNever;
-  return std::max(sent_.front().deadline_ns, last_reply_ns_) + ToNs(options_.deadline);
+  if (sent_.empty()) return kNever;
+  const Sent& first = sent_.front();
+  if (!first.expired && first.deadline_ns != kNever) return kNever;
+  const uint64_t since_ns = first.expired ? first.deadline_ns : first.sent_ns;
+  return std::max(since_ns, last_reply_ns_) + ToNs(options_.deadline);
 }
 
 void RedisClient::Connection::WatchDeadline(uint64_t deadline_ns) {
@@ -203,13 +215,25 @@ void RedisClient::Connection::WatchDeadline(uint64_t deadline_ns) {
 
 void RedisClient::Connection::OnDeadline() {
   watched_ns_ = kNever;
-  const uint64_t now_ns = uv_hrtime();
-  if (now_ns >= GiveUpAt()) link_->Drop("the server does not answer");
+  // libuv runs timers before it reads sockets, so that after a long turn answers wait that came in
+  // time. What is posted by what is posted runs after one more reading of all of them.
+  loop_.Post([weak = weak_from_this(), passed_ns = uv_hrtime()] {
+    const std::shared_ptr<Connection> self = weak.lock();
+    if (self == nullptr) return;
+    self->loop_.Post([weak, passed_ns] {
+      const std::shared_ptr<Connection> still = weak.lock();
+      if (still != nullptr && still->link_ != nullptr) still->OnPassed(passed_ns);
+    });
+  });
+}
+
+void RedisClient::Connection::OnPassed(uint64_t passed_ns) {
+  if (passed_ns >= GiveUpAt()) link_->Drop("the server does not answer");
   uint64_t next_ns = kNever;
-  ExpireUnsent(now_ns, next_ns);
-  ExpireSent(now_ns, next_ns);
+  ExpireUnsent(passed_ns, next_ns);
+  ExpireSent(passed_ns, next_ns);
   next_ns = std::min(next_ns, GiveUpAt());
-  if (next_ns != kNever) WatchDeadline(std::max(next_ns, now_ns + kDeadlineGrainNs));
+  if (next_ns != kNever) WatchDeadline(std::max(next_ns, uv_hrtime() + kDeadlineGrainNs));
 }
 
 void RedisClient::Connection::ExpireUnsent(uint64_t now_ns, uint64_t& next_ns) {

@@ -5,7 +5,9 @@
 // Commands of all threads go out in the order in which they were called, many to a system call, and
 // are answered in that order. The connection is made on first use and made again, with back-off,
 // when it is lost; a server that accepts connections but is still loading its data counts as not
-// connected, and so does one that has answered nothing for a `deadline` beyond a command's own.
+// connected, and so does one that has answered nothing for a `deadline` beyond a command's own (or,
+// for a command with kUntilAnswered, nothing at all for a `deadline`). A deadline passes only after
+// the loop has had a turn to read what had come by then: a busy loop is no slow server.
 //
 // Errors of Call, as a Status:
 //   UNAVAILABLE REDIS_NOT_SENT           not connected before the deadline; the server has not seen
@@ -35,6 +37,9 @@
 
 namespace epigrid {
 
+// A deadline that never passes: the command fails only with its connection.
+inline constexpr Duration kUntilAnswered = Duration::max();
+
 class RedisClient {
  public:
   RedisClient(EventLoop& loop, RedisOptions options);
@@ -62,6 +67,10 @@ class RedisScript {
   // The script must live until the Task has ended. Errors are those of RedisClient::Call.
   Task<Result<Reply>> Call(RedisClient& redis, std::vector<std::string> keys,
                            std::vector<std::string> arguments, Duration deadline) const;
+  // The same in two steps, for who may have to make the same call again.
+  using Command = std::shared_ptr<const std::vector<std::string>>;
+  Command MakeCommand(std::vector<std::string> keys, std::vector<std::string> arguments) const;
+  Task<Result<Reply>> Call(RedisClient& redis, Command command, Duration deadline) const;
 
  private:
   std::string source_;

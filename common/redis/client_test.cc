@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <thread>
 
@@ -59,6 +60,43 @@ TEST_F(RedisClientTest, WhatTheServerRefusesIsAReply) {
   const Reply reply = Ask(*redis, {"NOSUCHCOMMAND"});
   EXPECT_TRUE(reply.is_error());
   EXPECT_THAT(reply.text, HasSubstr("unknown command"));
+}
+
+// Timers run before sockets are read: an answer that came in time may still wait to be read.
+TEST_F(RedisClientTest, ABusyLoopIsNoLateAnswer) {
+  constexpr Duration kDeadline = 1s;
+  auto redis = NewClient();
+  EventLoop other_loop("other");
+  RedisClient other(other_loop, {.address = server_.address(), .deadline = kLong});
+  Ask(*redis, {"PING"});
+  const auto called = std::chrono::steady_clock::now();
+  auto answer = redis->Call({"BLPOP", "list", "0"}, kDeadline);
+  AwaitBlocked(other);
+  std::atomic<bool> busy = false, answered = false;
+  loop_.Post([&] {
+    busy = true;
+    while (!answered || std::chrono::steady_clock::now() < called + 2 * kDeadline) {
+    }
+  });
+  while (!busy) {
+  }
+  Ask(other, {"RPUSH", "list", "value"});
+  answered = true;
+  const Result<Reply> reply = std::move(answer).Wait();
+  ASSERT_TRUE(reply.ok()) << reply.status().ToString();
+  EXPECT_EQ(reply->elements.at(1).text, "value");
+}
+
+TEST_F(RedisClientTest, WithoutADeadlineOnlySilenceEndsACommand) {
+  auto redis = NewClient({.deadline = 50ms});
+  Ask(*redis, {"PING"});
+  server_.Stop();
+  const Result<Reply> reply = redis->Call({"PING"}, kUntilAnswered).Wait();
+  EXPECT_EQ(reply.status().reason(), "REDIS_OUTCOME_UNKNOWN");
+  auto waiting = redis->Call({"PING"}, kUntilAnswered);
+  server_.Continue();
+  const Result<Reply> after = std::move(waiting).Wait();
+  EXPECT_TRUE(after.ok()) << after.status().ToString();
 }
 
 TEST_F(RedisClientTest, KeepsTheOrderOfCallsOfEachThread) {

@@ -28,9 +28,8 @@ std::string Sha1Hex(std::string_view text) {
 RedisScript::RedisScript(std::string source)
     : source_(std::move(source)), sha1_(Sha1Hex(source_)) {}
 
-Task<Result<Reply>> RedisScript::Call(RedisClient& redis, std::vector<std::string> keys,
-                                      std::vector<std::string> arguments, Duration deadline) const {
-  const auto started = std::chrono::steady_clock::now();
+RedisScript::Command RedisScript::MakeCommand(std::vector<std::string> keys,
+                                              std::vector<std::string> arguments) const {
   std::vector<std::string> command;
   command.reserve(3 + keys.size() + arguments.size());
   command.emplace_back("EVALSHA");
@@ -38,18 +37,28 @@ Task<Result<Reply>> RedisScript::Call(RedisClient& redis, std::vector<std::strin
   command.push_back(std::to_string(keys.size()));
   for (std::string& key : keys) command.push_back(std::move(key));
   for (std::string& argument : arguments) command.push_back(std::move(argument));
+  return std::make_shared<const std::vector<std::string>>(std::move(command));
+}
 
-  auto kept = std::make_shared<const std::vector<std::string>>(std::move(command));
-  Result<Reply> reply = co_await redis.CallShared(kept, deadline);
+Task<Result<Reply>> RedisScript::Call(RedisClient& redis, std::vector<std::string> keys,
+                                      std::vector<std::string> arguments, Duration deadline) const {
+  return Call(redis, MakeCommand(std::move(keys), std::move(arguments)), deadline);
+}
+
+Task<Result<Reply>> RedisScript::Call(RedisClient& redis, Command command,
+                                      Duration deadline) const {
+  const auto started = std::chrono::steady_clock::now();
+  Result<Reply> reply = co_await redis.CallShared(command, deadline);
   if (!reply.ok() || !reply->is_error() || !reply->text.starts_with("NOSCRIPT")) co_return reply;
 
   // EVAL runs the script and lets the server know it from now on.
-  command = *kept;
-  command[0] = "EVAL";
-  command[1] = source_;
+  std::vector<std::string> whole = *command;
+  whole[0] = "EVAL";
+  whole[1] = source_;
+  if (deadline == kUntilAnswered) co_return co_await redis.Call(std::move(whole), deadline);
   const auto elapsed =
       std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - started);
-  co_return co_await redis.Call(std::move(command), deadline - elapsed);
+  co_return co_await redis.Call(std::move(whole), deadline - elapsed);
 }
 
 }  // namespace epigrid

@@ -5,6 +5,8 @@
 namespace epigrid {
 namespace {
 
+constexpr std::chrono::seconds kLogViewWaitEvery{10};
+
 std::string Name(const std::string& service, const char* what) {
   return "epigrid_" + service + "_" + what;
 }
@@ -20,6 +22,8 @@ ProjectorMetrics::ProjectorMetrics(std::string service, Metrics& metrics)
                               "Inbox events folded and committed")),
       writes_(metrics.Counter(Name(service_, "written_cells_total"),
                               "Cells written to the view by guarded batches")),
+      view_retries_(metrics.Counter(Name(service_, "view_retries_total"),
+                                    "Calls to the view that failed and are made again")),
       age_(metrics.Histogram(
           Name(service_, "event_age_seconds"),
           "How long the oldest record of a batch had waited when it was committed",
@@ -50,6 +54,15 @@ void ProjectorMetrics::OnAlert(ProjectorAlert alert, Shard shard, std::string_vi
       .Increment();
   EPIGRID_LOG_ERROR("projector.alert", {"projector", Safe(service_)}, {"shard", shard},
                     {"alert", Safe(AlertName(alert))}, {"detail", Redacted(detail)});
+}
+
+void ProjectorMetrics::OnViewWait(const Status& why) {
+  view_retries_.Increment();
+  // All shards wait for the same Redis, and ask about once a second.
+  const auto now = std::chrono::steady_clock::now();
+  if (now - view_wait_logged_at_ < kLogViewWaitEvery) return;
+  view_wait_logged_at_ = now;
+  EPIGRID_LOG_WARN("projector.view_waits", {"projector", Safe(service_)}, {why});
 }
 
 prometheus::Counter& ProjectorMetrics::Of(

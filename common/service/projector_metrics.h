@@ -4,6 +4,7 @@
 //   epigrid_<service>_event_age_seconds       how long the oldest record of a batch had waited, when it was committed
 //   epigrid_<service>_ignored_events_total    by reason: what changed nothing
 //   epigrid_<service>_shard_restarts_total    by reason: a shard began again from its view
+//   epigrid_<service>_view_retries_total      calls that the views' Redis did not answer, or refused, and that are made again
 //   epigrid_<service>_projector_alerts_total  by alert: each has a page under docs/playbooks
 //
 // Reasons and alerts are stable names made by this project, so their number is bounded. Threads:
@@ -26,6 +27,7 @@ class ProjectorMetrics final : public ProjectorObserver {
   void OnIgnored(Shard shard, std::string_view reason) override;
   void OnRestart(Shard shard, const Status& why) override;
   void OnAlert(ProjectorAlert alert, Shard shard, std::string_view detail) override;
+  void OnViewWait(const Status& why) override;
 
  private:
   // A counter for each value of one label, made when it is first seen.
@@ -38,7 +40,9 @@ class ProjectorMetrics final : public ProjectorObserver {
   prometheus::Counter& records_;
   prometheus::Counter& events_;
   prometheus::Counter& writes_;
+  prometheus::Counter& view_retries_;
   prometheus::Histogram& age_;
+  std::chrono::steady_clock::time_point view_wait_logged_at_;
   std::map<std::string, prometheus::Counter*, std::less<>> ignored_;
   std::map<std::string, prometheus::Counter*, std::less<>> restarts_;
   std::map<std::string, prometheus::Counter*, std::less<>> alerts_;

@@ -3,12 +3,24 @@
 #include "common/log/log.h"
 
 namespace epigrid {
+namespace {
+
+// A projector gives a connection to its view up after this long without any answer. Longer than
+// what a server may be busy with: what is asked again on another connection is done twice.
+constexpr Duration kViewSilenceMax = std::chrono::seconds(5);
+
+RedisOptions PatientOptions(RedisOptions view) {
+  view.deadline = kViewSilenceMax;
+  return view;
+}
+
+}  // namespace
 
 struct ServiceRuntime::Projector {
   Projector(EventLoop& loop, const ServiceRuntimeOptions& options, const std::string& service,
             const std::string& configuration, const Fold& fold, ProjectorObserver& observer)
-      : redis(loop, options.view),
-        view(redis, service),
+      : redis(loop, PatientOptions(options.view)),
+        view(redis, service, loop, [&observer](const Status& why) { observer.OnViewWait(why); }),
         log(options.make_log(loop)),
         assignment(options.make_assignment(loop, service)),
         host(loop, *log, view, *assignment, fold,

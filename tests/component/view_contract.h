@@ -98,6 +98,21 @@ TEST_P(ViewContract, BatchIsAppliedOnlyAtItsOffset) {
   EXPECT_EQ(Read({}).applied, 6u);
 }
 
+TEST_P(ViewContract, ABatchThatIsMadeAgainIsAppliedOnce) {
+  Create(1);
+  GuardedBatch batch = Batch(0, 5, {Set("a", "1"), SetTimer("t", 7)});
+  batch.digest = {1, 2};
+  EXPECT_TRUE(Commit(batch).applied);
+  GuardedBatch again = batch;
+  again.writes = {Set("a", "never written")};
+  const Committed committed = Commit(again);
+  EXPECT_TRUE(committed.applied);
+  EXPECT_EQ(committed.next_due, Time{7});
+  EXPECT_EQ(ReadString("a"), "1");
+  again.digest = {1, 3};
+  EXPECT_FALSE(Commit(again).applied) << "another state at the same offset";
+}
+
 TEST_P(ViewContract, BatchOfAnotherFoldIsRefused) {
   Create(1);
   GuardedBatch batch = Batch(0, 1, {Set("a", "1")});

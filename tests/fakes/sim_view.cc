@@ -164,6 +164,9 @@ Committed SimViewStorage::Commit(Shard shard, const GuardedBatch& batch) {
   SimGeneration* generation = Find(state, batch.generation);
   if (generation == nullptr || generation->meta.fold_version != batch.fold_version) return {};
   ShardMeta& meta = generation->meta;
+  if (meta.applied == batch.next && meta.digest == batch.digest) {
+    return {true, generation->NextDue()};  // applied before
+  }
   const bool at_prev = meta.applied == batch.prev;
   if (!at_prev && !(options.accept_ahead && meta.applied < batch.next)) return {};
   Remember(state, UndoOf(*generation, batch));
