@@ -3,8 +3,9 @@
 //   RedisClient redis(loop, options);
 //   RedisView view(redis, "health_code", 64);
 //
-// Made for a projector it asks until it is answered: see below. One script reads, one commits; every key they touch is declared and has the shard's hash tag.
-// Redis must run with `maxmemory-policy noeviction`.
+// Made for a projector it asks until it is answered: see below. One script reads, one commits;
+// every key they touch is declared and has the shard's hash tag. Redis must run with
+// `maxmemory-policy noeviction`.
 //
 // Threads: the loop's. Life cycle: `redis` outlives it, and it outlives the Futures it gave.
 #pragma once

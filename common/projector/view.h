@@ -11,11 +11,10 @@
 //                           score 0)
 //
 // Rules: writes are absolute, so that a batch that is applied again changes nothing; a batch is
-// applied only if the shard's applied offset equals `prev`; the offset is written last. One that was
-// applied before (the shard is at its `next`, with its digest) is answered as applied, so that a
-// commit whose answer was lost can be made again. A read
-// returns what it found together with the applied offset, so that an owner notices when the view is
-// not where it left it.
+// applied only if the shard's applied offset equals `prev`; the offset is written last. One that
+// was applied before (the shard is at its `next`, with its digest) is answered as applied, so that
+// a commit whose answer was lost can be made again. A read returns what it found together with the
+// applied offset, so that an owner notices when the view is not where it left it.
 //
 // Implementations: RedisView (redis_view.h) and the simulation's, which is tested against it.
 #pragma once

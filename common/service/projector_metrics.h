@@ -4,7 +4,7 @@
 //   epigrid_<service>_event_age_seconds       how long the oldest record of a batch had waited, when it was committed
 //   epigrid_<service>_ignored_events_total    by reason: what changed nothing
 //   epigrid_<service>_shard_restarts_total    by reason: a shard began again from its view
-//   epigrid_<service>_view_retries_total      calls that the views' Redis did not answer, or refused, and that are made again
+//   epigrid_<service>_view_retries_total      calls that the views' Redis did not answer or refused: made again
 //   epigrid_<service>_projector_alerts_total  by alert: each has a page under docs/playbooks
 //
 // Reasons and alerts are stable names made by this project, so their number is bounded. Threads:

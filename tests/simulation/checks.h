@@ -4,7 +4,8 @@
 //  * every shard's view, and every batch that was ever applied to one, is what folding the shard's
 //    log from its first record gives, cell by cell, with the digest that the cells have;
 //  * everything that this folding emits is in the log, and nothing else claims to be emitted;
-//  * everything published was copied to where the subscriber's fold routes it, and nothing else was;
+//  * everything published was copied to where the subscriber's fold routes it, and nothing else
+//    was;
 //  * each record counted once, in the order of its source, however often it stands in the log;
 //  * a shard's time never goes back and is never ahead of the log's clock;
 //  * a decided command has one outcome.
