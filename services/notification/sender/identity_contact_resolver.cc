@@ -62,13 +62,14 @@ IdentityContactResolver::IdentityContactResolver(Scheduler& scheduler, IdentityO
 
 IdentityContactResolver::~IdentityContactResolver() {
   std::unique_lock lock(mutex_);
-  for (const auto& pending : pending_) pending->context.TryCancel();
+  for (const auto& [pending, owned] : pending_) pending->context.TryCancel();
   changed_.wait(lock, [this] { return pending_.empty(); });
 }
 
 Future<Contacts> IdentityContactResolver::Resolve(std::vector<std::string> person_ids) {
   EPIGRID_CHECK(person_ids.size() <= kPeoplePerResolveMax, "one call resolves so many");
-  auto pending = std::make_shared<Pending>();
+  auto owned = std::make_unique<Pending>();
+  Pending* const pending = owned.get();
   pending->request.set_purpose(identity::v1::CONTACT_PURPOSE_NOTIFICATION);
   for (std::string& person_id : person_ids) {
     pending->request.add_person_ids(std::move(person_id));
@@ -81,7 +82,7 @@ Future<Contacts> IdentityContactResolver::Resolve(std::vector<std::string> perso
   Future<Contacts> future = pending->done.future();
   {
     std::lock_guard lock(mutex_);
-    pending_.insert(pending);
+    pending_.emplace(pending, std::move(owned));
   }
   stub_->async()->ResolveContactPoints(
       &pending->context, &pending->request, &pending->response,
@@ -89,8 +90,7 @@ Future<Contacts> IdentityContactResolver::Resolve(std::vector<std::string> perso
   return future;
 }
 
-void IdentityContactResolver::Answer(const std::shared_ptr<Pending>& pending,
-                                     const grpc::Status& status) {
+void IdentityContactResolver::Answer(Pending* pending, const grpc::Status& status) {
   const auto asked = static_cast<size_t>(pending->request.person_ids_size());
   Contacts contacts =
       status.ok() ? ContactsOf(pending->response, asked) : Contacts(FromGrpcStatus(status));
@@ -98,6 +98,8 @@ void IdentityContactResolver::Answer(const std::shared_ptr<Pending>& pending,
     done.Set(std::move(contacts));
   });
   std::lock_guard lock(mutex_);
+  // Destroyed here, while the stub still holds the channel: a channel whose last owner is a call
+  // ends on gRPC's callback thread, which then waits for itself and uses its queue after freeing it.
   pending_.erase(pending);
   changed_.notify_all();
 }

@@ -6,9 +6,9 @@
 #pragma once
 
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 
 #include "common/base/scheduler.h"
 #include "epigrid/identity/v1/identity.grpc.pb.h"
@@ -35,13 +35,14 @@ class IdentityContactResolver final : public ContactResolver {
 
  private:
   struct Pending;
-  void Answer(const std::shared_ptr<Pending>& pending, const grpc::Status& status);
+  // On gRPC's callback thread.
+  void Answer(Pending* pending, const grpc::Status& status);
 
   Scheduler& scheduler_;
   const IdentityOptions options_;
   const std::unique_ptr<identity::v1::IdentityService::Stub> stub_;
   std::mutex mutex_;  // for the next
-  std::set<std::shared_ptr<Pending>> pending_;
+  std::map<Pending*, std::unique_ptr<Pending>> pending_;
   std::condition_variable changed_;
 };
 

@@ -13,13 +13,6 @@ using std::chrono::milliseconds;
 
 class IdentityContactResolverTest : public testing::Test {
  protected:
-  // gRPC 1.51 frees the queue of its callbacks twice when the last server or channel that uses it
-  // goes while another comes: one server that stays keeps it. A real process has one too.
-  static void SetUpTestSuite() {
-    static const auto* const kept = new IdentityServer("kept");
-    ASSERT_NE(kept, nullptr);
-  }
-
   Result<std::vector<ResolvedContact>> Resolve(std::vector<std::string> person_ids,
                                                const std::string& token = "token") {
     IdentityContactResolver resolver(
@@ -67,6 +60,12 @@ TEST_F(IdentityContactResolverTest, GivesUpAtItsDeadlineAndWhenDestroyed) {
     cancelled.emplace(other.Resolve({"person_a"}));
   }
   EXPECT_EQ(std::move(*cancelled).Wait().status().code(), Code::kCancelled);
+}
+
+// Its channel is the only one here that has callbacks, so that gRPC ends their threads with it.
+TEST_F(IdentityContactResolverTest, GoesWhileItsLastAnswerComes) {
+  identity_.Set("person_a", {});
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(Resolve({"person_a"}).ok());
 }
 
 }  // namespace
