@@ -99,7 +99,8 @@ void IdentityContactResolver::Answer(Pending* pending, const grpc::Status& statu
   });
   std::lock_guard lock(mutex_);
   // Destroyed here, while the stub still holds the channel: a channel whose last owner is a call
-  // ends on gRPC's callback thread, which then waits for itself and uses its queue after freeing it.
+  // ends on gRPC's callback thread, which then waits for itself and uses its queue after freeing
+  // it.
   pending_.erase(pending);
   changed_.notify_all();
 }
