@@ -37,6 +37,8 @@ class RedisServer {
   RedisServer& operator=(const RedisServer&) = delete;
 
   const RedisAddress& address() const { return address_; }
+  // Changes with Restart.
+  pid_t pid() const { return pid_; }
   // Where it keeps its files, and redis.log.
   const std::string& directory() const { return directory_; }
 

@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <ctime>
+
 #include "common/base/status.h"
 
 namespace epigrid::bench {
@@ -30,6 +32,14 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command, const std::s
 ChildProcess::~ChildProcess() {
   kill(pid_, SIGTERM);
   waitpid(pid_, nullptr, 0);
+}
+
+double CpuSeconds(pid_t process) {
+  clockid_t clock{};
+  timespec time{};
+  EPIGRID_CHECK(clock_getcpuclockid(process, &clock) == 0 && clock_gettime(clock, &time) == 0,
+                "the process lives");
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
 }  // namespace epigrid::bench

@@ -8,12 +8,16 @@
 
 namespace epigrid::bench {
 
+// The CPU time that a process has used so far, over all of its threads.
+double CpuSeconds(pid_t process);
+
 class ChildProcess {
  public:
   // `command[0]` is the program; what it prints goes to `log_file`. Aborts if it cannot be started.
   ChildProcess(const std::vector<std::string>& command, const std::string& log_file);
   // By SIGTERM, and waits.
   ~ChildProcess();
+  pid_t pid() const { return pid_; }
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 

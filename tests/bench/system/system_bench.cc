@@ -1,6 +1,10 @@
 // system_bench: the whole system under load, each figure beside a baseline of the same run.
 //
-//   system_bench [--bin DIR] [--seconds N] [--rounds N] [--contacts N]
+//   system_bench [--only codes,check-ins,messages] [--bin DIR] [--seconds N] [--rounds N] [--contacts N]
+//
+// codes: how fast codes are read, beside an echo (code_reads.h). check-ins: how many are
+// acknowledged, and folded as they come. messages: from a test to its last message, while check-ins
+// come in at half the rate just found; takes check-ins with it.
 //
 // Everything runs on this machine: two Redis processes (the log with appendfsync always),
 // epigrid-dev, the echo, and the load. Rounds alternate between the measured and its baseline;
@@ -10,22 +14,30 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <thread>
 
+#include "common/app/libraries.h"
 #include "common/base/ids.h"
 #include "common/base/proto_time.h"
 #include "tests/bench/system/closed_loop.h"
+#include "tests/bench/system/code_reads.h"
+#include "tests/bench/system/slot.h"
 #include "tests/bench/system/world.h"
 
 namespace epigrid::bench {
 namespace {
 
-namespace hc = health_code::v1;
 namespace ct = contact_tracing::v1;
 using std::chrono::seconds;
 
+constexpr char kCodes[] = "codes";
+constexpr char kCheckIns[] = "check-ins";
+constexpr char kMessages[] = "messages";
+
 struct Flags {
   std::filesystem::path bin;
+  std::set<std::string> only = {kCodes, kCheckIns, kMessages};
   int seconds = 3;
   int rounds = 5;
   int contacts = 1000;
@@ -43,24 +55,6 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-// One message of each kind per caller, kept from call to call, as a client that cares would.
-template <typename Request, typename Response>
-struct Slot {
-  Request request;
-  Response response;
-  std::unique_ptr<grpc::ClientContext> context;
-};
-
-// Begins an asynchronous unary call on a slot.
-template <typename Stub, typename Method, typename S>
-void Issue(Stub& stub, Method method, S& slot, size_t items, CallDone done) {
-  slot.context = std::make_unique<grpc::ClientContext>();
-  slot.context->set_deadline(std::chrono::system_clock::now() + seconds(30));
-  (stub.*method)(
-      slot.context.get(), &slot.request, &slot.response,
-      [done = std::move(done), items](const grpc::Status& status) { done(status.ok(), items); });
-}
-
 class Bench {
  public:
   Bench(const Flags& flags, World& world) : flags_(flags), world_(world) {
@@ -69,120 +63,23 @@ class Bench {
   }
 
   void Run() {
-    PrepareCodes();
-    MeasureGetCode();
-    MeasureBatchGetCodes();
+    if (flags_.only.contains(kCodes)) {
+      CodeReads reads(world_, people_, {.round = round(), .rounds = flags_.rounds});
+      reads.Prepare();
+      reads.Measure();
+    }
+    if (!flags_.only.contains(kCheckIns) && !flags_.only.contains(kMessages)) return;
     PrepareSettings();
     MeasureCheckIns();
-    MeasureMessages();
+    if (flags_.only.contains(kMessages)) MeasureMessages();
   }
 
  private:
   Duration round() const { return seconds(flags_.seconds); }
 
-  // Everybody has a negative test: a code with something in it.
-  void PrepareCodes() {
-    const auto channel = world_.Channels(1).front();
-    const auto stub = hc::HealthCodeService::NewStub(channel);
-    const Time sampled = SystemClock().Now() - std::chrono::hours(5);
-    for (size_t begin = 0; begin < kPeople; begin += 1000) {
-      hc::BatchRecordEvidenceRequest request;
-      for (size_t i = begin; i < begin + 1000; ++i) {
-        hc::Evidence& evidence = *request.add_evidence();
-        evidence.set_source("bench");
-        evidence.set_source_id(std::to_string(i));
-        evidence.set_person_id(people_[i]);
-        evidence.mutable_test()->set_sampling_id(std::to_string(i));
-        evidence.mutable_test()->set_method(hc::TEST_METHOD_NUCLEIC_ACID);
-        evidence.mutable_test()->set_outcome(hc::TEST_OUTCOME_NEGATIVE);
-        *evidence.mutable_test()->mutable_sampled_time() = ToProto(sampled);
-      }
-      grpc::ClientContext context;
-      hc::BatchRecordEvidenceResponse response;
-      const grpc::Status status = stub->BatchRecordEvidence(&context, request, &response);
-      EPIGRID_CHECK(status.ok() && response.rejected().empty(), "the bench's evidence is good");
-    }
-    AwaitQuiet();
-  }
-
   void AwaitQuiet() {
     const Status status = world_.backend().AwaitQuiet(std::chrono::minutes(5));
     EPIGRID_CHECK(status.ok(), status.ToString());
-  }
-
-  LoadResult LoadGetCode(const std::vector<std::shared_ptr<grpc::Channel>>& channels) {
-    std::vector<std::unique_ptr<hc::HealthCodeService::Stub>> stubs;
-    for (const auto& channel : channels) stubs.push_back(hc::HealthCodeService::NewStub(channel));
-    const LoadOptions options{.in_flight = 32, .duration = round()};
-    std::vector<Slot<hc::GetCodeRequest, hc::GetCodeResponse>> slots(channels.size() * 32);
-    return RunClosedLoop(
-        options, channels.size(), [&](size_t channel, size_t slot, uint64_t number, CallDone done) {
-          slots[slot].request.set_person_id(people_[number * 7919 % kPeople]);
-          auto* async = stubs[channel]->async();
-          using Async = std::remove_pointer_t<decltype(async)>;
-          void (Async::*method)(grpc::ClientContext*, const hc::GetCodeRequest*,
-                                hc::GetCodeResponse*, std::function<void(grpc::Status)>) =
-              &Async::GetCode;
-          Issue(*async, method, slots[slot], 1, std::move(done));
-        });
-  }
-
-  void MeasureGetCode() {
-    std::vector<double> echo_rates, rates, ratios, echo_p50, p50, p99;
-    const auto echo_channels = world_.EchoChannels(2);
-    const auto channels = world_.Channels(2);
-    LoadGetCode(echo_channels);  // warm-up
-    LoadGetCode(channels);
-    for (int i = 0; i < flags_.rounds; ++i) {
-      const LoadResult echo = LoadGetCode(echo_channels);
-      const LoadResult codes = LoadGetCode(channels);
-      EPIGRID_CHECK(echo.failed + codes.failed == 0, "no call fails");
-      echo_rates.push_back(echo.calls_per_second());
-      rates.push_back(codes.calls_per_second());
-      ratios.push_back(codes.calls_per_second() / echo.calls_per_second());
-      echo_p50.push_back(echo.Percentile(0.5));
-      p50.push_back(codes.Percentile(0.5));
-      p99.push_back(codes.Percentile(0.99));
-    }
-    unary_rate_ = Median(rates);
-    fmt::print("bare gRPC echo        {:>9.0f} calls/s   p50 {:.2f} ms\n", Median(echo_rates),
-               Median(echo_p50) * 1e3);
-    fmt::print("GetCode               {:>9.0f} calls/s   p50 {:.2f} ms   p99 {:.2f} ms\n",
-               unary_rate_, Median(p50) * 1e3, Median(p99) * 1e3);
-    fmt::print("  share of the echo {:.0f} % (wanted 85), p50 {:.2f} times (wanted 1.5)\n",
-               Median(ratios) * 100, Median(p50) / Median(echo_p50));
-    std::fflush(stdout);
-  }
-
-  void MeasureBatchGetCodes() {
-    const auto channels = world_.Channels(2);
-    std::vector<std::unique_ptr<hc::HealthCodeService::Stub>> stubs;
-    for (const auto& channel : channels) stubs.push_back(hc::HealthCodeService::NewStub(channel));
-    std::vector<double> rates;
-    for (int i = 0; i < flags_.rounds; ++i) {
-      std::vector<Slot<hc::BatchGetCodesRequest, hc::BatchGetCodesResponse>> slots(16);
-      const LoadResult result = RunClosedLoop(
-          {.in_flight = 8, .duration = round()}, channels.size(),
-          [&](size_t channel, size_t slot, uint64_t number, CallDone done) {
-            auto& request = slots[slot].request;
-            request.clear_person_ids();
-            for (size_t k = 0; k < 100; ++k) {
-              request.add_person_ids(people_[(number * 100 + k) * 7919 % kPeople]);
-            }
-            auto* async = stubs[channel]->async();
-            using Async = std::remove_pointer_t<decltype(async)>;
-            void (Async::*method)(grpc::ClientContext*, const hc::BatchGetCodesRequest*,
-                                  hc::BatchGetCodesResponse*, std::function<void(grpc::Status)>) =
-                &Async::BatchGetCodes;
-            Issue(*async, method, slots[slot], 100, std::move(done));
-          });
-      EPIGRID_CHECK(result.failed == 0, "no call fails");
-      rates.push_back(result.items_per_second());
-    }
-    fmt::print(
-        "BatchGetCodes of 100  {:>9.0f} items/s   {:.1f} times the unary items/s (wanted 30)\n",
-        Median(rates), Median(rates) / unary_rate_);
-    std::fflush(stdout);
   }
 
   void PrepareSettings() {
@@ -258,12 +155,9 @@ class Bench {
   template <typename S>
   void IssueCheckIns(ct::ContactTracingService::Stub& stub, S& slot, Time now, CallDone done) {
     FillCheckIns(batches_.fetch_add(1), now, slot.request);
-    auto* async = stub.async();
-    using Async = std::remove_pointer_t<decltype(async)>;
-    void (Async::*method)(grpc::ClientContext*, const ct::BatchRecordPresencesRequest*,
-                          ct::BatchRecordPresencesResponse*, std::function<void(grpc::Status)>) =
-        &Async::BatchRecordPresences;
-    Issue(*async, method, slot, kCheckInsPerCall, std::move(done));
+    using Async = ct::ContactTracingService::StubInterface::async_interface;
+    Issue<Async>(*stub.async(), &Async::BatchRecordPresences, slot, kCheckInsPerCall,
+                 std::move(done));
   }
 
   void MeasureCheckIns() {
@@ -346,7 +240,6 @@ class Bench {
   std::vector<std::string> people_;
   std::vector<std::string> settings_;
   std::atomic<uint64_t> batches_{0};
-  double unary_rate_ = 0;
   double sustained_ = 0;
   double paced_ = 0;
 };
@@ -360,12 +253,17 @@ int main(int argc, char** argv) {
   flags.bin = std::filesystem::path(self).parent_path();
   std::string echo;
   CLI::App app("The whole system under load, each figure beside a baseline of the same run.");
+  app.add_option("--only", flags.only, "What to measure: codes, check-ins, messages; default: all")
+      ->delimiter(',')
+      ->check(CLI::IsMember(
+          {epigrid::bench::kCodes, epigrid::bench::kCheckIns, epigrid::bench::kMessages}));
   app.add_option("--bin", flags.bin, "Directory of epigrid-dev; default: this program's");
   app.add_option("--seconds", flags.seconds, "Of one round")->capture_default_str();
   app.add_option("--rounds", flags.rounds, "Of each figure")->capture_default_str();
   app.add_option("--contacts", flags.contacts, "Of one case")->capture_default_str();
   app.add_option("--echo", echo, "Only serve the echo on this address")->group("");
   CLI11_PARSE(app, argc, argv);
+  epigrid::SwitchOffLockCycleSearch();  // for load and echo too: both sides without it
   if (!echo.empty()) return epigrid::bench::ServeEcho(echo);
   epigrid::bench::World world(flags.bin, self);
   epigrid::bench::Bench(flags, world).Run();

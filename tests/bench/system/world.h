@@ -25,6 +25,10 @@ class World {
   // Fresh channels with connections of their own.
   std::vector<std::shared_ptr<grpc::Channel>> Channels(size_t count) const;
   std::vector<std::shared_ptr<grpc::Channel>> EchoChannels(size_t count) const;
+  // CPU time used so far.
+  double echo_cpu_seconds() const { return CpuSeconds(echo_->pid()); }
+  double epigrid_cpu_seconds() const { return CpuSeconds(epigrid_->pid()); }
+  double view_cpu_seconds() const { return CpuSeconds(view_.pid()); }
   demo::Backend& backend() { return *backend_; }
   demo::Receiver& receiver() { return *receiver_; }
 
