@@ -22,6 +22,8 @@ enum class ProjectorAlert {
 };
 std::string_view AlertName(ProjectorAlert alert);
 
+struct ProjectorSnapshot;  // projector_host.h
+
 class ProjectorObserver {
  public:
   virtual ~ProjectorObserver() = default;
@@ -34,8 +36,12 @@ class ProjectorObserver {
   virtual void OnIgnored(Shard /*shard*/, std::string_view /*reason*/) {}
   // A shard begins again from its view, and why.
   virtual void OnRestart(Shard /*shard*/, const Status& /*why*/) {}
+  // About once a second, whatever goes on or stands still: how the owned shards are.
+  virtual void OnLook(const ProjectorSnapshot& /*snapshot*/) {}
   // The view does not answer, or refuses; it is asked again.
   virtual void OnViewWait(const Status& /*why*/) {}
+  // The log cannot be read; it is asked again.
+  virtual void OnLogWait(const Status& /*why*/) {}
   virtual void OnAlert(ProjectorAlert /*alert*/, Shard /*shard*/, std::string_view /*detail*/) {}
 };
 

@@ -19,6 +19,7 @@ constexpr Duration kPollAgainAfterError = std::chrono::milliseconds(200);
 // Of all shards together; a batch of one takes up to ShardProjectorOptions::events_per_gather.
 constexpr size_t kEventsInHandMax = 2'048;
 constexpr uint64_t kRaiseFloorsEvery = std::chrono::milliseconds(500) / kSlotBeat;
+constexpr uint64_t kLookEvery = std::chrono::seconds(1) / kSlotBeat;
 
 }  // namespace
 
@@ -243,7 +244,10 @@ void ProjectorHost::Impl::Resume() {
 void ProjectorHost::Impl::HeedPollError(const Status& status) {
   const auto topic = status.metadata().find("topic");
   const auto shard = status.metadata().find("shard");
-  if (topic == status.metadata().end() || shard == status.metadata().end()) return;
+  if (topic == status.metadata().end() || shard == status.metadata().end()) {
+    if (observer_ != nullptr) observer_->OnLogWait(status);
+    return;
+  }
   const TopicShard from{topic->second, static_cast<Shard>(std::stoul(shard->second))};
   if (!assigned_.contains(from)) return;
   Unseek(from);
@@ -260,6 +264,7 @@ Task<void> ProjectorHost::Impl::BeatLoop() {
       for (auto& [shard, owned] : owned_) owned.slot->StartAgain();
     }
     for (auto& [shard, owned] : owned_) owned.slot->Beat();
+    if (observer_ != nullptr && beat_ % kLookEvery == 0) observer_->OnLook(Snapshot());
     if (raising_.has_value() && raising_->done()) raising_.reset();
     if (beat_ % kRaiseFloorsEvery == 0 && !raising_.has_value()) {
       std::map<TopicShard, Offset> floors;

@@ -65,7 +65,9 @@ struct ProjectedShard {
   uint32_t fold_version = 0;
   Digest digest;
   size_t queued_records = 0;
-  Duration event_age{};  // how long the oldest record that is queued or in hand has waited; 0: none
+  // How long the oldest record that is queued or in hand has waited, or since when nobody can fold
+  // the shard (it is being opened, or begins again), whichever is longer; 0: neither.
+  Duration event_age{};
   Generation building_generation = 0;
   Offset building_applied = 0;
   uint32_t parked_records = 0;

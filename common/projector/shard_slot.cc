@@ -38,6 +38,7 @@ void ShardSlot::Start() {
 }
 
 void ShardSlot::StartProjector() {
+  if (!unfolded_since_.has_value()) unfolded_since_ = host_.Dependencies().scheduler->Now();
   restart_at_beat_ = 0;
   started_at_beat_ = beat_;
   ShardProjectorOptions options = host_.ProjectorOptions(shard_);
@@ -71,6 +72,7 @@ void ShardSlot::DropProjector() {
   if (projector_ == nullptr) return;
   // Not the death of the process: its attempt is no unclean end.
   own_attempt_ = projector_->attempt();
+  if (!unfolded_since_.has_value()) unfolded_since_ = host_.Dependencies().scheduler->Now();
   host_.Unseek(inbox_);
   projector_.reset();
 }
@@ -104,6 +106,7 @@ void ShardSlot::Stop() {
 
 void ShardSlot::ProjectorOpened(Offset after) {
   problem_ = OkStatus();
+  unfolded_since_.reset();
   if (pausing_) projector_->Stop();
   host_.Seek(inbox_, after);
   for (Generation generation : projector_->to_drop()) {
@@ -269,6 +272,9 @@ ProjectedShard ShardSlot::Describe(Time now) const {
   described.shard = shard_;
   described.problem = problem_.ok() ? "" : problem_.ToString();
   described.state = problem_.ok() ? "OPENING" : "STOPPED";
+  if (unfolded_since_.has_value()) {
+    described.event_age = std::max(Duration::zero(), now - *unfolded_since_);
+  }
   if (projector_ == nullptr) return described;
   switch (projector_->state()) {
     case ShardProjector::State::kOpening: break;
@@ -288,7 +294,7 @@ ProjectedShard ShardSlot::Describe(Time now) const {
   described.digest = committed.digest;
   described.queued_records = projector_->queued();
   if (std::optional<Time> oldest = projector_->oldest_queued()) {
-    described.event_age = std::max(Duration::zero(), now - *oldest);
+    described.event_age = std::max(described.event_age, now - *oldest);
   }
   if (rebuild_ != nullptr) {
     described.building_generation = rebuild_->generation();

@@ -89,6 +89,7 @@ class ShardSlot final : public RebuiltShard {
   uint64_t beat_ = 1;
 
   std::unique_ptr<ShardProjector> projector_;
+  std::optional<Time> unfolded_since_;  // while there is no projector that has opened the shard
   Attempt own_attempt_;
   Status problem_;
   uint32_t failures_ = 0;

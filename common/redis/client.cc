@@ -32,7 +32,8 @@ struct Command {
   Arguments arguments;
   std::shared_ptr<const Arguments> shared;  // instead of arguments, if set
   Outcome outcome;
-  uint64_t deadline_ns;
+  uint64_t send_by_ns;   // it fails if it has not been written by then
+  uint64_t deadline_ns;  // of its answer
 };
 
 // A command that has been written and not been answered.
@@ -106,8 +107,10 @@ Future<Result<Reply>> RedisClient::Connection::Call(Arguments arguments,
     return Ready(Result<Reply>(ResourceExhausted(
         "REDIS_QUEUE_FULL", "Redis does not keep up: too many commands await an answer")));
   }
-  Command command{std::move(arguments), std::move(shared), Outcome(),
-                  deadline == kUntilAnswered ? kNever : uv_hrtime() + ToNs(deadline)};
+  const bool until_answered = deadline == kUntilAnswered;
+  const uint64_t send_by_ns = uv_hrtime() + ToNs(until_answered ? options_.deadline : deadline);
+  Command command{std::move(arguments), std::move(shared), Outcome(), send_by_ns,
+                  until_answered ? kNever : send_by_ns};
   Future<Result<Reply>> answer = command.outcome.future();
   bool wake_up = false;
   {
@@ -140,10 +143,10 @@ void RedisClient::Connection::Submit(Command command) {
     deadlines_ = std::make_unique<LoopTimer>(loop_, [this] { OnDeadline(); });
     link_ = std::make_unique<RedisLink>(loop_, options_, *this);
   }
-  WatchDeadline(command.deadline_ns);
   if (link_->ready()) {
     Send(std::move(command));
   } else {
+    WatchDeadline(command.send_by_ns);
     unsent_.push_back(std::move(command));
   }
 }
@@ -154,6 +157,8 @@ void RedisClient::Connection::Send(Command command) {
   if (command.deadline_ns == kNever) {
     sent_ns = uv_hrtime();
     WatchDeadline(sent_ns + ToNs(options_.deadline));
+  } else {
+    WatchDeadline(command.deadline_ns);
   }
   sent_.push_back({std::move(command.outcome), command.deadline_ns, sent_ns});
 }
@@ -239,8 +244,8 @@ void RedisClient::Connection::OnPassed(uint64_t passed_ns) {
 void RedisClient::Connection::ExpireUnsent(uint64_t now_ns, uint64_t& next_ns) {
   std::vector<Outcome> outcomes;
   std::erase_if(unsent_, [&](Command& command) {
-    if (command.deadline_ns > now_ns) {
-      next_ns = std::min(next_ns, command.deadline_ns);
+    if (command.send_by_ns > now_ns) {
+      next_ns = std::min(next_ns, command.send_by_ns);
       return false;
     }
     outcomes.push_back(command.outcome);

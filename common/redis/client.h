@@ -10,8 +10,8 @@
 // the loop has had a turn to read what had come by then: a busy loop is no slow server.
 //
 // Errors of Call, as a Status:
-//   UNAVAILABLE REDIS_NOT_SENT           not connected before the deadline; the server has not seen
-//                                        the command
+//   UNAVAILABLE REDIS_NOT_SENT           not connected before the deadline (with kUntilAnswered, for
+//                                        a `deadline`); the server has not seen the command
 //   UNAVAILABLE REDIS_OUTCOME_UNKNOWN    the connection was lost, or the deadline passed, with the
 //                                        command on its way
 //   RESOURCE_EXHAUSTED REDIS_QUEUE_FULL  more than `queue_max` commands await an answer
@@ -37,7 +37,8 @@
 
 namespace epigrid {
 
-// A deadline that never passes: the command fails only with its connection.
+// A deadline that never passes for a command that was sent: it fails only with its connection. One
+// that cannot be sent fails after options.deadline, so that who calls hears of an outage.
 inline constexpr Duration kUntilAnswered = Duration::max();
 
 class RedisClient {

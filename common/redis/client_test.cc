@@ -99,6 +99,20 @@ TEST_F(RedisClientTest, WithoutADeadlineOnlySilenceEndsACommand) {
   EXPECT_TRUE(after.ok()) << after.status().ToString();
 }
 
+TEST_F(RedisClientTest, WithoutADeadlineWhatCannotBeSentFailsAfterTheClients) {
+  auto redis = NewClient({.deadline = 20ms});
+  server_.Kill();
+  for (int i = 0; i < 3; ++i) {
+    const Result<Reply> reply = redis->Call({"PING"}, kUntilAnswered).Wait();
+    EXPECT_EQ(reply.status().reason(), "REDIS_NOT_SENT");
+  }
+  auto waiting = redis->Call({"PING"}, kUntilAnswered);
+  server_.Restart();
+  const Result<Reply> after = std::move(waiting).Wait();
+  EXPECT_TRUE(after.ok() || after.status().reason() == "REDIS_NOT_SENT");
+  EXPECT_EQ(Ask(*redis, {"PING"}).text, "PONG");
+}
+
 TEST_F(RedisClientTest, KeepsTheOrderOfCallsOfEachThread) {
   auto redis = NewClient();
   constexpr int kThreads = 4;

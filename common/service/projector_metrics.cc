@@ -1,11 +1,21 @@
 #include "common/service/projector_metrics.h"
 
+#include <algorithm>
+
 #include "common/log/log.h"
+#include "common/projector/projector_host.h"
 
 namespace epigrid {
 namespace {
 
-constexpr std::chrono::seconds kLogViewWaitEvery{10};
+constexpr std::chrono::seconds kWarnEvery{10};
+// Older than what a shard that is folded has in hand between two looks.
+constexpr Duration kOldRecord = std::chrono::seconds(1);
+// Up to half an hour: what waits behind an outage is older than any call.
+const std::vector<double> kAgeBucketsSeconds = {
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800};
+
+double ToSeconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 std::string Name(const std::string& service, const char* what) {
   return "epigrid_" + service + "_" + what;
@@ -24,16 +34,41 @@ ProjectorMetrics::ProjectorMetrics(std::string service, Metrics& metrics)
                               "Cells written to the view by guarded batches")),
       view_retries_(metrics.Counter(Name(service_, "view_retries_total"),
                                     "Calls to the view that failed and are made again")),
+      log_retries_(metrics.Counter(Name(service_, "log_retries_total"),
+                                   "Polls of the log that failed and are made again")),
       age_(metrics.Histogram(
           Name(service_, "event_age_seconds"),
-          "How long the oldest record of a batch had waited when it was committed",
-          kLatencyBucketsSeconds)) {}
+          "How long the oldest record of a batch had waited when it was committed, and, once a "
+          "second, how long the oldest of a shard waits that has waited for over a second",
+          kAgeBucketsSeconds)),
+      oldest_age_(metrics.Gauge(
+          Name(service_, "oldest_record_age_seconds"),
+          "How long the oldest record that is not applied has waited, or since when an owned shard "
+          "cannot be folded")) {
+  for (const char* state : {"OPENING", "CATCHING_UP", "LIVE", "STOPPED"}) {
+    owned_shards_[state] =
+        &metrics.Gauge(Name(service_, "owned_shards"), "Shards that this process folds, by state",
+                       {{"state", state}});
+  }
+}
 
 void ProjectorMetrics::OnBatch(Shard, size_t records, size_t events, size_t writes, Duration age) {
   records_.Increment(static_cast<double>(records));
   events_.Increment(static_cast<double>(events));
   writes_.Increment(static_cast<double>(writes));
-  age_.Observe(std::chrono::duration<double>(age).count());
+  age_.Observe(ToSeconds(age));
+}
+
+void ProjectorMetrics::OnLook(const ProjectorSnapshot& snapshot) {
+  Duration oldest{};
+  std::map<std::string_view, int> shards;
+  for (const ProjectedShard& shard : snapshot.shards) {
+    oldest = std::max(oldest, shard.event_age);
+    if (shard.event_age >= kOldRecord) age_.Observe(ToSeconds(shard.event_age));
+    ++shards[shard.state];
+  }
+  oldest_age_.Set(ToSeconds(oldest));
+  for (const auto& [state, gauge] : owned_shards_) gauge->Set(shards[state]);
 }
 
 void ProjectorMetrics::OnIgnored(Shard, std::string_view reason) {
@@ -58,11 +93,20 @@ void ProjectorMetrics::OnAlert(ProjectorAlert alert, Shard shard, std::string_vi
 
 void ProjectorMetrics::OnViewWait(const Status& why) {
   view_retries_.Increment();
-  // All shards wait for the same Redis, and ask about once a second.
+  Warn(view_waits_, why);
+}
+
+void ProjectorMetrics::OnLogWait(const Status& why) {
+  log_retries_.Increment();
+  Warn(log_waits_, why);
+}
+
+// All shards wait for the same Redis, and ask every few seconds.
+void ProjectorMetrics::Warn(Warning& warning, const Status& why) {
   const auto now = std::chrono::steady_clock::now();
-  if (now - view_wait_logged_at_ < kLogViewWaitEvery) return;
-  view_wait_logged_at_ = now;
-  EPIGRID_LOG_WARN("projector.view_waits", {"projector", Safe(service_)}, {why});
+  if (now - warning.logged_at < kWarnEvery) return;
+  warning.logged_at = now;
+  EPIGRID_LOG_WARN(warning.event, {"projector", Safe(service_)}, {why});
 }
 
 prometheus::Counter& ProjectorMetrics::Of(

@@ -1,10 +1,16 @@
 // ProjectorMetrics: what one service's projector does, for Prometheus and the log.
 //
 //   epigrid_<service>_folded_records_total, _folded_events_total, _written_cells_total
-//   epigrid_<service>_event_age_seconds       how long the oldest record of a batch had waited, when it was committed
+//   epigrid_<service>_event_age_seconds       how long the oldest record of a batch had waited, when it was committed;
+//                                             and, once a second while that is over a second, how long the oldest
+//                                             record of each shard has waited: it grows while nothing is committed
+//   epigrid_<service>_oldest_record_age_seconds   how long the oldest record that is not applied has waited, or since
+//                                             when a shard cannot be folded: the greatest of the owned shards
+//   epigrid_<service>_owned_shards            by state: OPENING, CATCHING_UP, LIVE, STOPPED
 //   epigrid_<service>_ignored_events_total    by reason: what changed nothing
 //   epigrid_<service>_shard_restarts_total    by reason: a shard began again from its view
 //   epigrid_<service>_view_retries_total      calls that the views' Redis did not answer or refused: made again
+//   epigrid_<service>_log_retries_total       polls that the log did not answer: made again
 //   epigrid_<service>_projector_alerts_total  by alert: each has a page under docs/playbooks
 //
 // Reasons and alerts are stable names made by this project, so their number is bounded. Threads:
@@ -27,9 +33,17 @@ class ProjectorMetrics final : public ProjectorObserver {
   void OnIgnored(Shard shard, std::string_view reason) override;
   void OnRestart(Shard shard, const Status& why) override;
   void OnAlert(ProjectorAlert alert, Shard shard, std::string_view detail) override;
+  void OnLook(const ProjectorSnapshot& snapshot) override;
   void OnViewWait(const Status& why) override;
+  void OnLogWait(const Status& why) override;
 
  private:
+  // A warning about something that goes on, at most one in ten seconds.
+  struct Warning {
+    const char* event;
+    std::chrono::steady_clock::time_point logged_at;
+  };
+  void Warn(Warning& warning, const Status& why);
   // A counter for each value of one label, made when it is first seen.
   prometheus::Counter& Of(std::map<std::string, prometheus::Counter*, std::less<>>& counters,
                           const char* name, const char* help, const char* label,
@@ -41,8 +55,12 @@ class ProjectorMetrics final : public ProjectorObserver {
   prometheus::Counter& events_;
   prometheus::Counter& writes_;
   prometheus::Counter& view_retries_;
+  prometheus::Counter& log_retries_;
   prometheus::Histogram& age_;
-  std::chrono::steady_clock::time_point view_wait_logged_at_;
+  prometheus::Gauge& oldest_age_;
+  std::map<std::string, prometheus::Gauge*, std::less<>> owned_shards_;  // by state
+  Warning view_waits_{"projector.view_waits", {}};
+  Warning log_waits_{"projector.log_waits", {}};
   std::map<std::string, prometheus::Counter*, std::less<>> ignored_;
   std::map<std::string, prometheus::Counter*, std::less<>> restarts_;
   std::map<std::string, prometheus::Counter*, std::less<>> alerts_;

@@ -38,8 +38,14 @@ class Witness final : public ProjectorObserver {
   void OnIgnored(Shard, std::string_view reason) override { repeated += reason == "REPEATED"; }
   void OnRestart(Shard, const Status&) override { ++restarts; }
   void OnViewWait(const Status&) override { ++view_waits; }
+  void OnLook(const ProjectorSnapshot& snapshot) override {
+    Duration age{};
+    for (const ProjectedShard& shard : snapshot.shards) age = std::max(age, shard.event_age);
+    oldest_micros = age.count();
+  }
 
   std::atomic<size_t> events{0}, repeated{0}, restarts{0}, view_waits{0};
+  std::atomic<int64_t> oldest_micros{0};
 };
 
 class SlowViewTest : public ::testing::Test {
@@ -113,7 +119,8 @@ class SlowViewTest : public ::testing::Test {
     EXPECT_EQ(Published(), static_cast<size_t>(appended_));
   }
 
-  RedisServer log_server_, view_server_;
+  RedisServer log_server_;
+  RedisServer view_server_{{.config = {"--appendonly", "yes"}}};  // a crash loses nothing
   CountingFold fold_{"counting"};
   Witness witness_;
   EventLoop loop_{"host"};
@@ -143,6 +150,37 @@ TEST_F(SlowViewTest, AViewThatStandsStillCostsTimeAndNothingElse) {
   }
   AwaitAllFolded();
   ExpectNothingTwice();
+}
+
+TEST_F(SlowViewTest, AViewThatIsGoneIsToldOfAsLongAsItIs) {
+  Start(milliseconds(20));
+  AppendMeetings(200);
+  AwaitAllFolded();
+  view_server_.Kill();
+  AppendMeetings(200);
+  // What was on its way may be told of once a shard; after that nothing can be sent.
+  const size_t waits = witness_.view_waits;
+  WaitUntil([&] { return witness_.view_waits > waits + size_t{10} * kShards; });
+  for (int look = 0; look < 2; ++look) {
+    const int64_t before = witness_.oldest_micros;
+    WaitUntil([&] { return witness_.oldest_micros > before; });
+  }
+  view_server_.Restart();
+  AwaitAllFolded();
+  ExpectNothingTwice();
+  WaitUntil([&] { return witness_.oldest_micros < 1'000'000; });
+}
+
+TEST_F(SlowViewTest, AShardThatCannotBeOpenedGrowsOld) {
+  view_server_.Kill();
+  Start(milliseconds(20));
+  WaitUntil([&] { return witness_.oldest_micros > 0; });
+  const int64_t before = witness_.oldest_micros;
+  WaitUntil([&] { return witness_.oldest_micros > before; });
+  EXPECT_GT(witness_.view_waits, 0u);
+  view_server_.Restart();
+  AppendMeetings(10);
+  AwaitAllFolded();
 }
 
 TEST_F(SlowViewTest, ABacklogShrinksAtTheViewsPace) {
