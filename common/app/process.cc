@@ -98,6 +98,8 @@ void Process::AddService(grpc::Service& service, std::string_view full_name,
   rpc_server_->Add(service, full_name, part);
 }
 
+bool Process::Serves(std::string_view full_name) const { return rpc_server_->Has(full_name); }
+
 void Process::OnStop(std::function<void()> stop) { stops_.push_back(std::move(stop)); }
 
 void Process::RequestStop() {

@@ -65,6 +65,8 @@ class Process {
   // A gRPC service by its full name, for example v1::HealthCodeService::service_full_name(). Its
   // health is that of the readiness part `part`, which the caller adds.
   void AddService(grpc::Service& service, std::string_view full_name, std::string_view part);
+  // Whether a gRPC service of this full name was added.
+  bool Serves(std::string_view full_name) const;
   // For what must stop after the last call and before the process ends: projectors, senders,
   // subscriptions.
   void OnStop(std::function<void()> stop);

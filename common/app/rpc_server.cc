@@ -5,6 +5,8 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
+#include <algorithm>
+
 #include "common/config/command_line.h"
 #include "grpc/health/v1/health.pb.h"
 
@@ -40,6 +42,10 @@ RpcServer::~RpcServer() { Shutdown(Duration(0)); }
 void RpcServer::Add(grpc::Service& service, std::string_view name, std::string_view part) {
   EPIGRID_CHECK(server_ == nullptr, "services are added before the server starts");
   services_.push_back({&service, std::string(name), std::string(part)});
+}
+
+bool RpcServer::Has(std::string_view name) const {
+  return std::ranges::any_of(services_, [&](const Entry& entry) { return entry.name == name; });
 }
 
 Status RpcServer::Start(const ServerConfig& config) {

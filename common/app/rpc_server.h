@@ -29,6 +29,8 @@ class RpcServer {
   // `name` is the service's full name; its health follows the readiness of `part`.
   void Add(grpc::Service& service, std::string_view name, std::string_view part);
 
+  bool Has(std::string_view name) const;
+
   // FAILED_PRECONDITION with TLS_FILE_UNREADABLE; UNAVAILABLE with LISTEN_FAILED.
   Status Start(const ServerConfig& config);
   // Gives what is left `grace` to end, then cancels it.

@@ -61,7 +61,8 @@ void StorageConfig::AddTo(ConfigSpec& spec) {
   spec.Add(&instance_name, "instance.name",
            "unique among live processes; empty: the host's name and the process id");
   spec.Add(&role, "instance.role",
-           "api serves calls, projector folds the log into the views, all does both")
+           "api serves the services' calls, projector folds the log into the views and sends, all "
+           "does both; operations, health and admin pages are served by each")
       .OneOf({"api", "projector", "all"});
   spec.Add(&cache_mib, "instance.cache_mib", "memory for folded state, per service, in MiB")
       .Range(1, 65536);
@@ -93,7 +94,7 @@ ServiceRuntimeOptions StorageConfig::RuntimeOptions() const {
   options.instance = instance_name.empty() ? DefaultInstanceName() : instance_name;
   options.shard_count = shard_count;
   options.view = ViewRedis();
-  options.projector = role != "api";
+  options.projector = folds();
   options.cache_bytes_max = size_t{cache_mib} << 20;
   options.make_log = [redis = LogRedis(),
                       prefix = log_key_prefix](EventLoop& loop) -> std::unique_ptr<EventLog> {

@@ -28,6 +28,9 @@ struct StorageConfig {
   // Where the log's Redis is; also where identity's keys are.
   RedisOptions LogRedis() const;
   RedisOptions ViewRedis() const;
+  // What instance.role says: whether this process serves the services' calls, and whether it folds.
+  bool serves_calls() const { return role != "projector"; }
+  bool folds() const { return role != "api"; }
   // What a ServiceRuntime of this process is made with.
   ServiceRuntimeOptions RuntimeOptions() const;
 };

@@ -1,5 +1,6 @@
 #include "services/contact_tracing/app.h"
 
+#include "common/service/service_process.h"
 #include "services/contact_tracing/domain/contact_tracing_fold.h"
 
 namespace epigrid::contact_tracing {
@@ -15,8 +16,7 @@ App::App(const Config& config, const StorageConfig& storage, Process& process)
                config.Configuration().SerializeAsString(), process.metrics()),
       calls_(runtime_, clock_, process.random()),
       api_(process.pipeline(), calls_, config.Policy(), storage.shard_count) {
-  process.readiness().Add(kService);
-  process.AddService(api_, v1::ContactTracingService::service_full_name(), kService);
+  AddToProcess(process, storage, runtime_, api_, v1::ContactTracingService::service_full_name());
 }
 
 Status App::Start() {

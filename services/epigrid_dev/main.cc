@@ -1,7 +1,6 @@
 // epigrid-dev: all four services in one process on one port, for a single machine.
 #include "common/app/process.h"
-#include "common/log/log.h"
-#include "common/service/operations_api.h"
+#include "common/service/service_process.h"
 #include "common/service/storage_config.h"
 #include "services/contact_tracing/app.h"
 #include "services/health_code/app.h"
@@ -29,22 +28,7 @@ int Main(int argc, char** argv) {
   contact_tracing::App contact_tracing(contact_tracing_config, storage, process);
   health_code::App health_code(health_code_config, storage, process);
   notification::App notification(notification_config, storage, process);
-  const SystemClock clock;
-  OperationsApi operations(process.pipeline(), clock, process.random(),
-                           {&identity.runtime(), &contact_tracing.runtime(), &health_code.runtime(),
-                            &notification.runtime()});
-  process.readiness().Add("operations");
-  process.readiness().SetReady("operations");
-  process.AddService(operations, operations::v1::OperationsService::service_full_name(),
-                     "operations");
-
-  for (Status status :
-       {identity.Start(), contact_tracing.Start(), health_code.Start(), notification.Start()}) {
-    if (status.ok()) continue;
-    EPIGRID_LOG_ERROR("process.start_failed", {status});
-    return 1;
-  }
-  return process.Run();
+  return ServeApps(process, identity, contact_tracing, health_code, notification);
 }
 
 }  // namespace

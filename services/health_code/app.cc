@@ -1,5 +1,6 @@
 #include "services/health_code/app.h"
 
+#include "common/service/service_process.h"
 #include "services/health_code/domain/health_code_fold.h"
 
 namespace epigrid::health_code {
@@ -10,8 +11,7 @@ App::App(const Config& config, const StorageConfig& storage, Process& process)
                config.Policy().SerializeAsString(), process.metrics()),
       calls_(runtime_, clock_, process.random()),
       api_(process.pipeline(), calls_) {
-  process.readiness().Add(kService);
-  process.AddService(api_, v1::HealthCodeService::service_full_name(), kService);
+  AddToProcess(process, storage, runtime_, api_, v1::HealthCodeService::service_full_name());
 }
 
 Status App::Start() {

@@ -1,6 +1,7 @@
 #include "services/identity/app.h"
 
 #include "common/log/log.h"
+#include "common/service/service_process.h"
 #include "services/identity/domain/identity_fold.h"
 
 namespace epigrid::identity {
@@ -19,11 +20,11 @@ struct FoldKeys {
 }  // namespace
 
 App::App(const Config& config, const StorageConfig& storage, Process& process)
-    : App(config, storage.RuntimeOptions(), storage.LogRedis(),
+    : App(config, storage, storage.RuntimeOptions(), storage.LogRedis(),
           storage.log_key_prefix + std::string(kService), process) {}
 
-App::App(const Config& config, const ServiceRuntimeOptions& options, const RedisOptions& key_redis,
-         const std::string& key_name, Process& process)
+App::App(const Config& config, const StorageConfig& storage, const ServiceRuntimeOptions& options,
+         const RedisOptions& key_redis, const std::string& key_name, Process& process)
     : process_(process),
       works_(options.projector),
       zone_(*config.loaded_time_zone),
@@ -61,14 +62,19 @@ App::App(const Config& config, const ServiceRuntimeOptions& options, const Redis
                   .on_failure = [](const Status& status) {
                     EPIGRID_LOG_WARN("identity.key_compaction_failed", {status});
                   }}) {
-  process.readiness().Add(kService);
-  process.AddService(api_, v1::IdentityService::service_full_name(), kService);
+  AddToProcess(process, storage, runtime_, api_, v1::IdentityService::service_full_name());
 }
+
+// Also when the process ends before Run, as another service could not start.
+App::~App() { StopWorkers(); }
 
 Status App::Start() {
   EPIGRID_RETURN_IF_ERROR(runtime_.Start());
   if (works_) runtime_.loop().RunOnLoop([this] { StartWorkers(); });
-  process_.OnStop([this] { Stop(); });
+  process_.OnStop([this] {
+    StopWorkers();
+    runtime_.Stop();
+  });
   process_.readiness().SetReady(kService);
   return OkStatus();
 }
@@ -80,12 +86,12 @@ void App::StartWorkers() {
   compacting_.Start();
 }
 
-void App::Stop() {
+// On their loop, whose thread may be resuming them.
+void App::StopWorkers() {
   runtime_.loop().RunOnLoop([this] {
     settling_ = {};
     compacting_ = {};
   });
-  runtime_.Stop();
 }
 
 }  // namespace epigrid::identity

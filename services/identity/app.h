@@ -14,11 +14,13 @@
 namespace epigrid::identity {
 
 // Life cycle: construct after Process::Configure, Start, then Process::Run, which stops it at its
-// end; destroy.
+// end, unless another service could not start; destroy.
 class App {
  public:
   // Persons' keys are in the log's Redis.
   App(const Config& config, const StorageConfig& storage, Process& process);
+
+  ~App();
 
   // Why the service cannot run, if it cannot.
   Status Start();
@@ -27,10 +29,10 @@ class App {
 
  private:
   void StartWorkers();
-  void Stop();
+  void StopWorkers();
 
-  App(const Config& config, const ServiceRuntimeOptions& options, const RedisOptions& key_redis,
-      const std::string& key_name, Process& process);
+  App(const Config& config, const StorageConfig& storage, const ServiceRuntimeOptions& options,
+      const RedisOptions& key_redis, const std::string& key_name, Process& process);
 
   Process& process_;
   const bool works_;  // this process has the projector's role, which the workers come with

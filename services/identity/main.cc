@@ -1,6 +1,6 @@
 // epigrid-identity: the identity service in a process of its own.
 #include "common/app/process.h"
-#include "common/log/log.h"
+#include "common/service/service_process.h"
 #include "common/service/storage_config.h"
 #include "services/identity/app.h"
 
@@ -13,9 +13,5 @@ int main(int argc, char** argv) {
   if (std::optional<int> exit_code = process.Configure(argc, argv)) return *exit_code;
 
   epigrid::identity::App app(config, storage, process);
-  if (epigrid::Status status = app.Start(); !status.ok()) {
-    EPIGRID_LOG_ERROR("process.start_failed", {status});
-    return 1;
-  }
-  return process.Run();
+  return epigrid::ServeApps(process, app);
 }

@@ -1,5 +1,7 @@
 #include "services/notification/app.h"
 
+#include "common/service/service_process.h"
+#include "epigrid/identity/v1/identity.grpc.pb.h"
 #include "services/notification/domain/notification_fold.h"
 
 namespace epigrid::notification {
@@ -19,7 +21,8 @@ Config WithIdentityHere(Config config, const std::string& listen) {
 }  // namespace
 
 App::App(Config config, const StorageConfig& storage, Process& process)
-    : config_(WithIdentityHere(std::move(config), process.server_config().listen)),
+    : asks_this_process_(config.identity_address.empty()),
+      config_(WithIdentityHere(std::move(config), process.server_config().listen)),
       process_(process),
       runtime_(storage.RuntimeOptions(), std::make_unique<NotificationFold>(),
                config_.Sending().SerializeAsString(), process.metrics()),
@@ -30,11 +33,16 @@ App::App(Config config, const StorageConfig& storage, Process& process)
     worker_ = std::make_unique<Worker>(config_, runtime_, storage.ViewRedis(), clock_,
                                        process.random(), process.metrics());
   }
-  process.readiness().Add(kService);
-  process.AddService(api_, v1::NotificationService::service_full_name(), kService);
+  AddToProcess(process, storage, runtime_, api_, v1::NotificationService::service_full_name());
 }
 
 Status App::Start() {
+  if (worker_ != nullptr && asks_this_process_ &&
+      !process_.Serves(identity::v1::IdentityService::service_full_name())) {
+    return FailedPrecondition("IDENTITY_ADDRESS_MISSING",
+                              "notification.identity_address must say where identity is: this "
+                              "process does not serve it");
+  }
   EPIGRID_RETURN_IF_ERROR(runtime_.Start());
   if (worker_ != nullptr) worker_->Start();
   process_.OnStop([this] {

@@ -25,6 +25,7 @@ class App {
   ServiceRuntime& runtime() { return runtime_; }
 
  private:
+  const bool asks_this_process_;  // for contacts
   const Config config_;
   Process& process_;
   SystemClock clock_;

@@ -1,0 +1,30 @@
+#include "common/service/service_process.h"
+
+#include "common/log/log.h"
+
+namespace epigrid {
+namespace {
+
+constexpr std::string_view kOperations = "operations";
+
+}  // namespace
+
+void AddToProcess(Process& process, const StorageConfig& storage, ServiceRuntime& runtime,
+                  grpc::Service& api, std::string_view full_name) {
+  process.readiness().Add(runtime.service());
+  if (storage.serves_calls()) process.AddService(api, full_name, runtime.service());
+}
+
+Operations::Operations(Process& process, std::vector<ServiceRuntime*> runtimes)
+    : api_(process.pipeline(), clock_, process.random(), std::move(runtimes)) {
+  process.readiness().Add(kOperations);
+  process.readiness().SetReady(kOperations);
+  process.AddService(api_, operations::v1::OperationsService::service_full_name(), kOperations);
+}
+
+bool StartedOrLogged(const Status& started) {
+  if (!started.ok()) EPIGRID_LOG_ERROR("process.start_failed", {started});
+  return started.ok();
+}
+
+}  // namespace epigrid

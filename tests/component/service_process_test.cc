@@ -1,0 +1,178 @@
+// A service in a process of its own, as its main composes it: roles, operations, an end before Run.
+#include "common/service/service_process.h"
+
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "common/redis/testing/redis_server.h"
+#include "common/rpc/status_details.h"
+#include "epigrid/health_code/v1/health_code.grpc.pb.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "services/health_code/app.h"
+#include "services/identity/app.h"
+#include "services/notification/app.h"
+
+namespace epigrid {
+namespace {
+
+using grpc::health::v1::Health;
+using grpc::health::v1::HealthCheckResponse;
+using health_code::v1::HealthCodeService;
+using operations::v1::OperationsService;
+using std::chrono::seconds;
+
+constexpr auto kPatience = seconds(60);
+
+void WaitUntil(const std::function<bool()>& condition) {
+  const auto give_up = std::chrono::steady_clock::now() + kPatience;
+  while (!condition()) {
+    ASSERT_LT(std::chrono::steady_clock::now(), give_up) << "waited for a minute";
+    std::this_thread::yield();
+  }
+}
+
+struct Servers {
+  std::vector<std::string> Flags(std::vector<std::string> more) const {
+    more.insert(more.end(),
+                {"--server-listen=127.0.0.1:0", "--admin-listen=", "--log-shard-count=2",
+                 "--log-redis-address=unix:" + log.address().unix_socket,
+                 "--view-redis-address=unix:" + view.address().unix_socket});
+    return more;
+  }
+  RedisServer log{{.config = {"--appendonly", "yes", "--appendfsync", "always"}}};
+  RedisServer view;
+};
+
+void Configure(Process& process, const std::vector<std::string>& flags) {
+  std::vector<const char*> argv = {"test"};
+  for (const std::string& flag : flags) argv.push_back(flag.c_str());
+  EPIGRID_CHECK(!process.Configure(static_cast<int>(argv.size()), argv.data()), "bad flags");
+}
+
+// health_code on a thread that stands for main's.
+class HealthCodeProcess {
+ public:
+  explicit HealthCodeProcess(std::vector<std::string> flags) {
+    storage_.AddTo(process_.config());
+    config_.AddTo(process_.config());
+    Configure(process_, flags);
+    app_.emplace(config_, storage_, process_);
+    Promise<Done> listening;
+    process_.OnListening([this, listening](int grpc_port, int) {
+      channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(grpc_port),
+                                     grpc::InsecureChannelCredentials());
+      listening.Set(Done{});
+    });
+    main_ = std::thread([this] { exit_code_ = ServeApps(process_, *app_); });
+    listening.future().Wait();
+  }
+  ~HealthCodeProcess() {
+    process_.RequestStop();
+    main_.join();
+    EXPECT_EQ(exit_code_, 0);
+  }
+
+  Readiness& readiness() { return process_.readiness(); }
+  Result<operations::v1::GetStatusResponse> GetStatus() const {
+    grpc::ClientContext context;
+    operations::v1::GetStatusResponse response;
+    const Status status =
+        FromGrpcStatus(OperationsService::NewStub(channel_)->GetStatus(&context, {}, &response));
+    if (!status.ok()) return status;
+    return response;
+  }
+  grpc::StatusCode GetCode() const {
+    grpc::ClientContext context;
+    health_code::v1::GetCodeResponse response;
+    return HealthCodeService::NewStub(channel_)->GetCode(&context, {}, &response).error_code();
+  }
+  HealthCheckResponse::ServingStatus HealthOf(const std::string& service) const {
+    grpc::ClientContext context;
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(service);
+    HealthCheckResponse response;
+    const grpc::Status status = Health::NewStub(channel_)->Check(&context, request, &response);
+    return status.ok() ? response.status() : HealthCheckResponse::SERVICE_UNKNOWN;
+  }
+
+ private:
+  Process process_{"test"};
+  StorageConfig storage_;
+  health_code::Config config_;
+  std::optional<health_code::App> app_;
+  std::shared_ptr<grpc::Channel> channel_;
+  int exit_code_ = -1;
+  std::thread main_;
+};
+
+int OwnedShards(const HealthCodeProcess& process) {
+  const auto status = process.GetStatus();
+  int owned = 0;
+  if (!status.ok()) return owned;
+  for (const auto& shard : status->services(0).shards()) owned += shard.owner().empty() ? 0 : 1;
+  return owned;
+}
+
+TEST(ServiceProcess, EachRoleServesOperationsAndItsPart) {
+  Servers servers;
+  HealthCodeProcess api(servers.Flags({"--instance-role=api"}));
+  EXPECT_EQ(api.GetCode(), grpc::StatusCode::INVALID_ARGUMENT);  // it names no person
+  ASSERT_TRUE(api.GetStatus().ok());
+  EXPECT_EQ(OwnedShards(api), 0);
+
+  HealthCodeProcess projector(servers.Flags({"--instance-role=projector"}));
+  EXPECT_EQ(projector.GetCode(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_EQ(projector.HealthOf(HealthCodeService::service_full_name()),
+            HealthCheckResponse::SERVICE_UNKNOWN);
+  EXPECT_EQ(projector.HealthOf(OperationsService::service_full_name()),
+            HealthCheckResponse::SERVING);
+  WaitUntil([&] { return OwnedShards(projector) == 2; });
+}
+
+class IdentityProcess {
+ public:
+  explicit IdentityProcess(std::vector<std::string> flags) {
+    storage.AddTo(process.config());
+    config.AddTo(process.config());
+    Configure(process, flags);
+    app.emplace(config, storage, process);
+  }
+  Process process{"test"};
+  StorageConfig storage;
+  identity::Config config;
+  std::optional<identity::App> app;
+};
+
+// As when a service after it in the same process cannot start. Its workers are at work then.
+TEST(ServiceProcess, IdentityMayEndBeforeTheProcessRan) {
+  Servers servers;
+  const std::string keys = servers.log.directory() + "/master.keys";
+  OpenSslRandom random;
+  ASSERT_TRUE(GenerateMasterKeyFile(keys, random).ok());
+  for (int time = 0; time < 5; ++time) {
+    IdentityProcess identity(
+        servers.Flags({"--identity-master-keys=" + keys, "--identity-lost-claims-interval=100ms"}));
+    ASSERT_TRUE(identity.app->Start().ok());
+    identity.app.reset();
+  }
+}
+
+TEST(ServiceProcess, ASenderMustKnowWhereIdentityIs) {
+  Servers servers;
+  Process process("test");
+  StorageConfig storage;
+  notification::Config config;
+  storage.AddTo(process.config());
+  config.AddTo(process.config());
+  Configure(process, servers.Flags({}));
+  notification::App app(config, storage, process);
+  EXPECT_EQ(ServeApps(process, app), 1);
+  EXPECT_EQ(app.Start().reason(), "IDENTITY_ADDRESS_MISSING");
+}
+
+}  // namespace
+}  // namespace epigrid
