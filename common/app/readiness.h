@@ -24,6 +24,8 @@ class Readiness {
   void SetReady(std::string_view part) { Set(part, ""); }
   // `why` is shown to operators.
   void SetNotReady(std::string_view part, std::string_view why) { Set(part, why); }
+  // Either: not ready, and why, or ready if `why` is empty.
+  void Set(std::string_view part, std::string_view why);
   // From now on nothing is ready, whatever is set.
   void Stop();
 
@@ -36,7 +38,6 @@ class Readiness {
   void Listen(std::function<void()> listener);
 
  private:
-  void Set(std::string_view part, std::string_view why);
   void Tell();
 
   mutable std::mutex mutex_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <list>
@@ -43,6 +44,10 @@ struct ShardTable::State : std::enable_shared_from_this<ShardTable::State> {
     std::atomic<Offset> applied{0};
     std::atomic<int64_t> time_micros{0};
     std::atomic<int64_t> read_at{0};  // steady clock; 0: never
+    bool ReadWithin(Duration age) const {
+      const SteadyClock::duration at{read_at.load()};
+      return at.count() != 0 && SteadyClock::now().time_since_epoch() - at <= age;
+    }
     std::atomic<bool> any_parked{false};
     std::shared_ptr<const ParkedEntities> parked;  // under parked_mutex
   };
@@ -56,8 +61,9 @@ struct ShardTable::State : std::enable_shared_from_this<ShardTable::State> {
       : loop(on_loop), redis(client), options(std::move(with)), entries(options.shard_count) {}
 
   Task<void> RefreshLoop();
-  // Reads every shard; again, at once, those whose generation turned out to be another.
-  Task<void> Round();
+  // Reads every shard; again, at once, those whose generation turned out to be another. Answers
+  // whether all were answered for.
+  Task<bool> Round();
   // Keeps the state, and with it the script, until it has ended.
   static Task<Result<Reply>> Look(std::shared_ptr<State> self, std::vector<std::string> keys) {
     co_return co_await self->look.Call(self->redis, std::move(keys), {}, std::chrono::seconds(2));
@@ -116,26 +122,26 @@ Future<Done> ShardTable::Stop() {
   return stopped.future();
 }
 
-Future<Done> ShardTable::AwaitFirstRound(Duration within) {
-  return Run([](std::shared_ptr<State> state, Duration left) -> Task<Done> {
+Future<bool> ShardTable::AwaitFirstRound(Duration within) {
+  return Run([](std::shared_ptr<State> state, Duration left) -> Task<bool> {
     const Duration step = std::chrono::milliseconds(5);
     for (; !state->round_done && left > Duration::zero(); left -= step) {
       co_await state->loop.Sleep(step);
     }
-    co_return Done{};
+    co_return state->round_done.load();
   }(state_, within));
 }
 
 Task<void> ShardTable::State::RefreshLoop() {
   while (true) {
-    co_await Round();
-    round_done = true;
+    if (co_await Round()) round_done = true;
     WakeWaiters(loop.Now());
     co_await loop.Sleep(waiters.empty() ? options.refresh : options.refresh_waiting);
   }
 }
 
-Task<void> ShardTable::State::Round() {
+Task<bool> ShardTable::State::Round() {
+  bool all_answered = true;
   std::vector<Shard> shards(options.shard_count);
   for (Shard shard = 0; shard < options.shard_count; ++shard) shards[shard] = shard;
   // The second time for those that were switched; a third is left to the next round.
@@ -158,9 +164,11 @@ Task<void> ShardTable::State::Round() {
     shards.clear();
     for (Asked& each : asked) {
       const Result<Reply> reply = co_await each.reply;
+      all_answered &= reply.ok() && !reply->is_error();
       if (!Take(each.shard, each.generation, reply)) shards.push_back(each.shard);
     }
   }
+  co_return all_answered;
 }
 
 bool ShardTable::State::Take(Shard shard, Generation asked, const Result<Reply>& reply) {
@@ -273,9 +281,7 @@ Shard ShardTable::ShardOf(std::string_view entity) const {
 
 Result<Generation> ShardTable::Live(Shard shard) const {
   const State::Entry& entry = state_->entries[shard];
-  const SteadyClock::time_point read_at{SteadyClock::duration(entry.read_at.load())};
-  if (read_at.time_since_epoch().count() == 0 ||
-      SteadyClock::now() - read_at > state_->options.stale_after) {
+  if (!entry.ReadWithin(state_->options.stale_after)) {
     return Unavailable("VIEW_UNAVAILABLE", "the view cannot be read now: try again")
         .With("retry_after_ms", "500");
   }
@@ -285,6 +291,13 @@ Result<Generation> ShardTable::Live(Shard shard) const {
         .With("retry_after_ms", "500");
   }
   return generation;
+}
+
+uint32_t ShardTable::unreadable() const {
+  return static_cast<uint32_t>(
+      std::ranges::count_if(state_->entries, [this](const State::Entry& entry) {
+        return !entry.ReadWithin(state_->options.stale_after);
+      }));
 }
 
 Result<std::string> ShardTable::KeyOf(Shard shard, std::string_view cell) const {

@@ -52,8 +52,8 @@ class ShardTable {
   // Done when nothing of it runs on the loop any more; whoever still waits gets UNAVAILABLE
   // SHUTTING_DOWN.
   Future<Done> Stop();
-  // Done after the first complete round, or after `within`.
-  Future<Done> AwaitFirstRound(Duration within);
+  // After the first round in which every shard was answered for (true), or after `within` (false).
+  Future<bool> AwaitFirstRound(Duration within);
 
   const std::string& service() const;
   uint32_t shard_count() const;
@@ -66,6 +66,8 @@ class ShardTable {
   Result<std::string> KeyOf(Shard shard, std::string_view cell) const;
   // The generation that queries read. The same errors.
   Result<Generation> Live(Shard shard) const;
+  // Shards that could not be read yet, or for `stale_after`.
+  uint32_t unreadable() const;
 
   // The shard's time as sampled: what answers say as `as_of`. Not set before its first tick.
   Time AsOf(std::string_view entity) const;

@@ -12,6 +12,9 @@ constexpr std::string_view kOperations = "operations";
 void AddToProcess(Process& process, const StorageConfig& storage, ServiceRuntime& runtime,
                   grpc::Service& api, std::string_view full_name) {
   process.readiness().Add(runtime.service());
+  runtime.OnReadiness([&process, &runtime](std::string_view why_not) {
+    process.readiness().Set(runtime.service(), why_not);
+  });
   if (storage.serves_calls()) process.AddService(api, full_name, runtime.service());
 }
 

@@ -8,6 +8,8 @@ namespace {
 // A projector gives a connection to its view up after this long without any answer. Longer than
 // what a server may be busy with: what is asked again on another connection is done twice.
 constexpr Duration kViewSilenceMax = std::chrono::seconds(5);
+// How long a start waits for a view. Without one the process serves what it can.
+constexpr Duration kAwaitView = std::chrono::seconds(2);
 
 RedisOptions PatientOptions(RedisOptions view) {
   view.deadline = kViewSilenceMax;
@@ -51,9 +53,9 @@ ServiceRuntime::ServiceRuntime(ServiceRuntimeOptions options, std::string servic
       configuration_(std::move(configuration)),
       projector_loop_(std::make_unique<EventLoop>(service_ + ".projector")),
       fold_(make_fold(*projector_loop_)),
-      projector_metrics_(service_, metrics) {
+      projector_metrics_(service_, metrics),
+      api_loop_(std::make_unique<EventLoop>(service_ + ".api")) {
   EPIGRID_CHECK(fold_->service() == service_, "the fold is another service's");
-  api_loop_ = std::make_unique<EventLoop>(service_ + ".api");
   api_redis_ = std::make_unique<RedisClient>(*api_loop_, options_.view);
   api_view_ = std::make_unique<RedisView>(*api_redis_, service_);
   api_log_ = options_.make_log(*api_loop_);
@@ -61,6 +63,9 @@ ServiceRuntime::ServiceRuntime(ServiceRuntimeOptions options, std::string servic
   shards_ = std::make_unique<ShardTable>(
       *api_loop_, *api_redis_, options_.view,
       ShardTableOptions{.service = service_, .shard_count = options_.shard_count});
+  view_watch_ =
+      std::make_unique<ViewWatch>(service_, *api_loop_, *api_redis_, *shards_, metrics,
+                                  [this](std::string_view why_not) { on_readiness_(why_not); });
   cells_ = std::make_unique<CellQuery>(*api_redis_, *shards_);
   commands_ =
       std::make_unique<CommandLog>(*api_log_, *shards_, *cells_, service_, options_.shard_count);
@@ -85,21 +90,34 @@ Status ServiceRuntime::OpenLog(EventLog& log) {
 
 Status ServiceRuntime::Start() {
   EPIGRID_RETURN_IF_ERROR(OpenLog(*api_log_));
-  if (options_.projector) {
-    projector_ = std::make_unique<Projector>(*projector_loop_, options_, service_, configuration_,
-                                             *fold_, projector_metrics_);
-    EPIGRID_RETURN_IF_ERROR(OpenLog(*projector_->log));
-  }
-  if (projector_ != nullptr) projector_->host.Start();
   shards_->Start();
   started_ = true;
-  shards_->AwaitFirstRound(options_.start_timeout).Wait();
+  if (shards_->AwaitFirstRound(kAwaitView).Wait()) {
+    const Status policy = Run(view_watch_->CheckPolicy()).Wait();
+    // One that has gone since is left to the watch.
+    if (policy.code() != Code::kUnavailable) EPIGRID_RETURN_IF_ERROR(policy);
+  }
+  if (options_.projector) EPIGRID_RETURN_IF_ERROR(StartProjector());
+  api_loop_->RunOnLoop([this] {
+    watching_ = view_watch_->Run();
+    watching_.Start();
+  });
+  return OkStatus();
+}
+
+Status ServiceRuntime::StartProjector() {
+  auto projector = std::make_unique<Projector>(*projector_loop_, options_, service_, configuration_,
+                                               *fold_, projector_metrics_);
+  EPIGRID_RETURN_IF_ERROR(OpenLog(*projector->log));
+  projector_ = std::move(projector);
+  projector_->host.Start();
   return OkStatus();
 }
 
 void ServiceRuntime::Stop() {
   EPIGRID_CHECK(started_, "what is stopped was started");
   started_ = false;
+  api_loop_->RunOnLoop([this] { watching_ = {}; });
   if (projector_ != nullptr) projector_->host.Stop().Wait();
   shards_->Stop().Wait();
   projector_.reset();

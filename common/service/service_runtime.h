@@ -11,9 +11,10 @@
 // the projector role has only the first.
 //
 // Life cycle: construct, Start, Stop, destroy, all on one thread that is none of the loops'. Start
-// waits (bounded by start_timeout) until log and view answer; Stop hands the shards back first, so
-// that others take them at once. Threads: loop(), shards(), cells(), commands() and log() may be
-// used from any.
+// waits (bounded by start_timeout) until the log answers, and two seconds for the view: without it
+// the service starts all the same, takes observations, and is not ready (view_watch.h). Stop hands
+// the shards back first, so that others take them at once. Threads: loop(), shards(), cells(),
+// commands() and log() may be used from any.
 #pragma once
 
 #include <functional>
@@ -32,6 +33,7 @@
 #include "common/projector/shard_table.h"
 #include "common/redis/client.h"
 #include "common/service/projector_metrics.h"
+#include "common/service/view_watch.h"
 
 namespace epigrid {
 
@@ -71,7 +73,8 @@ class ServiceRuntime {
   ServiceRuntime(const ServiceRuntime&) = delete;
   ServiceRuntime& operator=(const ServiceRuntime&) = delete;
 
-  // LOG_MISMATCH and the like; UNAVAILABLE when log or view do not answer within start_timeout.
+  // LOG_MISMATCH and the like, VIEW_EVICTS, VIEW_CONFIG_UNREADABLE; UNAVAILABLE when the log does
+  // not answer within start_timeout.
   Status Start();
   // Once; also by the destructor.
   void Stop();
@@ -93,6 +96,10 @@ class ServiceRuntime {
   // Before Start; most services have none.
   void SetPendingWork(PendingWorkFunction pending_work) { pending_work_ = std::move(pending_work); }
 
+  // Told, on the API's loop, why calls should not come here now, and "" once they may: what
+  // readiness follows. Set before Start.
+  void OnReadiness(ViewWatch::Report report) { on_readiness_ = std::move(report); }
+
   // Who owns each shard now, over all processes.
   Future<Result<std::map<Shard, std::string>>> Owners();
   // Of the shards that this process folds; empty without the projector role.
@@ -103,6 +110,7 @@ class ServiceRuntime {
 
   // Tries until it answers, for start_timeout.
   Status OpenLog(EventLog& log);
+  Status StartProjector();
 
   const ServiceRuntimeOptions options_;
   const std::string service_;
@@ -121,6 +129,9 @@ class ServiceRuntime {
   std::unique_ptr<CommandLog> commands_;
   std::unique_ptr<Projector> projector_;
   PendingWorkFunction pending_work_;
+  ViewWatch::Report on_readiness_ = [](std::string_view) {};
+  std::unique_ptr<ViewWatch> view_watch_;
+  Task<void> watching_;
   bool started_ = false;
 };
 

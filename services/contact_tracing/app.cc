@@ -4,11 +4,6 @@
 #include "services/contact_tracing/domain/contact_tracing_fold.h"
 
 namespace epigrid::contact_tracing {
-namespace {
-
-constexpr std::string_view kService = "contact_tracing";
-
-}  // namespace
 
 App::App(const Config& config, const StorageConfig& storage, Process& process)
     : process_(process),
@@ -22,7 +17,6 @@ App::App(const Config& config, const StorageConfig& storage, Process& process)
 Status App::Start() {
   EPIGRID_RETURN_IF_ERROR(runtime_.Start());
   process_.OnStop([this] { runtime_.Stop(); });
-  process_.readiness().SetReady(kService);
   return OkStatus();
 }
 

@@ -17,7 +17,6 @@ App::App(const Config& config, const StorageConfig& storage, Process& process)
 Status App::Start() {
   EPIGRID_RETURN_IF_ERROR(runtime_.Start());
   process_.OnStop([this] { runtime_.Stop(); });
-  process_.readiness().SetReady(kService);
   return OkStatus();
 }
 

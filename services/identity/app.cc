@@ -75,7 +75,6 @@ Status App::Start() {
     StopWorkers();
     runtime_.Stop();
   });
-  process_.readiness().SetReady(kService);
   return OkStatus();
 }
 

@@ -49,7 +49,6 @@ Status App::Start() {
     worker_.reset();
     runtime_.Stop();
   });
-  process_.readiness().SetReady(kService);
   return OkStatus();
 }
 

@@ -36,6 +36,9 @@ void WaitUntil(const std::function<bool()>& condition) {
 }
 
 struct Servers {
+  explicit Servers(std::vector<std::string> view_config = {})
+      : view({.config = std::move(view_config)}) {}
+
   std::vector<std::string> Flags(std::vector<std::string> more) const {
     more.insert(more.end(),
                 {"--server-listen=127.0.0.1:0", "--admin-listen=", "--log-shard-count=2",
@@ -131,6 +134,33 @@ TEST(ServiceProcess, EachRoleServesOperationsAndItsPart) {
   EXPECT_EQ(projector.HealthOf(OperationsService::service_full_name()),
             HealthCheckResponse::SERVING);
   WaitUntil([&] { return OwnedShards(projector) == 2; });
+}
+
+TEST(ServiceProcess, IsReadyOnceItsViewCanBeRead) {
+  Servers servers;
+  servers.view.Kill();
+  HealthCodeProcess process(servers.Flags({}));
+  const std::string service = HealthCodeService::service_full_name();
+  EXPECT_FALSE(process.readiness().ready());
+  EXPECT_EQ(process.HealthOf(service), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(process.HealthOf(""), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(process.HealthOf(OperationsService::service_full_name()), HealthCheckResponse::SERVING);
+  servers.view.Restart();
+  WaitUntil([&] { return process.readiness().ready(); });
+  EXPECT_EQ(process.HealthOf(service), HealthCheckResponse::SERVING);
+  EXPECT_EQ(process.HealthOf(""), HealthCheckResponse::SERVING);
+}
+
+TEST(ServiceProcess, RefusesAViewThatEvicts) {
+  Servers servers({"--maxmemory-policy", "allkeys-lru"});
+  Process process("test");
+  StorageConfig storage;
+  health_code::Config config;
+  storage.AddTo(process.config());
+  config.AddTo(process.config());
+  Configure(process, servers.Flags({}));
+  health_code::App app(config, storage, process);
+  EXPECT_EQ(app.Start().reason(), "VIEW_EVICTS");
 }
 
 class IdentityProcess {
