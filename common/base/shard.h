@@ -29,5 +29,6 @@ Shard ShardOf(std::string_view entity_id, uint32_t shard_count);
 
 // The hash tag of a shard's keys: "{health_code-7}".
 std::string ShardTag(std::string_view service, Shard shard);
+void AppendShardTag(std::string_view service, Shard shard, std::string& to);
 
 }  // namespace epigrid

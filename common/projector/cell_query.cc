@@ -5,8 +5,6 @@
 #include <cstdlib>
 #include <utility>
 
-#include "common/projector/redis_view.h"
-
 namespace epigrid {
 namespace {
 
@@ -36,7 +34,7 @@ bool LacksSomething(const Reply& reply) {
 }  // namespace
 
 Task<Result<Generation>> CellQuery::LiveNow(Shard shard) const {
-  std::vector<std::string> command = {"GET", LiveKey(shards_.service(), shard)};
+  std::vector<std::string> command = {"GET", shards_.keys().Live(shard)};
   const Result<Reply> reply = Checked(co_await redis_.Call(std::move(command), kDeadline));
   if (!reply.ok()) co_return reply.status();
   if (reply->is_nil()) {
@@ -53,7 +51,7 @@ Task<Result<Generation>> CellQuery::LiveNow(Shard shard) const {
 Task<Result<Reply>> CellQuery::CallOnce(Shard shard, Generation generation, std::string command,
                                         std::span<const std::string> cells,
                                         std::span<const std::string> arguments) const {
-  const std::string prefix = GenerationPrefix(shards_.service(), shard, generation);
+  const std::string prefix = shards_.keys().GenerationPrefix(shard, generation);
   std::vector<std::string> line;
   line.reserve(1 + cells.size() + arguments.size());
   line.push_back(std::move(command));

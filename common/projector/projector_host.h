@@ -3,7 +3,7 @@
 //   EventLoop loop("health_code.projector");
 //   RedisClient view_redis(loop, view_options), log_redis(loop, log_options);
 //   RedisStreamsLog log(loop, ...);                       // any EventLog
-//   RedisView view(view_redis, "health_code");            // any View
+//   RedisView view(view_redis, ViewKeys("health_code"));  // any View
 //   RedisLeases leases(loop, log_redis, {.group = "health_code", .instance = instance});
 //   HealthCodeFold fold(...);
 //   ProjectorHost host(loop, log, view, leases, fold,

@@ -105,32 +105,21 @@ std::vector<Timer> ParseTimers(const Reply& reply) {
 
 }  // namespace
 
-std::string LiveKey(std::string_view service, Shard shard) {
-  return ShardTag(service, shard) + "live";
-}
-
-std::string GenerationPrefix(std::string_view service, Shard shard, Generation generation) {
-  return fmt::format("{}{}:", ShardTag(service, shard), generation);
-}
-
-std::string AppliedChannel(std::string_view service) { return std::string(service) + ".applied"; }
-
 struct RedisView::State : std::enable_shared_from_this<RedisView::State> {
-  State(RedisClient& redis_client, std::string service_name, Scheduler* scheduler_or_null,
+  State(RedisClient& redis_client, ViewKeys view_keys, Scheduler* scheduler_or_null,
         OnWait when_waiting)
       : redis(redis_client),
         scheduler(scheduler_or_null),
         on_wait(std::move(when_waiting)),
         deadline(scheduler == nullptr ? kQueryDeadline : kUntilAnswered),
-        service(std::move(service_name)) {}
+        keys(std::move(view_keys)) {}
 
   RedisClient& redis;
   Scheduler* const scheduler;  // null: a call that fails is not made again
   const OnWait on_wait;
   const Duration deadline;  // of each try
   std::atomic<bool> closed{false};
-  const std::string service;
-  const std::string channel = AppliedChannel(service);
+  const ViewKeys keys;
   const RedisScript open{view_scripts::kOpen};
   const RedisScript create{view_scripts::kCreate};
   const RedisScript set_live{view_scripts::kSetLive};
@@ -139,7 +128,7 @@ struct RedisView::State : std::enable_shared_from_this<RedisView::State> {
   const RedisScript commit{view_scripts::kCommit};
 
   std::string Prefix(Shard shard, Generation generation) const {
-    return GenerationPrefix(service, shard, generation);
+    return keys.GenerationPrefix(shard, generation);
   }
 
   // Coroutines keep the state they run on.
@@ -166,10 +155,10 @@ struct RedisView::State : std::enable_shared_from_this<RedisView::State> {
   static Task<Result<Recount>> RecountDigest(Self self, std::string prefix);
 };
 
-RedisView::RedisView(RedisClient& redis, std::string service)
-    : state_(std::make_shared<State>(redis, std::move(service), nullptr, nullptr)) {}
-RedisView::RedisView(RedisClient& redis, std::string service, Scheduler& scheduler, OnWait on_wait)
-    : state_(std::make_shared<State>(redis, std::move(service), &scheduler, std::move(on_wait))) {}
+RedisView::RedisView(RedisClient& redis, ViewKeys keys)
+    : state_(std::make_shared<State>(redis, std::move(keys), nullptr, nullptr)) {}
+RedisView::RedisView(RedisClient& redis, ViewKeys keys, Scheduler& scheduler, OnWait on_wait)
+    : state_(std::make_shared<State>(redis, std::move(keys), &scheduler, std::move(on_wait))) {}
 RedisView::~RedisView() { state_->closed = true; }
 
 Future<Result<std::optional<Generation>>> RedisView::Live(Shard shard) {
@@ -187,10 +176,10 @@ Future<Result<Done>> RedisView::Create(Shard shard, Generation generation, uint3
 }
 
 Future<Result<bool>> RedisView::SetLive(Shard shard, Generation generation, Offset applied) {
-  return Run(State::CallForBool(
-      state_, &state_->set_live,
-      {state_->Prefix(shard, generation) + "meta", LiveKey(state_->service, shard)},
-      {std::to_string(generation), std::to_string(applied)}));
+  return Run(
+      State::CallForBool(state_, &state_->set_live,
+                         {state_->Prefix(shard, generation) + "meta", state_->keys.Live(shard)},
+                         {std::to_string(generation), std::to_string(applied)}));
 }
 
 Future<Result<Done>> RedisView::SetAttempt(Shard shard, Generation generation, Offset offset,
@@ -246,7 +235,7 @@ Task<Result<Reply>> RedisView::State::AskUntilAnswered(Self self, const RedisScr
 }
 
 Task<Result<std::optional<Generation>>> RedisView::State::Live(Self self, Shard shard) {
-  std::vector<std::string> command = {"GET", LiveKey(self->service, shard)};
+  std::vector<std::string> command = {"GET", self->keys.Live(shard)};
   Result<Reply> reply = co_await Ask(self, std::move(command));
   if (!reply.ok()) co_return reply.status();
   if (reply->is_nil()) co_return std::optional<Generation>();
@@ -378,7 +367,7 @@ Task<Result<Committed>> RedisView::State::Commit(Self self, std::string prefix, 
   std::vector<std::string> meta_fields = MetaFields(batch);
   std::vector<std::string> keys = {prefix + "meta", prefix + "timers"};
   std::vector<std::string> arguments = {
-      std::to_string(batch.prev), std::to_string(batch.fold_version), self->channel,
+      std::to_string(batch.prev), std::to_string(batch.fold_version), self->keys.applied_channel(),
       fmt::format("{} {}", shard, batch.next), std::to_string(meta_fields.size())};
   keys.reserve(keys.size() + batch.writes.size());
   arguments.reserve(arguments.size() + meta_fields.size() + 1 + 3 * batch.writes.size());

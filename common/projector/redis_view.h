@@ -1,7 +1,7 @@
 // RedisView: the view in Redis. See view.h for the contract and the layout of keys.
 //
 //   RedisClient redis(loop, options);
-//   RedisView view(redis, "health_code", 64);
+//   RedisView view(redis, ViewKeys("health_code", key_prefix));
 //
 // Made for a projector it asks until it is answered: see below. One script reads, one commits;
 // every key they touch is declared and has the shard's hash tag. Redis must run with
@@ -16,27 +16,22 @@
 
 #include "common/base/scheduler.h"
 #include "common/projector/view.h"
+#include "common/projector/view_keys.h"
 #include "common/redis/client.h"
 
 namespace epigrid {
 
-// The physical names, for whoever reads a view without a RedisView.
-std::string LiveKey(std::string_view service, Shard shard);  // "{s-7}live"
-std::string GenerationPrefix(std::string_view service, Shard shard,
-                             Generation generation);   // "{s-7}3:"
-std::string AppliedChannel(std::string_view service);  // "s.applied"
-
 class RedisView final : public View {
  public:
   // For queries: a call fails after 2 s.
-  RedisView(RedisClient& redis, std::string service);
+  RedisView(RedisClient& redis, ViewKeys keys);
   // For a projector: a call is made again until it is answered, with back-off from 20 ms to 1 s, so
   // that a slow or stopped view costs time and nothing else. A try ends only with its connection:
   // `redis` has a deadline of some seconds, the silence after which it gives a connection up.
   // `on_wait` is told of each try that failed, and why, on the scheduler's thread, which is that of
   // `redis`; it outlives both.
   using OnWait = std::function<void(const Status&)>;
-  RedisView(RedisClient& redis, std::string service, Scheduler& scheduler, OnWait on_wait);
+  RedisView(RedisClient& redis, ViewKeys keys, Scheduler& scheduler, OnWait on_wait);
   ~RedisView() override;
 
   Future<Result<std::optional<Generation>>> Live(Shard shard) override;

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "common/projector/parking.h"
-#include "common/projector/redis_view.h"
 
 namespace epigrid {
 namespace {
@@ -58,7 +57,11 @@ struct ShardTable::State : std::enable_shared_from_this<ShardTable::State> {
   };
 
   State(EventLoop& on_loop, RedisClient& client, ShardTableOptions with)
-      : loop(on_loop), redis(client), options(std::move(with)), entries(options.shard_count) {}
+      : loop(on_loop),
+        redis(client),
+        options(std::move(with)),
+        keys(options.service, options.key_prefix),
+        entries(options.shard_count) {}
 
   Task<void> RefreshLoop();
   // Reads every shard; again, at once, those whose generation turned out to be another. Answers
@@ -78,6 +81,7 @@ struct ShardTable::State : std::enable_shared_from_this<ShardTable::State> {
   EventLoop& loop;
   RedisClient& redis;
   const ShardTableOptions options;
+  const ViewKeys keys;
   const RedisScript look{kLook};
   std::vector<Entry> entries;
   std::mutex parked_mutex;
@@ -95,8 +99,7 @@ ShardTable::ShardTable(EventLoop& loop, RedisClient& redis, RedisOptions redis_o
     : state_(std::make_shared<State>(loop, redis, std::move(options))) {
   // A message may come after this object has gone.
   state_->subscriber = std::make_unique<RedisSubscriber>(
-      loop, std::move(redis_options),
-      std::vector<std::string>{AppliedChannel(state_->options.service)},
+      loop, std::move(redis_options), std::vector<std::string>{state_->keys.applied_channel()},
       [weak = std::weak_ptr<State>(state_)](std::string_view, std::string_view message) {
         if (const std::shared_ptr<State> state = weak.lock()) state->OnApplied(message);
       });
@@ -155,11 +158,10 @@ Task<bool> ShardTable::State::Round() {
     asked.reserve(shards.size());
     for (Shard shard : shards) {
       const Generation generation = entries[shard].generation;
-      const std::string prefix = GenerationPrefix(options.service, shard, generation);
-      asked.push_back(
-          {shard, generation,
-           Run(Look(shared_from_this(), {LiveKey(options.service, shard), prefix + "meta",
-                                         prefix + std::string(kParkedCell)}))});
+      const std::string prefix = keys.GenerationPrefix(shard, generation);
+      asked.push_back({shard, generation,
+                       Run(Look(shared_from_this(), {keys.Live(shard), prefix + "meta",
+                                                     prefix + std::string(kParkedCell)}))});
     }
     shards.clear();
     for (Asked& each : asked) {
@@ -273,6 +275,7 @@ Future<Status> ShardTable::WaitFor(std::vector<ShardPosition> revision, Time dea
 }
 
 const std::string& ShardTable::service() const { return state_->options.service; }
+const ViewKeys& ShardTable::keys() const { return state_->keys; }
 uint32_t ShardTable::shard_count() const { return state_->options.shard_count; }
 
 Shard ShardTable::ShardOf(std::string_view entity) const {
@@ -302,9 +305,7 @@ uint32_t ShardTable::unreadable() const {
 
 Result<std::string> ShardTable::KeyOf(Shard shard, std::string_view cell) const {
   EPIGRID_ASSIGN_OR_RETURN(const Generation generation, Live(shard));
-  std::string key = GenerationPrefix(state_->options.service, shard, generation);
-  key += cell;
-  return key;
+  return state_->keys.Cell(shard, generation, cell);
 }
 
 Result<std::string> ShardTable::Key(std::string_view entity, std::string_view cell) const {

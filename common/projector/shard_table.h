@@ -8,8 +8,8 @@
 //
 // It is filled by one pipelined round of a small script per shard every `refresh` (100 ms; 20 ms
 // while somebody waits), and moved on at once by what the guarded batches publish on
-// "<service>.applied". A generation that has been replaced stays readable for a minute, so that a
-// key made just before a switch is still good.
+// ViewKeys::applied_channel. A generation that has been replaced stays readable for a minute, so
+// that a key made just before a switch is still good.
 //
 // Life cycle: construct, Start, co_await Stop, destroy; `redis` and the loop outlive it. Threads:
 // Key, AsOf and the other look-ups from any thread, without locks; Waits may be begun on any thread
@@ -28,12 +28,14 @@
 #include "common/base/task.h"
 #include "common/event_log/event_log.h"
 #include "common/projector/view.h"
+#include "common/projector/view_keys.h"
 #include "common/redis/client.h"
 
 namespace epigrid {
 
 struct ShardTableOptions {
   std::string service;
+  std::string key_prefix;  // of the view's keys
   uint32_t shard_count = kDefaultShardCount;
   Duration refresh = std::chrono::milliseconds(100);
   Duration refresh_waiting = std::chrono::milliseconds(20);
@@ -56,6 +58,7 @@ class ShardTable {
   Future<bool> AwaitFirstRound(Duration within);
 
   const std::string& service() const;
+  const ViewKeys& keys() const;
   uint32_t shard_count() const;
   Shard ShardOf(std::string_view entity) const;
 

@@ -1,7 +1,8 @@
 // View: where a projector keeps what it has folded. One shard's state in one generation is a set of
 // cells; the only ways to touch it are one read and one guarded write, each atomic.
 //
-// Physical layout (RedisView), with the hash tag of the shard in front of every key:
+// Physical layout (RedisView, ViewKeys), with the system's prefix and the hash tag of the shard in
+// front of every key:
 //
 //   {service-7}live         the number of the generation that queries read; absent if there is none
 //   {service-7}<g>:meta     hash: fold, applied, time, quiet, digest, attempt, and
@@ -172,7 +173,7 @@ class View {
 
   virtual Future<Result<ViewRead>> Read(Shard shard, Generation generation,
                                         std::vector<CellRead> reads) = 0;
-  // Also publishes "<shard> <applied>" on the channel <service>.applied, which is what waits for an
+  // Also publishes "<shard> <applied>" on ViewKeys::applied_channel, which is what waits for an
   // outcome listen to.
   virtual Future<Result<Committed>> Commit(Shard shard, GuardedBatch batch) = 0;
 };

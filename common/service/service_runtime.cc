@@ -22,7 +22,8 @@ struct ServiceRuntime::Projector {
   Projector(EventLoop& loop, const ServiceRuntimeOptions& options, const std::string& service,
             const std::string& configuration, const Fold& fold, ProjectorObserver& observer)
       : redis(loop, PatientOptions(options.view)),
-        view(redis, service, loop, [&observer](const Status& why) { observer.OnViewWait(why); }),
+        view(redis, ViewKeys(service, options.key_prefix), loop,
+             [&observer](const Status& why) { observer.OnViewWait(why); }),
         log(options.make_log(loop)),
         assignment(options.make_assignment(loop, service)),
         host(loop, *log, view, *assignment, fold,
@@ -57,12 +58,13 @@ ServiceRuntime::ServiceRuntime(ServiceRuntimeOptions options, std::string servic
       api_loop_(std::make_unique<EventLoop>(service_ + ".api")) {
   EPIGRID_CHECK(fold_->service() == service_, "the fold is another service's");
   api_redis_ = std::make_unique<RedisClient>(*api_loop_, options_.view);
-  api_view_ = std::make_unique<RedisView>(*api_redis_, service_);
+  api_view_ = std::make_unique<RedisView>(*api_redis_, ViewKeys(service_, options_.key_prefix));
   api_log_ = options_.make_log(*api_loop_);
   api_assignment_ = options_.make_assignment(*api_loop_, service_);
-  shards_ = std::make_unique<ShardTable>(
-      *api_loop_, *api_redis_, options_.view,
-      ShardTableOptions{.service = service_, .shard_count = options_.shard_count});
+  shards_ = std::make_unique<ShardTable>(*api_loop_, *api_redis_, options_.view,
+                                         ShardTableOptions{.service = service_,
+                                                           .key_prefix = options_.key_prefix,
+                                                           .shard_count = options_.shard_count});
   view_watch_ =
       std::make_unique<ViewWatch>(service_, *api_loop_, *api_redis_, *shards_, metrics,
                                   [this](std::string_view why_not) { on_readiness_(why_not); });

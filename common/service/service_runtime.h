@@ -41,8 +41,9 @@ struct ServiceRuntimeOptions {
   // Unique among live processes: "<host>/<pid>".
   std::string instance;
   uint32_t shard_count = kDefaultShardCount;
-  // Where views are.
+  // Where views are, and what is in front of their keys.
   RedisOptions view;
+  std::string key_prefix;
   // Makes the log's client, and what shares the shards among instances, for a loop.
   std::function<std::unique_ptr<EventLog>(EventLoop&)> make_log;
   std::function<std::unique_ptr<Assignment>(EventLoop&, const std::string& group)> make_assignment;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "common/event_log/redis_leases.h"
 #include "common/event_log/redis_streams_log.h"
 
@@ -49,7 +51,8 @@ void StorageConfig::AddTo(ConfigSpec& spec) {
   spec.Add(&log_user, "log.redis_user", "user of the log's Redis; empty: its default user");
   spec.Add(&log_password, "log.redis_password", "password of the log's Redis; empty: none");
   spec.Add(&log_key_prefix, "log.key_prefix",
-           "in front of the log's keys: several systems may share one Redis");
+           "in front of every key and channel of log and views: several systems, each with its "
+           "own, may share the two Redis");
   spec.Add(&shard_count, "log.shard_count",
            "shards of every service; written into the log when it is created, fixed from then on")
       .Range(1, 1024);
@@ -73,6 +76,13 @@ void StorageConfig::AddTo(ConfigSpec& spec) {
       return parsed.ok() ? "" : name + ": " + parsed.status().message();
     });
   }
+  spec.AddCheck({"log.key_prefix"}, [this]() -> std::string {
+    const bool plain = std::ranges::all_of(log_key_prefix, [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             std::string_view("_-.:").find(c) != std::string_view::npos;
+    });
+    return plain ? "" : "log.key_prefix: letters, digits, _, -, . and : only";
+  });
   spec.AddCheck({"log.redis_address", "view.redis_address"}, [this]() -> std::string {
     if (log_address != view_address) return "";
     return "log.redis_address and view.redis_address must be two Redis processes: the log is "
@@ -94,6 +104,7 @@ ServiceRuntimeOptions StorageConfig::RuntimeOptions() const {
   options.instance = instance_name.empty() ? DefaultInstanceName() : instance_name;
   options.shard_count = shard_count;
   options.view = ViewRedis();
+  options.key_prefix = log_key_prefix;
   options.projector = folds();
   options.cache_bytes_max = size_t{cache_mib} << 20;
   options.make_log = [redis = LogRedis(),

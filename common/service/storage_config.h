@@ -13,7 +13,7 @@ struct StorageConfig {
   std::string log_address = "127.0.0.1:6380";
   std::string log_user;
   Secret log_password;
-  std::string log_key_prefix = "epigrid:";
+  std::string log_key_prefix = "epigrid:";  // also of the views
   uint32_t shard_count = kDefaultShardCount;
   std::string view_address = "127.0.0.1:6379";
   std::string view_user;

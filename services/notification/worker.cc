@@ -2,7 +2,6 @@
 
 #include <charconv>
 
-#include "common/projector/redis_view.h"
 #include "services/notification/channels/file_channel.h"
 #include "services/notification/channels/webhook_channel.h"
 #include "services/notification/sender/on_scheduler.h"
@@ -46,7 +45,7 @@ void Worker::Start() {
     sender_->Start();
   });
   wakes_ = std::make_unique<RedisSubscriber>(
-      runtime_.loop(), view_, std::vector<std::string>{AppliedChannel(runtime_.service())},
+      runtime_.loop(), view_, std::vector<std::string>{runtime_.shards().keys().applied_channel()},
       [this](std::string_view, std::string_view message) {  // "<shard> <applied>"
         Shard shard = 0;
         const auto parsed = std::from_chars(message.data(), message.data() + message.size(), shard);

@@ -132,7 +132,7 @@ class Storage {
 void BM_Fold(benchmark::State& state) {
   Storage storage(static_cast<size_t>(state.range(0)));
   RedisClient redis(storage.loop(), {.address = storage.view_address()});
-  RedisView view(redis, "bench");
+  RedisView view(redis, ViewKeys("bench"));
   RedisLeases leases(storage.loop(), redis, {.group = "bench", .instance = "bench"});
   const OneWriteFold fold;
   std::vector<TopicShard> inboxes;

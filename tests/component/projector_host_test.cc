@@ -40,7 +40,7 @@ class HostProcess {
       : loop_("host"),
         redis_(loop_, {.address = server.address()}),
         log_(loop_, {.redis = {.address = server.address()}}),
-        view_(redis_, std::string(fold.service())),
+        view_(redis_, ViewKeys(std::string(fold.service()))),
         leases_(loop_, redis_,
                 {.group = std::string(fold.service()),
                  .instance = instance,

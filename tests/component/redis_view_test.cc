@@ -12,7 +12,9 @@ namespace {
 class RedisViewUnderTest final : public ViewUnderTest {
  public:
   RedisViewUnderTest()
-      : loop_("test"), redis_(loop_, {.address = server_.address()}), view_(redis_, "test") {}
+      : loop_("test"),
+        redis_(loop_, {.address = server_.address()}),
+        view_(redis_, ViewKeys("test")) {}
 
   RedisView& view() override { return view_; }
   RedisClient& redis() { return redis_; }
@@ -66,6 +68,25 @@ TEST(RedisView, DropLeavesNothingOfItsGeneration) {
   Result<Reply> keys = under_test.redis().Call({"KEYS", "*"}).Wait();
   ASSERT_EQ(keys->elements.size(), 1u);
   EXPECT_EQ(keys->elements[0].text, "{test-7}11:meta");
+}
+
+TEST(RedisView, TwoSystemsOnOneRedisHaveAViewEach) {
+  RedisViewUnderTest under_test;
+  RedisView& view = under_test.view();
+  RedisView other(under_test.redis(), ViewKeys("test", "other:"));
+  ASSERT_TRUE(view.Create(7, 1, 1).Wait().ok());
+  ASSERT_TRUE(*view.SetLive(7, 1, 0).Wait());
+  EXPECT_FALSE(other.Live(7).Wait()->has_value());
+  ASSERT_TRUE(other.Create(7, 1, 1).Wait().ok());
+  GuardedBatch batch;
+  batch.generation = 1;
+  batch.fold_version = 1;
+  batch.next = 1;
+  batch.writes = {{CellWrite::Kind::kSet, "a", {}, "1", {}}};
+  ASSERT_TRUE(other.Commit(7, batch).Wait()->applied);
+  EXPECT_EQ(view.Open(7, 1).Wait()->value().meta.applied, 0u);
+  ASSERT_TRUE(view.Drop(7, 1).Wait().ok());
+  EXPECT_EQ(other.Open(7, 1).Wait()->value().meta.applied, 1u);
 }
 
 TEST(RedisView, SaysSoWhenRedisDoesNotAnswer) {

@@ -197,7 +197,7 @@ TEST(SimView, AnswersLikeRedis) {
   EventLoop loop("test");
   RedisClient redis(loop, {.address = server.address()});
   for (uint64_t seed = 1; seed <= 20; ++seed) {
-    RedisView redis_view(redis, "service" + std::to_string(seed));
+    RedisView redis_view(redis, ViewKeys("service" + std::to_string(seed)));
     Spinning spinning(redis_view);
     SimViewUnderTest sim;
     RandomCaller on_redis(seed, redis_view, spinning);

@@ -54,7 +54,7 @@ class SlowViewTest : public ::testing::Test {
   void Start(Duration silence_max) {
     view_redis_ = std::make_unique<RedisClient>(
         loop_, RedisOptions{.address = view_server_.address(), .deadline = silence_max});
-    view_ = std::make_unique<RedisView>(*view_redis_, "counting", loop_,
+    view_ = std::make_unique<RedisView>(*view_redis_, ViewKeys("counting"), loop_,
                                         [this](const Status& why) { witness_.OnViewWait(why); });
     host_ = std::make_unique<ProjectorHost>(
         loop_, log_, *view_, leases_, fold_,
@@ -101,7 +101,7 @@ class SlowViewTest : public ::testing::Test {
     for (int i = 0; i < of; ++i) {
       const std::string entity = (prefix == "met:" ? "person" : "household") + std::to_string(i);
       const std::string key =
-          GenerationPrefix("counting", ShardOf(entity, kShards), 1) + prefix + entity;
+          ViewKeys("counting").Cell(ShardOf(entity, kShards), 1, prefix + entity);
       const auto reply = looks_.Call({"GET", key}, seconds(60)).Wait();
       EPIGRID_CHECK(reply.ok(), reply.status().ToString());
       if (!reply->is_nil()) sum += std::stoi(reply->text);
