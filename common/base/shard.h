@@ -17,6 +17,7 @@ using Shard = uint32_t;
 inline constexpr std::string_view kShardHashName = "xxh3-64-mod";
 // S where nothing else is configured.
 inline constexpr uint32_t kDefaultShardCount = 64;
+inline constexpr uint32_t kShardCountMax = 1024;
 
 // A place in a service's inbox: what a revision is made of.
 struct ShardPosition {

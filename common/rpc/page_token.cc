@@ -11,6 +11,11 @@
 #include "epigrid/tokens/v1/tokens.pb.h"
 
 namespace epigrid {
+namespace {
+
+constexpr size_t kTextMax = 4096;
+
+}  // namespace
 
 uint64_t QueryFingerprint(std::string_view method, const google::protobuf::Message& request) {
   const std::unique_ptr<google::protobuf::Message> query(request.New());
@@ -40,7 +45,7 @@ std::string MakePageToken(uint64_t query, std::string_view position) {
 
 Result<std::string> ParsePageToken(std::string_view token, uint64_t query) {
   if (token.empty()) return std::string();
-  const std::optional<std::string> bytes = FromTokenText(token);
+  const std::optional<std::string> bytes = FromTokenText(token, kTextMax);
   tokens::v1::PageToken parsed;
   if (!bytes || !parsed.ParseFromString(*bytes) || parsed.position().empty() ||
       parsed.query() != query) {

@@ -10,6 +10,10 @@
 namespace epigrid {
 namespace {
 
+// A batch may touch every shard: each position is up to 16 bytes with its tags, and base64 makes
+// four characters of three; besides the service's name and the hash.
+constexpr size_t kTextMax = size_t{kShardCountMax} * 16 * 4 / 3 + 256;
+
 constexpr char kField[] = "field";
 constexpr char kRevision[] = "revision";
 
@@ -40,7 +44,7 @@ Result<std::vector<ShardPosition>> ParseRevision(std::string_view text, std::str
                                                  uint32_t shard_count) {
   std::vector<ShardPosition> positions;
   if (text.empty()) return positions;
-  const std::optional<std::string> bytes = FromTokenText(text);
+  const std::optional<std::string> bytes = FromTokenText(text, kTextMax);
   tokens::v1::Revision revision;
   if (!bytes || !revision.ParseFromString(*bytes) || revision.service().empty()) return Malformed();
   if (revision.service() != service) {

@@ -26,9 +26,9 @@ std::string ToTokenText(std::string bytes) {
   return absl::WebSafeBase64Escape({bytes.data(), bytes.size()});
 }
 
-std::optional<std::string> FromTokenText(std::string_view text) {
+std::optional<std::string> FromTokenText(std::string_view text, size_t text_max) {
   std::string bytes;
-  if (text.size() > kTokenTextMax) return std::nullopt;
+  if (text.size() > text_max) return std::nullopt;
   if (!absl::WebSafeBase64Unescape({text.data(), text.size()}, &bytes) || bytes.size() < kHashBytes)
     return std::nullopt;
   const std::string hash = bytes.substr(bytes.size() - kHashBytes);

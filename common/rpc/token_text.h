@@ -3,17 +3,15 @@
 // a token must not grant anything. For revision.h and page_token.h.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace epigrid {
 
-// A longer text is no token of ours, in characters.
-inline constexpr size_t kTokenTextMax = 4096;
-
 std::string ToTokenText(std::string bytes);
-// Nothing if it is no such text.
-std::optional<std::string> FromTokenText(std::string_view text);
+// Nothing if it is no such text, or longer than what its giver makes, in characters.
+std::optional<std::string> FromTokenText(std::string_view text, size_t text_max);
 
 }  // namespace epigrid

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "common/rpc/page_token.h"
 #include "common/rpc/revision.h"
 #include "common/rpc/status_details.h"
@@ -22,6 +24,21 @@ TEST(RevisionTest, ComesBackInOrderWithTheGreatestOffsetOfAShard) {
   EXPECT_EQ(text.find_first_of("+/="), std::string::npos);
   EXPECT_THAT(ParseRevision("", "health_code", 64).value(), IsEmpty());
   EXPECT_EQ(MakeRevision("health_code", {}), "");
+}
+
+// What a batch gets that touches every shard of the largest log.
+TEST(RevisionTest, OneOfAllShardsIsTakenBack) {
+  std::vector<ShardPosition> all;
+  for (Shard shard = 0; shard < kShardCountMax; ++shard) {
+    all.push_back({shard, std::numeric_limits<uint64_t>::max() - shard});
+  }
+  const std::string text = MakeRevision("contact_tracing", all);
+  const auto positions = ParseRevision(text, "contact_tracing", kShardCountMax);
+  ASSERT_TRUE(positions.ok()) << text.size() << " characters";
+  EXPECT_EQ(*positions, all);
+  EXPECT_EQ(
+      ParseRevision(std::string(40'000, 'A'), "contact_tracing", kShardCountMax).status().reason(),
+      "REVISION_MALFORMED");
 }
 
 TEST(RevisionTest, RubbishIsMalformed) {

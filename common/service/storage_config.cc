@@ -55,7 +55,7 @@ void StorageConfig::AddTo(ConfigSpec& spec) {
            "own, may share the two Redis");
   spec.Add(&shard_count, "log.shard_count",
            "shards of every service; written into the log when it is created, fixed from then on")
-      .Range(1, 1024);
+      .Range(1, kShardCountMax);
   spec.Add(&view_address, "view.redis_address",
            "host:port or unix:/path of the Redis that holds the views; it needs maxmemory-policy "
            "noeviction");
