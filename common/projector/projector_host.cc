@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/event_log/assignment.h"
+#include "common/projector/generation_dropper.h"
 #include "common/projector/shard_slot.h"
 
 namespace epigrid {
@@ -56,6 +57,7 @@ class ProjectorHost::Impl final : public ShardOwner,
   void Seek(const TopicShard& from, Offset after) override;
   void Unseek(const TopicShard& from) override;
   bool MayRebuild() override;
+  Future<Status> DropGeneration(ShardGeneration which) override { return dropper_.Drop(which); }
   void SlotStopped(Shard shard) override;
 
  private:
@@ -85,6 +87,7 @@ class ProjectorHost::Impl final : public ShardOwner,
 
   AttemptGate attempt_gate_{scheduler_};
   WorkBudget work_budget_{scheduler_, kEventsInHandMax};
+  GenerationDropper dropper_{scheduler_, view_};
   std::unique_ptr<Producer> producer_;
   std::unique_ptr<Consumer> consumer_;
   std::map<Shard, Owned> owned_;
@@ -130,6 +133,7 @@ void ProjectorHost::Impl::Clear() {
   beat_loop_ = {};
   raising_.reset();
   owned_.clear();
+  dropper_.Stop();
   consumer_.reset();
   producer_.reset();
 }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <charconv>
 #include <cstdlib>
+#include <set>
 #include <unordered_set>
 #include <utility>
 
@@ -150,9 +151,15 @@ struct RedisView::State : std::enable_shared_from_this<RedisView::State> {
   static Task<Result<ViewRead>> Read(Self self, std::string prefix, std::vector<CellRead> reads);
   static Task<Result<Committed>> Commit(Self self, std::string prefix, Shard shard,
                                         GuardedBatch batch);
-  static Task<Result<std::vector<std::string>>> Scan(Self self, std::string prefix);
-  static Task<Result<Done>> Drop(Self self, std::string prefix);
-  static Task<Result<Recount>> RecountDigest(Self self, std::string prefix);
+  // The keys of some of the view, by generation, and the cursor of the next page.
+  struct Page {
+    std::map<ShardGeneration, std::vector<std::string>> keys;
+    std::string cursor;
+  };
+  static Task<Result<Page>> Scan(Self self, std::string cursor);
+  static Task<Result<Done>> Drop(Self self, std::set<ShardGeneration> generations);
+  static Task<Result<Recounts>> RecountDigests(Self self, std::vector<ShardGeneration> generations);
+  static Task<Result<Recount>> RecountDigest(Self self, std::unordered_set<std::string> keys);
 };
 
 RedisView::RedisView(RedisClient& redis, ViewKeys keys)
@@ -199,12 +206,13 @@ Future<Result<Committed>> RedisView::Commit(Shard shard, GuardedBatch batch) {
   return Run(State::Commit(state_, std::move(prefix), shard, std::move(batch)));
 }
 
-Future<Result<Done>> RedisView::Drop(Shard shard, Generation generation) {
-  return Run(State::Drop(state_, state_->Prefix(shard, generation)));
+Future<Result<Done>> RedisView::Drop(std::vector<ShardGeneration> generations) {
+  return Run(State::Drop(state_, {generations.begin(), generations.end()}));
 }
 
-Future<Result<RedisView::Recount>> RedisView::RecountDigest(Shard shard, Generation generation) {
-  return Run(State::RecountDigest(state_, state_->Prefix(shard, generation)));
+Future<Result<RedisView::Recounts>> RedisView::RecountDigests(
+    std::vector<ShardGeneration> generations) {
+  return Run(State::RecountDigests(state_, std::move(generations)));
 }
 
 Task<Result<Reply>> RedisView::State::Ask(Self self, std::vector<std::string> words) {
@@ -390,41 +398,69 @@ Task<Result<Committed>> RedisView::State::Commit(Self self, std::string prefix, 
   co_return Committed{true, ParseNextDue(*reply)};
 }
 
-Task<Result<std::vector<std::string>>> RedisView::State::Scan(Self self, std::string prefix) {
-  // SCAN may name a key twice.
-  std::unordered_set<std::string> keys;
-  std::string cursor = "0";
-  do {
-    std::vector<std::string> command = {"SCAN",       cursor,  "MATCH",
-                                        prefix + "*", "COUNT", std::to_string(kScanCount)};
-    Result<Reply> reply = co_await Ask(self, std::move(command));
-    if (!reply.ok()) co_return reply.status();
-    cursor = reply->elements[0].text;
-    for (Reply& key : reply->elements[1].elements) keys.insert(std::move(key.text));
-  } while (cursor != "0");
-  co_return std::vector<std::string>(keys.begin(), keys.end());
+// The one place that does not name the keys it touches. SCAN asks one server: on a cluster it must
+// be sent to each primary, with a cursor of each; all else here goes by the keys' hash tag.
+Task<Result<RedisView::State::Page>> RedisView::State::Scan(Self self, std::string cursor) {
+  std::vector<std::string> command = {"SCAN",  std::move(cursor),
+                                      "MATCH", self->keys.Pattern(),
+                                      "COUNT", std::to_string(kScanCount)};
+  Result<Reply> reply = co_await Ask(self, std::move(command));
+  if (!reply.ok()) co_return reply.status();
+  Page page;
+  page.cursor = std::move(reply->elements[0].text);
+  for (Reply& key : reply->elements[1].elements) {
+    const auto named = self->keys.Parse(key.text);
+    if (named.has_value()) page.keys[named->of].push_back(std::move(key.text));
+  }
+  co_return page;
 }
 
-Task<Result<Done>> RedisView::State::Drop(Self self, std::string prefix) {
-  auto keys = co_await Scan(self, prefix);
-  if (!keys.ok()) co_return keys.status();
-  for (size_t first = 0; first < keys->size(); first += kScanCount) {
-    std::vector<std::string> command = {"UNLINK"};
-    for (size_t i = first; i < std::min(first + kScanCount, keys->size()); ++i) {
-      command.push_back(std::move((*keys)[i]));
+Task<Result<Done>> RedisView::State::Drop(Self self, std::set<ShardGeneration> generations) {
+  std::string cursor = "0";
+  do {
+    EPIGRID_CO_ASSIGN_OR_RETURN(Page page, co_await Scan(self, std::move(cursor)));
+    std::vector<Future<Result<Reply>>> unlinks;
+    for (auto& [of, keys] : page.keys) {
+      if (!generations.contains(of)) continue;
+      keys.insert(keys.begin(), "UNLINK");
+      unlinks.push_back(Run(Ask(self, std::move(keys))));
     }
-    Result<Reply> reply = co_await Ask(self, std::move(command));
-    if (!reply.ok()) co_return reply.status();
-  }
+    for (auto& unlink : unlinks) {
+      const Result<Reply> reply = co_await unlink;
+      if (!reply.ok()) co_return reply.status();
+    }
+    cursor = std::move(page.cursor);
+  } while (cursor != "0");
   co_return Done{};
 }
 
-Task<Result<RedisView::Recount>> RedisView::State::RecountDigest(Self self, std::string prefix) {
-  auto keys = co_await Scan(self, prefix);
-  if (!keys.ok()) co_return keys.status();
+Task<Result<RedisView::Recounts>> RedisView::State::RecountDigests(
+    Self self, std::vector<ShardGeneration> generations) {
+  // SCAN may name a key twice.
+  std::map<ShardGeneration, std::unordered_set<std::string>> found;
+  for (const ShardGeneration& of : generations) found[of] = {};
+  std::string cursor = "0";
+  do {
+    EPIGRID_CO_ASSIGN_OR_RETURN(Page page, co_await Scan(self, std::move(cursor)));
+    for (auto& [of, keys] : page.keys) {
+      const auto wanted = found.find(of);
+      if (wanted == found.end()) continue;
+      for (std::string& key : keys) wanted->second.insert(std::move(key));
+    }
+    cursor = std::move(page.cursor);
+  } while (cursor != "0");
+  Recounts recounts;
+  for (auto& [of, keys] : found) {
+    EPIGRID_CO_ASSIGN_OR_RETURN(recounts[of], co_await RecountDigest(self, std::move(keys)));
+  }
+  co_return recounts;
+}
+
+Task<Result<RedisView::Recount>> RedisView::State::RecountDigest(
+    Self self, std::unordered_set<std::string> keys) {
   Recount recount;
-  for (const std::string& key : *keys) {
-    const std::string_view cell = std::string_view(key).substr(prefix.size());
+  for (const std::string& key : keys) {
+    const std::string_view cell = self->keys.Parse(key)->cell;
     if (cell == "meta") continue;
     std::vector<std::string> command = {"TYPE", key};
     Result<Reply> type = co_await Ask(self, std::move(command));

@@ -11,8 +11,10 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/base/scheduler.h"
 #include "common/projector/view.h"
@@ -38,21 +40,22 @@ class RedisView final : public View {
   Future<Result<std::optional<Opened>>> Open(Shard shard, Generation generation) override;
   Future<Result<Done>> Create(Shard shard, Generation generation, uint32_t fold_version) override;
   Future<Result<bool>> SetLive(Shard shard, Generation generation, Offset applied) override;
-  Future<Result<Done>> Drop(Shard shard, Generation generation) override;
+  Future<Result<Done>> Drop(std::vector<ShardGeneration> generations) override;
   Future<Result<Done>> SetAttempt(Shard shard, Generation generation, Offset offset,
                                   uint32_t count) override;
   Future<Result<ViewRead>> Read(Shard shard, Generation generation,
                                 std::vector<CellRead> reads) override;
   Future<Result<Committed>> Commit(Shard shard, GuardedBatch batch) override;
 
-  // Counts the digest anew from what stands in Redis, key by key: for audits and tests. The answer
-  // is of one moment only if nothing was committed meanwhile, so that callers compare `applied`
-  // before and after.
+  // Counts digests anew from what stands in Redis, key by key: for audits and tests. Looks through
+  // the whole view once, and keeps the names of all keys counted. An answer is of one moment only
+  // if nothing was committed meanwhile, so that callers compare `applied` before and after.
   struct Recount {
     Digest digest;
     uint64_t cells = 0;  // strings, members, index entries and timers
   };
-  Future<Result<Recount>> RecountDigest(Shard shard, Generation generation);
+  using Recounts = std::map<ShardGeneration, Recount>;  // one for each that was asked for
+  Future<Result<Recounts>> RecountDigests(std::vector<ShardGeneration> generations);
 
  private:
   struct State;

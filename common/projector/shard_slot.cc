@@ -254,8 +254,7 @@ void ShardSlot::BeatDrops() {
 
 Task<void> ShardSlot::DropGeneration(Generation generation) {
   const ShardProjectorDependencies dependencies = host_.Dependencies();
-  auto dropped = co_await dependencies.view->Drop(shard_, generation);
-  Status status = dropped.status();
+  Status status = co_await host_.DropGeneration({shard_, generation});
   if (status.ok()) {
     auto deleted = co_await dependencies.log->DeleteShardMetadata(
         inbox_, fmt::format("{}{}", kDropPrefix, generation));

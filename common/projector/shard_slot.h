@@ -31,6 +31,8 @@ class SlotHost {
   virtual void Seek(const TopicShard& from, Offset after) = 0;
   virtual void Unseek(const TopicShard& from) = 0;
   virtual bool MayRebuild() = 0;
+  // Removes a generation from the view, in time.
+  virtual Future<Status> DropGeneration(ShardGeneration which) = 0;
   // The slot has stopped and can be destroyed; called from Scheduler::Post.
   virtual void SlotStopped(Shard shard) = 0;
 };

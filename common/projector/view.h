@@ -37,6 +37,12 @@ namespace epigrid {
 
 using Generation = uint64_t;
 
+struct ShardGeneration {
+  Shard shard = 0;
+  Generation generation = 0;
+  friend auto operator<=>(const ShardGeneration&, const ShardGeneration&) = default;
+};
+
 // A high-water mark: the position of the last record that was accepted from one source shard of one
 // stream.
 struct Mark {
@@ -164,9 +170,10 @@ class View {
   // Lets queries read this generation, provided that it has applied exactly `applied` (false: it
   // has not).
   virtual Future<Result<bool>> SetLive(Shard shard, Generation generation, Offset applied) = 0;
-  // Removes a generation and everything in it. Not atomic: for generations that nobody reads any
-  // more.
-  virtual Future<Result<Done>> Drop(Shard shard, Generation generation) = 0;
+  // Removes these generations and everything in them. Not atomic: for generations that nobody reads
+  // any more. Looks through the whole view once, however few or many they are: see
+  // generation_dropper.h.
+  virtual Future<Result<Done>> Drop(std::vector<ShardGeneration> generations) = 0;
   // Writes the attempt fields alone.
   virtual Future<Result<Done>> SetAttempt(Shard shard, Generation generation, Offset offset,
                                           uint32_t count) = 0;

@@ -10,6 +10,18 @@ namespace {
 
 constexpr size_t kNumberMax = std::numeric_limits<uint64_t>::digits10 + 1;
 
+// Takes the number off the front, and what follows it.
+template <typename Number>
+std::optional<Number> TakeNumber(std::string_view& text, std::string_view end) {
+  Number number = 0;
+  const auto [parsed, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return std::nullopt;
+  text.remove_prefix(static_cast<size_t>(parsed - text.data()));
+  if (!text.starts_with(end)) return std::nullopt;
+  text.remove_prefix(end.size());
+  return number;
+}
+
 }  // namespace
 
 ViewKeys::ViewKeys(std::string service, std::string prefix)
@@ -21,6 +33,19 @@ ViewKeys::ViewKeys(std::string service, std::string prefix)
 
 std::string ViewKeys::Live(Shard shard) const {
   return prefix_ + ShardTag(service_, shard).append("live");
+}
+
+std::optional<ViewKeys::Named> ViewKeys::Parse(std::string_view key) const {
+  for (const std::string_view before : {std::string_view(prefix_), std::string_view("{"),
+                                        std::string_view(service_), std::string_view("-")}) {
+    if (!key.starts_with(before)) return std::nullopt;
+    key.remove_prefix(before.size());
+  }
+  const auto shard = TakeNumber<Shard>(key, "}");
+  if (!shard.has_value()) return std::nullopt;
+  const auto generation = TakeNumber<Generation>(key, ":");
+  if (!generation.has_value()) return std::nullopt;
+  return Named{{*shard, *generation}, key};
 }
 
 std::string ViewKeys::Cell(Shard shard, Generation generation, std::string_view cell) const {

@@ -4,6 +4,7 @@
 //   keys.Live(7)                    // "epigrid:{health_code-7}live"
 //   keys.GenerationPrefix(7, 3)     // "epigrid:{health_code-7}3:"
 //   keys.Cell(7, 3, "code:x")       // "epigrid:{health_code-7}3:code:x"
+//   keys.Parse(key)->of             // {7, 3}
 //   keys.applied_channel()          // "epigrid:health_code.applied"
 //
 // The prefix is the system's (log.key_prefix): several may share one Redis. It stands before the
@@ -12,6 +13,7 @@
 // Immutable; any thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,6 +33,14 @@ class ViewKeys {
   }
   // In one allocation: queries make one for each read.
   std::string Cell(Shard shard, Generation generation, std::string_view cell) const;
+  // Whose cell a key is, "" being a generation's prefix; nullopt: of no generation of this view.
+  struct Named {
+    ShardGeneration of;
+    std::string_view cell;  // part of the key
+  };
+  std::optional<Named> Parse(std::string_view key) const;
+  // What all keys of the view match, and few others, in the words of Redis's MATCH.
+  std::string Pattern() const { return prefix_ + "{" + service_ + "-*"; }
   // What guarded batches tell of themselves on.
   const std::string& applied_channel() const { return applied_channel_; }
 

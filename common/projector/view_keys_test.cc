@@ -24,5 +24,19 @@ TEST(ViewKeys, HaveTheShardsHashTag) {
             ShardTag("s", shard) + std::to_string(generation) + ":c");
 }
 
+TEST(ViewKeys, AreReadBack) {
+  const ViewKeys keys("s", "epigrid:");
+  const auto cell = keys.Parse("epigrid:{s-7}3:code:{x}");
+  ASSERT_TRUE(cell.has_value());
+  EXPECT_EQ(cell->of, (ShardGeneration{7, 3}));
+  EXPECT_EQ(cell->cell, "code:{x}");
+  EXPECT_EQ(keys.Parse(keys.GenerationPrefix(7, 3))->cell, "");
+  for (const char* other :
+       {"", "epigrid:{s-7}live", "{s-7}3:a", "epigrid:{t-7}3:a", "epigrid:{s-7}3",
+        "epigrid:{s-}3:a", "epigrid:{s-7", "epigrid:{s-7}x3:a", "epigrid:{s-99999999999}3:a"}) {
+    EXPECT_FALSE(keys.Parse(other).has_value()) << other;
+  }
+}
+
 }  // namespace
 }  // namespace epigrid

@@ -4,7 +4,9 @@
 #include <google/protobuf/util/json_util.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
+#include <utility>
 
 #include "common/base/ids.h"
 #include "common/base/proto_time.h"
@@ -22,6 +24,8 @@ namespace pb = operations::v1;
 
 constexpr std::string_view kService = "epigrid.operations.v1.OperationsService/";
 constexpr int kDigestTriesMax = 5;
+// Each count looks through the whole view, and keeps the names of these shards' cells.
+constexpr size_t kShardsPerCount = 16;
 // What is left of a call's time for telling its caller what was waited for in vain.
 constexpr Duration kAnswerTime = std::chrono::milliseconds(250);
 
@@ -86,28 +90,43 @@ Task<Status> DescribeService(ServiceRuntime& runtime, Time now, pb::ServiceStatu
   co_return OkStatus();
 }
 
-// Counts again while the shard changes under the count.
-Task<Status> DigestShard(ServiceRuntime& runtime, Shard shard, pb::ShardDigest& digest) {
-  for (int tries = 0; tries < kDigestTriesMax; ++tries) {
-    co_await runtime.loop().Sleep(Duration(0));  // the view is used on its loop
+// One look at some shards' views: those that did not change under it are set, the others stay.
+Task<Status> CountDigests(ServiceRuntime& runtime, std::map<Shard, pb::ShardDigest*>& uncounted) {
+  co_await runtime.loop().Sleep(Duration(0));  // the view is used on its loop
+  std::vector<ShardGeneration> counted;
+  std::map<Shard, Offset> quiet;
+  for (const auto& [shard, digest] : uncounted) {
     EPIGRID_CO_ASSIGN_OR_RETURN(const Generation live, runtime.shards().Live(shard));
     EPIGRID_CO_ASSIGN_OR_RETURN(const auto before, co_await runtime.view().Open(shard, live));
-    EPIGRID_CO_ASSIGN_OR_RETURN(const RedisView::Recount recount,
-                                co_await runtime.view().RecountDigest(shard, live));
-    EPIGRID_CO_ASSIGN_OR_RETURN(const auto after, co_await runtime.view().Open(shard, live));
-    if (!before.has_value() || !after.has_value() || before->meta.quiet != after->meta.quiet) {
-      continue;
-    }
+    if (!before.has_value()) continue;
+    quiet[shard] = before->meta.quiet;
+    counted.push_back({shard, live});
+  }
+  EPIGRID_CO_ASSIGN_OR_RETURN(const RedisView::Recounts recounts,
+                              co_await runtime.view().RecountDigests(counted));
+  for (const auto& [of, recount] : recounts) {
+    EPIGRID_CO_ASSIGN_OR_RETURN(const auto after,
+                                co_await runtime.view().Open(of.shard, of.generation));
+    if (!after.has_value() || after->meta.quiet != quiet[of.shard]) continue;
+    pb::ShardDigest& digest = *uncounted.extract(of.shard).mapped();
     digest.set_service(runtime.service());
-    digest.set_shard(shard);
+    digest.set_shard(of.shard);
     digest.set_digest(recount.digest.ToHex());
     digest.set_expected_digest(after->meta.digest.ToHex());
     digest.set_cell_count(recount.cells);
-    co_return OkStatus();
   }
+  co_return OkStatus();
+}
+
+// Counts again what changed under the count.
+Task<Status> DigestShards(ServiceRuntime& runtime, std::map<Shard, pb::ShardDigest*> uncounted) {
+  for (int tries = 0; tries < kDigestTriesMax && !uncounted.empty(); ++tries) {
+    EPIGRID_CO_RETURN_IF_ERROR(co_await CountDigests(runtime, uncounted));
+  }
+  if (uncounted.empty()) co_return OkStatus();
   co_return Status(Code::kAborted, "SHARD_BUSY",
                    fmt::format("{} shard {} changed while it was counted: ask when it is quiet",
-                               runtime.service(), shard));
+                               runtime.service(), uncounted.begin()->first));
 }
 
 std::string EnvelopeAsJson(const std::string& value) {
@@ -165,8 +184,11 @@ Task<Status> OperationsApi::DoGetDigests(Call&, const pb::GetDigestsRequest& req
   EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ServiceRuntime*> runtimes,
                               Named(request.service()));
   for (ServiceRuntime* runtime : runtimes) {
+    std::map<Shard, pb::ShardDigest*> uncounted;
     for (Shard shard = 0; shard < runtime->shard_count(); ++shard) {
-      EPIGRID_CO_RETURN_IF_ERROR(co_await DigestShard(*runtime, shard, *response.add_digests()));
+      uncounted[shard] = response.add_digests();
+      if (uncounted.size() < kShardsPerCount && shard + 1 < runtime->shard_count()) continue;
+      EPIGRID_CO_RETURN_IF_ERROR(co_await DigestShards(*runtime, std::exchange(uncounted, {})));
     }
   }
   co_return OkStatus();

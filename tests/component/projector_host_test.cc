@@ -190,12 +190,13 @@ class ProjectorHostTest : public ::testing::Test {
       const Generation generation = *host.view().Live(shard).Wait().value();
       WaitUntil([&] {
         const auto before = host.view().Open(shard, generation).Wait();
-        const auto recount = host.view().RecountDigest(shard, generation).Wait();
+        const auto recount = host.view().RecountDigests({{shard, generation}}).Wait();
         const auto after = host.view().Open(shard, generation).Wait();
         if (!before.ok() || !recount.ok() || !after.ok()) return false;
         if ((*before)->meta.applied != (*after)->meta.applied) return false;
-        EXPECT_EQ(recount->digest, (*after)->meta.digest) << "shard " << shard;
-        digests[shard] = recount->digest.ToHex();
+        const Digest digest = recount->at({shard, generation}).digest;
+        EXPECT_EQ(digest, (*after)->meta.digest) << "shard " << shard;
+        digests[shard] = digest.ToHex();
         return true;
       });
     }

@@ -53,10 +53,12 @@ TEST(RedisView, RecountsWhatTheCellsSay) {
   want.AddCell("i", "m", {});
   want.AddTimer("t", Time{1'700'000'000'123'456});
   ASSERT_TRUE(view.Commit(7, batch).Wait()->applied);
-  auto recount = view.RecountDigest(7, 1).Wait();
-  ASSERT_TRUE(recount.ok());
-  EXPECT_EQ(recount->digest, want);
-  EXPECT_EQ(recount->cells, 4u);
+  ASSERT_TRUE(view.Create(8, 1, 1).Wait().ok());
+  const auto recounts = view.RecountDigests({{7, 1}, {8, 1}}).Wait();
+  ASSERT_TRUE(recounts.ok());
+  EXPECT_EQ(recounts->at({7, 1}).digest, want);
+  EXPECT_EQ(recounts->at({7, 1}).cells, 4u);
+  EXPECT_EQ(recounts->at({8, 1}).cells, 0u);
 }
 
 TEST(RedisView, DropLeavesNothingOfItsGeneration) {
@@ -64,7 +66,8 @@ TEST(RedisView, DropLeavesNothingOfItsGeneration) {
   RedisView& view = under_test.view();
   ASSERT_TRUE(view.Create(7, 1, 1).Wait().ok());
   ASSERT_TRUE(view.Create(7, 11, 1).Wait().ok());
-  ASSERT_TRUE(view.Drop(7, 1).Wait().ok());
+  ASSERT_TRUE(view.Create(8, 1, 1).Wait().ok());
+  ASSERT_TRUE(view.Drop({{7, 1}, {8, 1}}).Wait().ok());
   Result<Reply> keys = under_test.redis().Call({"KEYS", "*"}).Wait();
   ASSERT_EQ(keys->elements.size(), 1u);
   EXPECT_EQ(keys->elements[0].text, "{test-7}11:meta");
@@ -85,8 +88,26 @@ TEST(RedisView, TwoSystemsOnOneRedisHaveAViewEach) {
   batch.writes = {{CellWrite::Kind::kSet, "a", {}, "1", {}}};
   ASSERT_TRUE(other.Commit(7, batch).Wait()->applied);
   EXPECT_EQ(view.Open(7, 1).Wait()->value().meta.applied, 0u);
-  ASSERT_TRUE(view.Drop(7, 1).Wait().ok());
+  ASSERT_TRUE(view.Drop({{7, 1}}).Wait().ok());
   EXPECT_EQ(other.Open(7, 1).Wait()->value().meta.applied, 1u);
+}
+
+// A rebuild of every shard leaves one to drop in each; each pass looks through all there is.
+TEST(RedisView, OnePassDropsManyGenerations) {
+  RedisViewUnderTest under_test;
+  RedisView& view = under_test.view();
+  constexpr Shard kShards = 64;
+  std::vector<ShardGeneration> old;
+  for (Shard shard = 0; shard < kShards; ++shard) {
+    ASSERT_TRUE(view.Create(shard, 1, 1).Wait().ok());
+    ASSERT_TRUE(view.Create(shard, 2, 1).Wait().ok());
+    old.push_back({shard, 1});
+  }
+  ASSERT_TRUE(under_test.redis().Call({"CONFIG", "RESETSTAT"}).Wait().ok());
+  ASSERT_TRUE(view.Drop(old).Wait().ok());
+  EXPECT_EQ(under_test.redis().Call({"DBSIZE"}).Wait()->integer, kShards);
+  const std::string stats = under_test.redis().Call({"INFO", "commandstats"}).Wait()->text;
+  EXPECT_NE(stats.find("cmdstat_scan:calls=1,"), std::string::npos) << stats;
 }
 
 TEST(RedisView, SaysSoWhenRedisDoesNotAnswer) {

@@ -93,7 +93,7 @@ class RandomCaller {
                                     static_cast<uint32_t>(random_.Below(9))));
       case 4:
         if (random_.Chance(0.8)) return Get(view_.Open(shard, generation));
-        return Get(view_.Drop(shard, generation));
+        return Get(view_.Drop({{shard, generation}}));
       case 5:
       case 6:
       case 7: return Get(view_.Read(shard, generation, RandomReads()));
@@ -181,6 +181,10 @@ class RandomCaller {
   std::map<Shard, Offset> applied_;
 };
 
+Digest RecountDigest(RedisView& view, ShardGeneration of) {
+  return view.RecountDigests({of}).Wait()->at(of).digest;
+}
+
 TEST(SimView, AnswersLikeRedis) {
   class Spinning final : public ViewUnderTest {
    public:
@@ -209,7 +213,7 @@ TEST(SimView, AnswersLikeRedis) {
       for (Generation generation = 1; generation <= 2; ++generation) {
         const SimGeneration* found = sim.storage().Find(shard, generation);
         if (found == nullptr) continue;
-        EXPECT_EQ(found->Recount(), redis_view.RecountDigest(shard, generation).Wait()->digest);
+        EXPECT_EQ(found->Recount(), RecountDigest(redis_view, {shard, generation}));
       }
     }
   }

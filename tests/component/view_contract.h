@@ -253,7 +253,7 @@ TEST_P(ViewContract, GenerationsAreApart) {
   EXPECT_TRUE(Get(view().SetLive(kShard, 2, 4)));
   EXPECT_EQ(Get(view().Live(kShard)), 2u);
 
-  Get(view().Drop(kShard, 1));
+  Get(view().Drop({{kShard, 1}}));
   EXPECT_FALSE(Get(view().Open(kShard, 1)).has_value());
   EXPECT_EQ(ReadString("a"), std::nullopt);
   EXPECT_EQ(Get(view().Read(kShard, 2, {{CellRead::Kind::kString, "a", {}, {}}})).found[0].value,

@@ -228,14 +228,17 @@ Future<Result<bool>> SimView::SetLive(Shard shard, Generation generation, Offset
   });
 }
 
-Future<Result<Done>> SimView::Drop(Shard shard, Generation generation) {
-  return Call<Done>([&storage = storage_, shard, generation] {
-    SimViewStorage::ShardState& state = storage.shards_[shard];
-    auto dropped = state.generations.extract(generation);
-    if (dropped.empty()) return Done{};
-    storage.Remember(
-        state, [generation, before = std::make_shared<SimGeneration>(std::move(dropped.mapped()))](
-                   SimViewStorage::ShardState& in) { in.generations[generation] = *before; });
+Future<Result<Done>> SimView::Drop(std::vector<ShardGeneration> generations) {
+  return Call<Done>([&storage = storage_, generations = std::move(generations)] {
+    for (const auto& [shard, generation] : generations) {
+      SimViewStorage::ShardState& state = storage.shards_[shard];
+      auto dropped = state.generations.extract(generation);
+      if (dropped.empty()) continue;
+      storage.Remember(
+          state,
+          [generation, before = std::make_shared<SimGeneration>(std::move(dropped.mapped()))](
+              SimViewStorage::ShardState& in) { in.generations[generation] = *before; });
+    }
     return Done{};
   });
 }

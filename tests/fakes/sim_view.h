@@ -95,7 +95,7 @@ class SimView final : public View {
   Future<Result<std::optional<Opened>>> Open(Shard shard, Generation generation) override;
   Future<Result<Done>> Create(Shard shard, Generation generation, uint32_t fold_version) override;
   Future<Result<bool>> SetLive(Shard shard, Generation generation, Offset applied) override;
-  Future<Result<Done>> Drop(Shard shard, Generation generation) override;
+  Future<Result<Done>> Drop(std::vector<ShardGeneration> generations) override;
   Future<Result<Done>> SetAttempt(Shard shard, Generation generation, Offset offset,
                                   uint32_t count) override;
   Future<Result<ViewRead>> Read(Shard shard, Generation generation,
