@@ -1,7 +1,7 @@
-// KeyCompactor: has Redis rewrite its append-only file after keys were erased, since an erased key
-// stands there still until then. Erasures are gathered: one rewrite for all of an interval. What is
-// owed is counted in Redis itself, so that a crash forgets nothing; several instances may do it,
-// and that is harmless.
+// KeyCompactor: has Redis rewrite its append-only file after keys were erased or wrapped anew,
+// since what was there before stands there still until then. They are gathered: one rewrite for all
+// of an interval. What is owed is counted in Redis itself, so that a crash forgets nothing; several
+// instances may do it, and that is harmless.
 //
 //   KeyCompactor compactor(redis, loop, {.name = "identity"});
 //   Task<void> work = compactor.Run();

@@ -8,7 +8,7 @@
 //
 // The eight digits are a key's id, computed from it: a mistyped or cut line is found when the file
 // is read. Rotation adds a key at the end; an older one may go once nothing is wrapped with it any
-// more (KeyStore::Rewrap). The root stays for ever: another root would make every known document a
+// more (key_rewrapper.h). The root stays for ever: another root would make every known document a
 // new one.
 //
 // The file must not be readable by others than its owner and group, nor writable by others than its

@@ -22,9 +22,11 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "epigrid-master-key: %s\n", status.ToString().c_str());
     return 1;
   }
-  std::printf("%s\n",
-              generate->parsed()
-                  ? "Made. Keep a copy where neither Redis nor its backups are."
-                  : "A newest key was added. Give the file to every instance and restart them.");
+  std::printf(
+      "%s\n",
+      generate->parsed()
+          ? "Made. Keep a copy where neither Redis nor its backups are."
+          : "A newest key was added. Give the file to every instance of identity and restart them "
+            "within\nan hour; then identity wraps all keys with it: see its README.");
   return 0;
 }

@@ -43,6 +43,7 @@ for i = 1, #ARGV, 3 do
     replaced = replaced + 1
   end
 end
+if replaced > 0 then redis.call('HINCRBY', KEYS[2], 'wanted', replaced) end
 return replaced
 )";
 
@@ -146,30 +147,35 @@ Task<Result<Done>> RedisKeyStore::Tombstone(std::vector<std::string> person_ids)
   co_return Done{};
 }
 
-Task<Result<size_t>> RedisKeyStore::Rewrap() {
-  size_t rewrapped = 0;
-  std::string cursor = "0";
-  do {
-    Result<Reply> page = co_await redis_.Call(
-        {"HSCAN", keys_[0], cursor, "COUNT", std::to_string(kScanCount)}, options_.deadline);
-    if (!page.ok()) co_return StoreUnavailable(page.status().reason());
-    if (page->elements.size() != 2) co_return StoreUnavailable(page->text);
-    cursor = page->elements[0].text;
-    const std::vector<Reply>& entries = page->elements[1].elements;
-    std::vector<std::string> replacements;
-    for (size_t i = 0; i + 1 < entries.size(); i += 2) {
-      const std::string& person_id = entries[i].text;
-      const std::string& wrapped = entries[i + 1].text;
-      if (wrapped == kErased || !master_keys_.IsOutdated(wrapped)) continue;
-      EPIGRID_CO_ASSIGN_OR_RETURN(const SecretKey key, master_keys_.Unwrap(wrapped, person_id));
-      replacements.insert(replacements.end(),
-                          {person_id, wrapped, master_keys_.Wrap(key, person_id, random_)});
-    }
-    if (replacements.empty()) continue;
-    EPIGRID_CO_ASSIGN_OR_RETURN(Reply replaced, co_await Call(replace_, std::move(replacements)));
-    rewrapped += static_cast<size_t>(replaced.integer);
-  } while (cursor != "0");
-  co_return rewrapped;
+Task<Result<RedisKeyStore::Page>> RedisKeyStore::Look(std::string cursor) {
+  std::vector<std::string> command = {"HSCAN", keys_[0], std::move(cursor), "COUNT",
+                                      std::to_string(kScanCount)};
+  Result<Reply> reply = co_await redis_.Call(std::move(command), options_.deadline);
+  if (!reply.ok()) co_return StoreUnavailable(reply.status().reason());
+  if (reply->elements.size() != 2) co_return StoreUnavailable(reply->text);
+  Page page;
+  page.cursor = std::move(reply->elements[0].text);
+  std::vector<Reply>& entries = reply->elements[1].elements;
+  for (size_t i = 0; i + 1 < entries.size(); i += 2) {
+    std::string& wrapped = entries[i + 1].text;
+    if (wrapped == kErased || !master_keys_.IsOutdated(wrapped)) continue;
+    page.outdated.push_back({std::move(entries[i].text), std::move(wrapped)});
+  }
+  co_return page;
+}
+
+Task<Result<size_t>> RedisKeyStore::Rewrap(std::vector<Wrapped> outdated) {
+  if (outdated.empty()) co_return 0;
+  std::vector<std::string> replacements;
+  for (Wrapped& each : outdated) {
+    EPIGRID_CO_ASSIGN_OR_RETURN(const SecretKey key,
+                                master_keys_.Unwrap(each.wrapped, each.person_id));
+    std::string again = master_keys_.Wrap(key, each.person_id, random_);
+    replacements.insert(replacements.end(),
+                        {std::move(each.person_id), std::move(each.wrapped), std::move(again)});
+  }
+  EPIGRID_CO_ASSIGN_OR_RETURN(Reply replaced, co_await Call(replace_, std::move(replacements)));
+  co_return static_cast<size_t>(replaced.integer);
 }
 
 }  // namespace epigrid

@@ -2,10 +2,11 @@
 // always).
 //
 //   {<name>}keys         hash: person id to its key, wrapped by a master key, or to "erased"
-//   {<name>}compaction   hash: erasures counted ("wanted"), and those that the AOF was rewritten after ("done")
+//   {<name>}compaction   hash: erasures and rewrappings counted ("wanted"), and those that the AOF was rewritten
+//                        after ("done")
 //
-// A tombstone takes the wrapped key out of Redis's memory; KeyCompactor (key_compactor.h) then has
-// the AOF rewritten, so that it leaves the disk as well.
+// A tombstone takes the wrapped key out of Redis's memory, and so does another wrapping;
+// KeyCompactor (key_compactor.h) then has the AOF rewritten, so that it leaves the disk as well.
 //
 // Life cycle: on a RedisClient that outlives it and all its calls. Threads: as KeyStore says; the
 // client's loop.
@@ -38,9 +39,19 @@ class RedisKeyStore final : public KeyStore {
   Task<Result<std::vector<PersonKey>>> GetKeys(std::vector<std::string> person_ids) override;
   Task<Result<Done>> Tombstone(std::vector<std::string> person_ids) override;
 
-  // Wraps with the newest master key what is wrapped with older ones; answers how many keys that
-  // were. Afterwards the older master keys may leave the file.
-  Task<Result<size_t>> Rewrap();
+  // For KeyRewrapper: some of all keys, and those of them that the newest master key does not wrap.
+  // The first cursor is "0", and so is that after the last page.
+  struct Wrapped {
+    std::string person_id;
+    std::string wrapped;
+  };
+  struct Page {
+    std::vector<Wrapped> outdated;
+    std::string cursor;
+  };
+  Task<Result<Page>> Look(std::string cursor);
+  // Wraps these with the newest master key, but for what was erased meanwhile; answers how many.
+  Task<Result<size_t>> Rewrap(std::vector<Wrapped> outdated);
 
  private:
   Result<PersonKey> Read(const std::string& person_id, const Reply& stored);

@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "common/crypto/key_compactor.h"
+#include "common/crypto/key_rewrapper.h"
 #include "common/redis/testing/redis_server.h"
 
 namespace epigrid {
@@ -141,8 +143,14 @@ TEST_F(RedisKeyStoreTest, RotationRewrapsUnderTheNewestKey) {
   const auto store = NewStore(newer);
   const SecretKey later = Create(*store, {"person_b"})[0].key;
   EXPECT_EQ(Get(*store, {"person_a"})[0].key, key);
-  EXPECT_EQ(*Await(store->Rewrap()), 1u);
-  EXPECT_EQ(*Await(store->Rewrap()), 0u);
+  KeyRewrapper rewrapper(*store, loop_,
+                         {.pause = Duration(0),
+                          .on_progress = [](size_t, size_t) {},
+                          .on_failure = [](const Status&) {}});
+  EXPECT_EQ(*Await(rewrapper.Count()), 1u);
+  EXPECT_EQ(*Await(rewrapper.Rewrap(1)), 1u);
+  EXPECT_EQ(*Await(rewrapper.Rewrap(0)), 0u);
+  EXPECT_EQ(*Await(rewrapper.Count()), 0u);
   // A process that does not have the newest key says so and does not take the person for erased.
   EXPECT_EQ(Await(NewStore()->GetKeys({"person_a"})).status().reason(), "MASTER_KEY_UNKNOWN");
   const std::vector<PersonKey> found = Get(*NewStore(newer), {"person_a", "person_b", "person_c"});
@@ -151,11 +159,52 @@ TEST_F(RedisKeyStoreTest, RotationRewrapsUnderTheNewestKey) {
   EXPECT_EQ(found[2].state, State::kErased);
 }
 
+// A round that was cut short is gone on with by the next, of any instance.
+TEST_F(RedisKeyStoreTest, TheWorkerRewrapsWhatItHasCounted) {
+  constexpr size_t kKeys = 2'000;  // some pages
+  std::vector<std::string> ids;
+  for (size_t i = 0; i < kKeys; ++i) ids.push_back("person_" + std::to_string(i));
+  const std::vector<PersonKey> keys = Create(*store_, ids);
+  const auto store = NewStore(NewMasterKeys(key_file_, true));
+  ASSERT_GT(*Await(store->Rewrap(Await(store->Look("0"))->outdated)), 0u);
+  std::atomic<size_t> rewrapped = 0, failures = 0;
+  std::atomic<size_t> outdated = kKeys;
+  KeyRewrapper rewrapper(*store, loop_,
+                         {.interval = 1ms,
+                          .pause = Duration(0),
+                          .on_progress =
+                              [&](size_t some, size_t left) {
+                                rewrapped += some;
+                                outdated = left;
+                              },
+                          .on_failure = [&](const Status&) { ++failures; }});
+  Task<void> work = rewrapper.Run();
+  loop_.RunOnLoop([&] { work.Start(); });
+  while (outdated != 0) std::this_thread::yield();
+  loop_.RunOnLoop([&] { work = {}; });
+  EXPECT_EQ(failures, 0u);
+  EXPECT_GT(rewrapped, 0u);
+  EXPECT_LT(rewrapped, kKeys);
+  const std::vector<PersonKey> found = Get(*NewStore(*MasterKeys::Load(key_file_)), ids);
+  for (size_t i = 0; i < kKeys; ++i) EXPECT_EQ(found[i].key, keys[i].key);
+}
+
 TEST_F(RedisKeyStoreTest, AChangedEntryIsDataLossAndNotAnErasure) {
   Create(*store_, {"person_a", "person_b"});
   Result<Reply> other = redis_.Call({"HGET", "{identity}keys", "person_b"}).Wait();
   ASSERT_TRUE(redis_.Call({"HSET", "{identity}keys", "person_a", other->text}).Wait().ok());
   EXPECT_EQ(Await(NewStore()->GetKeys({"person_a"})).status().code(), Code::kDataLoss);
+}
+
+TEST_F(RedisKeyStoreTest, CompactionTakesOldWrappingsOffTheDisk) {
+  Create(*store_, {"person_a"});
+  const std::string old = redis_.Call({"HGET", "{identity}keys", "person_a"}).Wait()->text;
+  const auto store = NewStore(NewMasterKeys(key_file_, true));
+  ASSERT_EQ(*Await(store->Rewrap(Await(store->Look("0"))->outdated)), 1u);
+  ASSERT_NE(Disk().find(old), std::string::npos);
+  KeyCompactor compactor(redis_, loop_, {.on_failure = [](const Status&) {}});
+  ASSERT_TRUE(*Await(compactor.Compact()));
+  EXPECT_EQ(Disk().find(old), std::string::npos);
 }
 
 TEST_F(RedisKeyStoreTest, CompactionTakesAnErasedKeyOffTheDisk) {

@@ -59,9 +59,21 @@ App::App(const Config& config, const StorageConfig& storage, const ServiceRuntim
       compactor_(key_redis_, runtime_.loop(),
                  {.name = key_name,
                   .interval = config.key_compaction_interval,
-                  .on_failure = [](const Status& status) {
-                    EPIGRID_LOG_WARN("identity.key_compaction_failed", {status});
-                  }}) {
+                  .on_failure =
+                      [](const Status& status) {
+                        EPIGRID_LOG_WARN("identity.key_compaction_failed", {status});
+                      }}),
+      outdated_keys_(process.metrics().Gauge(
+          "epigrid_identity_outdated_keys",
+          "Persons' keys that the newest master key does not wrap, as counted last")),
+      rewrapper_(keys_, runtime_.loop(),
+                 {.interval = config.key_rewrap_interval,
+                  .on_progress = [this](size_t rewrapped,
+                                        size_t outdated) { OnRewrapped(rewrapped, outdated); },
+                  .on_failure =
+                      [](const Status& status) {
+                        EPIGRID_LOG_WARN("identity.key_rewrap_failed", {status});
+                      }}) {
   AddToProcess(process, storage, runtime_, api_, v1::IdentityService::service_full_name());
 }
 
@@ -83,6 +95,14 @@ void App::StartWorkers() {
   settling_.Start();
   compacting_ = compactor_.Run();
   compacting_.Start();
+  rewrapping_ = rewrapper_.Run();
+  rewrapping_.Start();
+}
+
+void App::OnRewrapped(size_t rewrapped, size_t outdated) {
+  outdated_keys_.Set(static_cast<double>(outdated));
+  if (rewrapped == 0 && outdated == 0) return;
+  EPIGRID_LOG_INFO("identity.keys_rewrapped", {"keys", rewrapped}, {"left", outdated});
 }
 
 // On their loop, whose thread may be resuming them.
@@ -90,6 +110,7 @@ void App::StopWorkers() {
   runtime_.loop().RunOnLoop([this] {
     settling_ = {};
     compacting_ = {};
+    rewrapping_ = {};
   });
 }
 

@@ -3,6 +3,7 @@
 
 #include "common/app/process.h"
 #include "common/crypto/key_compactor.h"
+#include "common/crypto/key_rewrapper.h"
 #include "common/crypto/redis_key_store.h"
 #include "common/service/service_calls.h"
 #include "common/service/service_runtime.h"
@@ -30,6 +31,8 @@ class App {
  private:
   void StartWorkers();
   void StopWorkers();
+  // After a count or some of a rewrapping.
+  void OnRewrapped(size_t rewrapped, size_t outdated);
 
   App(const Config& config, const StorageConfig& storage, const ServiceRuntimeOptions& options,
       const RedisOptions& key_redis, const std::string& key_name, Process& process);
@@ -49,8 +52,11 @@ class App {
   IdentityApi api_;
   LostClaimSettler settler_;
   KeyCompactor compactor_;
+  prometheus::Gauge& outdated_keys_;
+  KeyRewrapper rewrapper_;
   Task<void> settling_;
   Task<void> compacting_;
+  Task<void> rewrapping_;
 };
 
 }  // namespace epigrid::identity

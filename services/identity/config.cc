@@ -15,6 +15,11 @@ void Config::AddTo(ConfigSpec& spec) {
   spec.Add(&key_compaction_interval, "identity.key_compaction_interval",
            "how often the log's Redis is asked to take erased keys off its disk, if there are any")
       .Range(Duration(1s), Duration(24h));
+  spec.Add(
+          &key_rewrap_interval, "identity.key_rewrap_interval",
+          "how often it is looked whether the newest master key wraps all keys, and how long after "
+          "that the others are wrapped by it: every instance must have the same file by then")
+      .Range(Duration(1s), Duration(24h));
   spec.AddCheck({"identity.master_keys"}, [this]() -> std::string {
     Result<MasterKeys> keys = MasterKeys::Load(master_keys);
     if (!keys.ok()) return "identity.master_keys: " + keys.status().message();

@@ -16,6 +16,7 @@ struct Config {
   std::string time_zone = "Asia/Shanghai";
   Duration lost_claims_interval = std::chrono::seconds(5);
   Duration key_compaction_interval = std::chrono::minutes(1);
+  Duration key_rewrap_interval = std::chrono::hours(1);
 
   // Read by the checks, so that all that is wrong is said at once; set once the configuration is
   // found to be right.
