@@ -122,7 +122,8 @@ class EpigridDev(Process):
     def bare_channel(self):
         """A gRPC channel without a token. It finds a process that was started again at once."""
         return grpc.insecure_channel(f"127.0.0.1:{self.port}", options=[
-            ("grpc.initial_reconnect_backoff_ms", 20), ("grpc.min_reconnect_backoff_ms", 20),
+            # The "min" is how long an attempt to connect may take at least, which is long on a busy machine.
+            ("grpc.initial_reconnect_backoff_ms", 20), ("grpc.min_reconnect_backoff_ms", 5000),
             ("grpc.max_reconnect_backoff_ms", 200), ("grpc.use_local_subchannel_pool", 1)])
 
 
