@@ -106,6 +106,15 @@ struct LogIdentity {
   std::string shard_hash = std::string(kShardHashName);
 };
 
+// What an acknowledgement is worth, as the log is configured at the moment.
+struct LogDurability {
+  std::string in_force;  // the settings that decide it, for the operator
+  // Empty if acknowledged records survive a power cut; else a sentence that says what is lost and
+  // what to mend, worth a log line and an alert.
+  std::string warning;
+  bool keeps_acknowledged() const { return warning.empty(); }
+};
+
 class EventLog {
  public:
   virtual ~EventLog() = default;
@@ -113,6 +122,8 @@ class EventLog {
   // Creates the log's metadata if there is none. FAILED_PRECONDITION with LOG_MISMATCH says what
   // differs.
   virtual Future<Result<Done>> Open(const LogIdentity& identity) = 0;
+  // Asks the log. It serves whatever the answer is: whether that will do is the operator's to say.
+  virtual Future<Result<LogDurability>> Durability() = 0;
 
   virtual std::unique_ptr<Producer> NewProducer() = 0;
   virtual std::unique_ptr<Consumer> NewConsumer() = 0;

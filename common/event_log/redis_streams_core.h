@@ -50,7 +50,6 @@ struct RedisStreamsCore {
   std::atomic<uint32_t> shard_count = 0;  // zero until Open has succeeded
 
   std::mutex mutex;  // of all below
-  LogDurability durability;
   std::vector<std::unique_ptr<RedisClient>> connections;
   std::vector<RedisClient*> idle_connections;
 };

@@ -57,18 +57,20 @@ Result<Done> ToDone(const Result<Reply>& reply) {
 }
 
 LogDurability DurabilityOf(StringMap config) {
-  LogDurability durability{.append_only = config["appendonly"] == "yes",
-                           .append_fsync = config["appendfsync"],
-                           .warning = {}};
-  if (!durability.append_only) {
+  const std::string& fsync = config["appendfsync"];
+  LogDurability durability{
+      .in_force = fmt::format("appendonly {}, appendfsync {}, no-appendfsync-on-rewrite {}",
+                              config["appendonly"], fsync, config["no-appendfsync-on-rewrite"]),
+      .warning = {}};
+  if (config["appendonly"] != "yes") {
     durability.warning =
         "the log's Redis keeps nothing on disk: a restart loses every acknowledged record; set "
         "appendonly yes and appendfsync always";
-  } else if (durability.append_fsync != "always") {
+  } else if (fsync != "always") {
     durability.warning = fmt::format(
         "the log's Redis has appendfsync {}: a power cut loses acknowledged records; "
         "set it to always",
-        durability.append_fsync);
+        fsync);
   } else if (config["no-appendfsync-on-rewrite"] == "yes") {
     durability.warning =
         "the log's Redis has no-appendfsync-on-rewrite yes: a power cut while it rewrites its file "
@@ -77,7 +79,7 @@ LogDurability DurabilityOf(StringMap config) {
   return durability;
 }
 
-Task<Result<LogDurability>> CheckServer(RedisStreamsCore& core) {
+Task<Result<StringMap>> FetchConfig(RedisStreamsCore& core) {
   Result<Reply> reply = co_await core.redis.Call({"CONFIG", "GET", "maxmemory-policy", "appendonly",
                                                   "appendfsync", "no-appendfsync-on-rewrite"});
   if (!reply.ok()) co_return LogUnavailable(reply.status().ToString());
@@ -86,7 +88,16 @@ Task<Result<LogDurability>> CheckServer(RedisStreamsCore& core) {
         "LOG_CONFIG_UNREADABLE",
         "the log's Redis must let this user call CONFIG GET: " + reply->text);
   }
-  StringMap config = ToMap(*reply);
+  co_return ToMap(*reply);
+}
+
+Task<Result<LogDurability>> FetchDurability(RedisStreamsCore& core, CallToken /*token*/) {
+  EPIGRID_CO_ASSIGN_OR_RETURN(StringMap config, co_await FetchConfig(core));
+  co_return DurabilityOf(std::move(config));
+}
+
+Task<Result<Done>> CheckServer(RedisStreamsCore& core) {
+  EPIGRID_CO_ASSIGN_OR_RETURN(StringMap config, co_await FetchConfig(core));
   const std::string& policy = config["maxmemory-policy"];
   if (policy != "noeviction") {
     co_return FailedPrecondition(
@@ -95,11 +106,11 @@ Task<Result<LogDurability>> CheckServer(RedisStreamsCore& core) {
                     "when its memory is full; set it to noeviction",
                     policy));
   }
-  co_return DurabilityOf(std::move(config));
+  co_return Done{};
 }
 
 Task<Result<Done>> OpenLog(RedisStreamsCore& core, LogIdentity identity, CallToken /*token*/) {
-  EPIGRID_CO_ASSIGN_OR_RETURN(LogDurability durability, co_await CheckServer(core));
+  EPIGRID_CO_RETURN_IF_ERROR((co_await CheckServer(core)).status());
   const StringMap wanted = {{"layout", std::string(kLayoutVersion)},
                             {"shard_count", std::to_string(identity.shard_count)},
                             {"shard_hash", identity.shard_hash}};
@@ -119,10 +130,6 @@ Task<Result<Done>> OpenLog(RedisStreamsCore& core, LogIdentity identity, CallTok
         fmt::format("the log was created with {} {}, but {} is configured; configure what it was "
                     "created with, or begin a new log",
                     field, found[field], value));
-  }
-  {
-    std::lock_guard lock(core.mutex);
-    core.durability = std::move(durability);
   }
   core.shard_count = identity.shard_count;
   co_return Done{};
@@ -197,9 +204,8 @@ Future<Result<Done>> RedisStreamsLog::Open(const LogIdentity& identity) {
   return Run(OpenLog(*core_, identity, core_->calls.Enter()));
 }
 
-LogDurability RedisStreamsLog::durability() const {
-  std::lock_guard lock(core_->mutex);
-  return core_->durability;
+Future<Result<LogDurability>> RedisStreamsLog::Durability() {
+  return Run(FetchDurability(*core_, core_->calls.Enter()));
 }
 
 std::unique_ptr<Producer> RedisStreamsLog::NewProducer() {

@@ -2,7 +2,7 @@
 //
 //   RedisStreamsLog log(loop, {.redis = {.address = {.unix_socket = "/run/epigrid/log.sock"}}});
 //   Result<Done> opened = co_await log.Open({});
-//   if (!log.durability().keeps_acknowledged()) ... log.durability().warning ...
+//   Result<LogDurability> durability = co_await log.Durability();
 //
 // A shard of a topic is one stream; the sequence number of an entry (`XADD key 0-*`, numbered by
 // the server) is the offset. One script call, a flush, appends many records to many shards or none
@@ -16,7 +16,7 @@
 //
 // What it needs of the server: Redis 7.0 or later, `maxmemory-policy noeviction` (Open refuses
 // anything else: an evicted stream is a lost fact), `appendonly yes` and `appendfsync always`
-// (without them Open succeeds and durability() says what an acknowledgement is worth), and a user
+// (without them Open succeeds and Durability() says what an acknowledgement is worth), and a user
 // that may call CONFIG GET.
 //
 // Life cycle: construct, Open, then anything else. The log outlives its producers and consumers,
@@ -48,16 +48,6 @@ struct RedisStreamsLogOptions {
   size_t poll_bytes_target = 4 << 20;
 };
 
-// What an acknowledged record survives, as the server was configured when Open asked.
-struct LogDurability {
-  bool append_only = false;
-  std::string append_fsync;  // always, everysec or no
-  // Empty if acknowledged records survive a power cut; else a sentence for the operator, worth a
-  // log line and an alert.
-  std::string warning;
-  bool keeps_acknowledged() const { return warning.empty(); }
-};
-
 struct RedisStreamsCore;
 
 class RedisStreamsLog final : public EventLog {
@@ -68,8 +58,8 @@ class RedisStreamsLog final : public EventLog {
   // Besides LOG_MISMATCH: FAILED_PRECONDITION LOG_EVICTS (maxmemory-policy), LOG_CONFIG_UNREADABLE
   // (CONFIG GET is refused); UNAVAILABLE LOG_UNAVAILABLE.
   Future<Result<Done>> Open(const LogIdentity& identity) override;
-  // Once Open has succeeded.
-  LogDurability durability() const;
+  // LOG_CONFIG_UNREADABLE, LOG_UNAVAILABLE.
+  Future<Result<LogDurability>> Durability() override;
 
   std::unique_ptr<Producer> NewProducer() override;
   std::unique_ptr<Consumer> NewConsumer() override;

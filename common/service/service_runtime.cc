@@ -71,6 +71,8 @@ ServiceRuntime::ServiceRuntime(ServiceRuntimeOptions options, std::string servic
   cells_ = std::make_unique<CellQuery>(*api_redis_, *shards_);
   commands_ =
       std::make_unique<CommandLog>(*api_log_, *shards_, *cells_, service_, options_.shard_count);
+  durability_watch_ =
+      std::make_unique<LogDurabilityWatch>(*api_loop_, *api_log_, service_, metrics);
 }
 
 ServiceRuntime::~ServiceRuntime() {
@@ -93,6 +95,10 @@ Status ServiceRuntime::OpenLog(EventLog& log) {
 Status ServiceRuntime::Start() {
   EPIGRID_RETURN_IF_ERROR(OpenLog(*api_log_));
   shards_->Start();
+  api_loop_->RunOnLoop([this] {
+    watching_durability_ = durability_watch_->Run();
+    watching_durability_.Start();
+  });
   started_ = true;
   if (shards_->AwaitFirstRound(kAwaitView).Wait()) {
     const Status policy = Run(view_watch_->CheckPolicy()).Wait();
@@ -123,6 +129,7 @@ void ServiceRuntime::Stop() {
   if (projector_ != nullptr) projector_->host.Stop().Wait();
   shards_->Stop().Wait();
   projector_.reset();
+  api_loop_->RunOnLoop([this] { watching_durability_ = {}; });
 }
 
 Future<Result<std::map<Shard, std::string>>> ServiceRuntime::Owners() {

@@ -32,6 +32,7 @@
 #include "common/projector/redis_view.h"
 #include "common/projector/shard_table.h"
 #include "common/redis/client.h"
+#include "common/service/log_durability_watch.h"
 #include "common/service/projector_metrics.h"
 #include "common/service/view_watch.h"
 
@@ -128,6 +129,8 @@ class ServiceRuntime {
   std::unique_ptr<ShardTable> shards_;
   std::unique_ptr<CellQuery> cells_;
   std::unique_ptr<CommandLog> commands_;
+  std::unique_ptr<LogDurabilityWatch> durability_watch_;
+  Task<void> watching_durability_;
   std::unique_ptr<Projector> projector_;
   PendingWorkFunction pending_work_;
   ViewWatch::Report on_readiness_ = [](std::string_view) {};

@@ -38,7 +38,7 @@ class Storage {
     options.redis.address = server_->address();
     log_ = std::make_unique<RedisStreamsLog>(loop_, options);
     const Result<Done> opened = log_->Open({}).Wait();
-    EPIGRID_CHECK(opened.ok() && log_->durability().keeps_acknowledged(), "a durable log");
+    EPIGRID_CHECK(opened.ok() && log_->Durability().Wait()->keeps_acknowledged(), "a durable log");
   }
   RedisStreamsLog& log() { return *log_; }
   const RedisAddress& address() const { return server_->address(); }

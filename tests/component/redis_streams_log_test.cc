@@ -116,23 +116,25 @@ std::unique_ptr<RedisStreamsLog> MustOpen(RedisStreamsUnderTest& storage,
 
 TEST(RedisStreamsLog, SaysWhetherAcknowledgedRecordsSurviveAPowerCut) {
   RedisStreamsUnderTest always;
-  const LogDurability kept = MustOpen(always, always.Options())->durability();
+  const auto log = MustOpen(always, always.Options());
+  const LogDurability kept = *log->Durability().Wait();
   EXPECT_TRUE(kept.keeps_acknowledged()) << kept.warning;
-  EXPECT_TRUE(kept.append_only);
-  EXPECT_EQ(kept.append_fsync, "always");
+  EXPECT_EQ(kept.in_force, "appendonly yes, appendfsync always, no-appendfsync-on-rewrite no");
+  always.Command({"CONFIG", "SET", "appendfsync", "no"});
+  EXPECT_FALSE(log->Durability().Wait()->keeps_acknowledged());
 
   RedisStreamsUnderTest everysec({"--appendonly", "yes", "--appendfsync", "everysec"});
-  const LogDurability a_second = MustOpen(everysec, everysec.Options())->durability();
+  const LogDurability a_second = *MustOpen(everysec, everysec.Options())->Durability().Wait();
   EXPECT_FALSE(a_second.keeps_acknowledged());
   EXPECT_THAT(a_second.warning, testing::HasSubstr("everysec"));
 
   RedisStreamsUnderTest rewrite(
       {"--appendonly", "yes", "--appendfsync", "always", "--no-appendfsync-on-rewrite", "yes"});
-  EXPECT_THAT(MustOpen(rewrite, rewrite.Options())->durability().warning,
+  EXPECT_THAT(MustOpen(rewrite, rewrite.Options())->Durability().Wait()->warning,
               testing::HasSubstr("no-appendfsync-on-rewrite"));
 
   RedisStreamsUnderTest memory({"--appendonly", "no"});
-  EXPECT_THAT(MustOpen(memory, memory.Options())->durability().warning,
+  EXPECT_THAT(MustOpen(memory, memory.Options())->Durability().Wait()->warning,
               testing::HasSubstr("appendonly yes"));
 }
 

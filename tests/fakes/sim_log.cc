@@ -89,6 +89,10 @@ std::unique_ptr<Consumer> SimLog::NewConsumer() {
   return consumer;
 }
 
+Future<Result<LogDurability>> SimLog::Durability() {
+  return Call<LogDurability>([] { return LogDurability{.in_force = "simulated", .warning = {}}; });
+}
+
 Future<Result<Offset>> SimLog::End(const TopicShard& of) {
   return Call<Offset>([&storage = storage_, of] { return storage.shards_[of].end; });
 }

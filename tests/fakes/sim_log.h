@@ -102,6 +102,7 @@ class SimLog final : public EventLog {
       : storage_(storage), process_(process.mailbox()), link_(process_, &storage.link) {}
 
   Future<Result<Done>> Open(const LogIdentity& identity) override;
+  Future<Result<LogDurability>> Durability() override;
   std::unique_ptr<Producer> NewProducer() override;
   std::unique_ptr<Consumer> NewConsumer() override;
   Future<Result<Offset>> End(const TopicShard& of) override;
