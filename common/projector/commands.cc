@@ -194,4 +194,21 @@ Task<std::vector<Decision>> CommandLog::Decide(Origin origin, std::vector<Comman
   co_return decisions;
 }
 
+Task<std::vector<std::optional<Outcome>>> CommandLog::Recall(std::vector<Command> commands) {
+  std::shared_ptr<State> state = state_;
+  std::vector<CellAddress> addresses;
+  for (const Command& command : commands) {
+    EPIGRID_CHECK(command.event.has_request(), "a decided command has a request key");
+    addresses.push_back({command.entity, OutcomeCell(command.event.request())});
+  }
+  const auto cells = co_await state->cells.GetMany(std::move(addresses));
+  std::vector<std::optional<Outcome>> outcomes;
+  for (size_t i = 0; i < commands.size(); ++i) {
+    std::optional<Outcome>& outcome = outcomes.emplace_back();
+    if (cells[i].ok() && !cells[i]->has_value()) continue;
+    outcome = ReadOutcome(cells[i], commands[i].event.request().fingerprint(), /*parked=*/false);
+  }
+  co_return outcomes;
+}
+
 }  // namespace epigrid

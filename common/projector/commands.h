@@ -22,6 +22,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,10 @@ class CommandLog {
 
   // One Decision per command, in their order. Every event has a request key.
   Task<std::vector<Decision>> Decide(Origin origin, std::vector<Command> commands, Time deadline);
+
+  // What such commands were answered when they were decided, in their order; nullopt for one that
+  // was not, or not within the last 7 days. Appends nothing: only the request keys are looked at.
+  Task<std::vector<std::optional<Outcome>>> Recall(std::vector<Command> commands);
 
  private:
   struct State;

@@ -273,6 +273,13 @@ TEST_F(IdentityServiceTest, TheKeysOfLostClaimsAreErased) {
     EXPECT_EQ(key.state, PersonKey::State::kErased);
   }
   EXPECT_TRUE(instance_->Get(winner.person_id).ok());
+  // Who asks again is answered as before, without the key.
+  const IdentityCommands::Registered again = instance_->RegisterOne(RegistrationOf(1), "r0");
+  EXPECT_TRUE(again.status.ok()) << again.status.ToString();
+  EXPECT_EQ(again.person_id, winner.person_id);
+  EXPECT_FALSE(again.created);
+  EXPECT_EQ(instance_->RegisterOne(RegistrationOf(1, "李四"), "r0").status.reason(),
+            "REQUEST_ID_REUSED");
 }
 
 TEST_F(IdentityServiceTest, ARequestIsAnsweredAsBeforeAndAnotherBodyIsRefused) {

@@ -90,6 +90,10 @@ class IdentityCommands {
   Task<void> FindKnown(std::vector<Proposal>* proposals, std::vector<Registered>* results) const;
   Task<void> Propose(CommandContext context, std::string request_id,
                      std::vector<Proposal> proposals, std::vector<Registered>* results) const;
+  // Answers those whose proposed person's key is gone, by what is known already.
+  Task<void> AnswerForgotten(CommandContext context, std::string request_id,
+                             std::vector<Proposal> proposals,
+                             std::vector<Registered>* results) const;
   Task<Status> CheckPeopleExist(const v1::UpdatePersonRequest& request, SecretKey* key) const;
   // A request key for one item; without a request_id of the caller's, one that nobody else has.
   void FillRequestKey(const CommandContext& context, const std::string& request_id, size_t item,

@@ -13,6 +13,21 @@ struct IdentityCommands::Proposal {
   std::string person_id;  // proposed
 };
 
+namespace {
+
+IdentityCommands::Registered RegisteredBy(const Outcome& outcome) {
+  IdentityCommands::Registered registered{
+      .status = outcome.status, .person_id = {}, .created = false};
+  if (!outcome.status.ok()) return registered;
+  state::v1::RegistrationOutcome told;
+  EPIGRID_CHECK(told.ParseFromString(outcome.result), "an outcome does not parse");
+  registered.person_id = told.person_id();
+  registered.created = told.created();
+  return registered;
+}
+
+}  // namespace
+
 Task<IdentityCommands::RegisteredBatch> IdentityCommands::Register(
     CommandContext context, std::vector<v1::Registration> registrations, std::string request_id,
     std::string fields) const {
@@ -82,6 +97,7 @@ Task<void> IdentityCommands::Propose(CommandContext context, std::string request
   const Result<std::vector<PersonKey>> keys = co_await parts_.keys.CreateKeys(person_ids);
   std::vector<Command> commands;
   std::vector<size_t> items;
+  std::vector<Proposal> forgotten;
   for (size_t n = 0; n < proposals.size(); ++n) {
     Proposal& proposal = proposals[n];
     Registered& result = (*results)[proposal.item];
@@ -90,9 +106,7 @@ Task<void> IdentityCommands::Propose(CommandContext context, std::string request
       continue;
     }
     if ((*keys)[n].state != PersonKey::State::kPresent) {
-      result.status = FailedPrecondition("PERSON_ERASED",
-                                         "this request registered a person who was erased since: "
-                                         "use a new request_id");
+      forgotten.push_back(std::move(proposal));
       continue;
     }
     Event event;
@@ -107,18 +121,41 @@ Task<void> IdentityCommands::Propose(CommandContext context, std::string request
         {parts_.document_shards.EntityFor(proposal.content.document_hash()), std::move(event)});
     items.push_back(proposal.item);
   }
+  if (!forgotten.empty()) {
+    co_await AnswerForgotten(context, std::move(request_id), std::move(forgotten), results);
+  }
   if (commands.empty()) co_return;
   const std::vector<Decision> decisions =
       co_await parts_.commands.Decide(context.origin, std::move(commands), context.deadline);
   for (size_t n = 0; n < items.size(); ++n) {
-    Registered& result = (*results)[items[n]];
-    result.status = decisions[n].outcome.status;
-    if (!result.status.ok()) continue;
-    state::v1::RegistrationOutcome outcome;
-    EPIGRID_CHECK(outcome.ParseFromString(decisions[n].outcome.result),
-                  "an outcome does not parse");
-    result.person_id = outcome.person_id();
-    result.created = outcome.created();
+    (*results)[items[n]] = RegisteredBy(decisions[n].outcome);
+  }
+}
+
+Task<void> IdentityCommands::AnswerForgotten(CommandContext context, std::string request_id,
+                                             std::vector<Proposal> proposals,
+                                             std::vector<Registered>* results) const {
+  std::vector<Command> commands;
+  for (const Proposal& proposal : proposals) {
+    Command& command = commands.emplace_back(
+        parts_.document_shards.EntityFor(proposal.content.document_hash()), Event());
+    FillRequestKey(context, request_id, proposal.item, proposal.content.SerializeAsString(),
+                   command.event);
+  }
+  const auto recalled = co_await parts_.commands.Recall(std::move(commands));
+  std::vector<Proposal> unanswered;
+  for (size_t n = 0; n < proposals.size(); ++n) {
+    if (recalled[n].has_value()) {
+      (*results)[proposals[n].item] = RegisteredBy(*recalled[n]);
+    } else {
+      unanswered.push_back(std::move(proposals[n]));
+    }
+  }
+  co_await FindKnown(&unanswered, results);
+  for (const Proposal& proposal : unanswered) {
+    (*results)[proposal.item].status = FailedPrecondition(
+        "PERSON_ERASED",
+        "this request registered a person who was erased since: use a new request_id");
   }
 }
 
