@@ -11,6 +11,7 @@ from harness.calendar import HOUR, MINUTE
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
+REUSED = grpc.StatusCode.FAILED_PRECONDITION, "REQUEST_ID_REUSED"
 
 SOMEBODY = ids.derive("person", "somebody")
 NOBODY = ids.derive("person", "nobody")  # well-formed, and nobody's
@@ -321,51 +322,72 @@ def test_bytes_that_are_no_message_and_messages_too_large_are_refused(city):
 
 
 def test_another_body_under_an_old_request_id_is_refused_and_the_same_body_answered_as_before(city):
+    from harness.city import refused
+    from harness.decided import decided_commands
+
+    commands = decided_commands(city)
+    answers = [command.send(city, command.first) for command in commands]
+    city.quiet()
+    before = city.digests()
+    for command, answer in zip(commands, answers):
+        error = refused(lambda: command.send(city, command.other))
+        assert (error.code, error.reason) == REUSED, command.what
+        assert command.send(city, command.first) == answer, command.what
+    city.quiet()
+    assert city.digests() == before
+
+
+def test_another_item_under_an_old_request_id_is_refused_and_the_rest_of_the_batch_answered_as_before(city):
     from epigrid.contact_tracing.v1 import contact_tracing_pb2 as tracing
     from epigrid.identity.v1 import identity_pb2 as identity
-    from harness.city import refused
 
-    def refused_as_reused(call):
-        error = refused(call)
-        return (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "REQUEST_ID_REUSED")
+    one, two, three = city.register("one", "two", "three")
+    home = ids.derive("household", city.scope)
+    registrations = identity.BatchRegisterPersonsRequest(
+        request_id="people", registrations=[city.registration(name) for name in ("four", "five", "six")])
+    memberships = identity.BatchUpdateMembershipsRequest(request_id="moves", memberships=[
+        identity.Membership(household_id=home, person_id=person.person_id, from_time=city.midnight(10))
+        for person in (one, two, three)])
+    settings = tracing.BatchUpdateSettingsRequest(request_id="places", settings=[
+        tracing.Setting(setting_id=city.venue_id(name), category=tracing.SETTING_CATEGORY_SHOP)
+        for name in ("seven", "eight", "nine")])
 
-    registration = city.registration("first", phone="phone")
-    other = identity.Registration()
-    other.CopyFrom(registration)
-    other.name = "second"
-    register = lambda told: city.identity.RegisterPerson(
-        identity.RegisterPersonRequest(registration=told, request_id="one"))
-    first = register(registration)
-    assert first.created
-    assert refused_as_reused(lambda: register(other))
-    again = register(registration)
-    assert (again.person_id, again.created) == (first.person_id, True)
-    person = city.identity.GetPerson(identity.GetPersonRequest(person_id=first.person_id)).person
-    assert person.name == "first"
+    def send():
+        """Of each batch, of each item: its reason, or what was decided."""
+        people = city.identity.BatchRegisterPersons(registrations).results
+        moves = city.identity.BatchUpdateMemberships(memberships).results
+        places = city.tracing.BatchUpdateSettings(settings).results
+        return [errors.of_status(result.status).reason or result.person_id for result in people], \
+            [errors.of_status(result).reason for result in moves], \
+            [errors.of_status(result.status).reason or result.setting_id for result in places]
 
-    update = lambda language: city.identity.UpdatePerson(identity.UpdatePersonRequest(
-        person_id=first.person_id, language=language, request_id="two"))
-    update("en")
-    assert refused_as_reused(lambda: update("zh"))
-    update("en")
-
-    (ill,) = city.register("ill")
-    report = lambda hour: city.report_case(ill, request_id="three", sampled_time=city.at(0, f"{hour:02d}:00")).case
-    case = report(8)
-    assert refused_as_reused(lambda: report(9))
-    assert report(8).case_id == case.case_id
-    confirm = lambda state: city.update_case(case.case_id, request_id="four", state=state)
-    confirm(tracing.CASE_STATE_CONFIRMED)
-    assert refused_as_reused(lambda: confirm(tracing.CASE_STATE_EXCLUDED))
-    place = lambda capacity: city.tracing.UpdateSetting(tracing.UpdateSettingRequest(
-        request_id="five", setting=tracing.Setting(category=tracing.SETTING_CATEGORY_SHOP, capacity=capacity))).setting
-    shop = place(10)
-    assert place(10).setting_id == shop.setting_id
+    first = send()
+    assert first[1] == [""] * 3
     city.quiet()
-    assert city.case(ill).state == tracing.CASE_STATE_CONFIRMED
-    assert len(city.cases(ill)) == 1
-    person = city.identity.GetPerson(identity.GetPersonRequest(person_id=first.person_id)).person
-    assert person.language == "en"
+    before = city.digests()
+    registrations.registrations[1].name = "other"
+    memberships.memberships[1].from_time.FromDatetime(city.midnight(11))
+    settings.settings[1].capacity = 7
+    for refused_items, decided in zip(send(), first):
+        assert refused_items == [decided[0], "REQUEST_ID_REUSED", decided[2]]
+    city.quiet()
+    assert city.digests() == before
+
+
+def test_a_registration_that_came_too_late_is_answered_as_before_however_late_it_is_sent_again(city):
+    """The person whom it proposed in vain is forgotten, and with it the key that the answer could be taken to need."""
+    from epigrid.identity.v1 import identity_pb2 as identity
+    from harness.waiting import wait_until
+
+    registration = city.registration("known")
+    register = lambda request_id: city.identity.RegisterPerson(
+        identity.RegisterPersonRequest(registration=registration, request_id=request_id))
+    person_id = register("").person_id
+    settled = lambda: city.epigrid.output_path.read_text(encoding="utf-8").count('"identity.lost_claims_settled"')
+    before = settled()
+    assert (register("late").person_id, register("late").created) == (person_id, False)
+    wait_until(lambda: settled() > before, "the proposal to be forgotten")
+    assert (register("late").person_id, register("late").created) == (person_id, False)
 
 
 def test_the_rest_of_a_batch_goes_on(city):

@@ -69,3 +69,32 @@ def test_both_serve_one_city_and_one_goes_on_alone(two):
     assert [first.code(person).colour for person in (anna, ben, dan)] == ["GREEN"] * 3
     assert [len(first.deliveries(person.phone)) for person in (anna, ben, dan)] == [2, 2, 2]
     first.digests()
+
+
+def test_what_was_decided_by_one_is_known_to_the_other_and_after_a_restart(two):
+    """Request ids: the same body is answered as before, another one refused, wherever and whenever it is sent again."""
+    from harness.city import refused
+    from harness.decided import decided_commands
+
+    first, second = two
+    commands = decided_commands(first)
+    answers = [command.send(first, command.first) for command in commands]
+    first.quiet()
+    before = first.digests()
+
+    def check(city):
+        for command, answer in zip(commands, answers):
+            assert refused(lambda: command.send(city, command.other)).reason == "REQUEST_ID_REUSED", command.what
+            assert command.send(city, command.first) == answer, command.what
+
+    check(second)
+    for city in two:
+        city.epigrid.kill()
+    for city in two:
+        city.epigrid.launch()
+    for city in two:
+        city.epigrid.await_ready()
+        city.quiet()
+        check(city)
+    first.quiet()
+    assert first.digests() == before
