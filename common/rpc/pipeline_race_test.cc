@@ -95,7 +95,8 @@ class WaitingApi {
   std::atomic<int> cancelled_{0};
 };
 
-TEST(PipelineRaceTest, WhateverComesFirstAnswersTheCallOnceAndNothingIsLeft) {
+// Calls whose answer, cancellation and deadline come at once; how many were answered in time.
+int Race() {
   constexpr int kCalls = 2000;
   Metrics metrics;
   OpenSslRandom random;
@@ -147,12 +148,20 @@ TEST(PipelineRaceTest, WhateverComesFirstAnswersTheCallOnceAndNothingIsLeft) {
 
   int served = 0;
   for (int i = 0; i < kCalls; ++i) {
-    ASSERT_TRUE(calls[i]->finished()) << i;
+    EXPECT_TRUE(calls[i]->finished()) << i;
     if (calls[i]->code() != grpc::OK) continue;
     ++served;
     EXPECT_EQ(calls[i]->response.text(), std::to_string(i));
   }
-  EXPECT_GT(served, 0);
+  return served;
+}
+
+TEST(PipelineRaceTest, WhateverComesFirstAnswersTheCallOnceAndNothingIsLeft) {
+  // On a busy machine every call of a round may run into its deadline.
+  for (int served = 0, round = 0; served == 0 && !testing::Test::HasFailure(); ++round) {
+    ASSERT_LT(round, 100);
+    served = Race();
+  }
 }
 
 }  // namespace
