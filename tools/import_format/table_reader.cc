@@ -16,6 +16,12 @@ Status Misplaced() {
                          "the quotes in it");
 }
 
+Status Unended() {
+  return InvalidArgument("IMPORT_LINE_UNENDED",
+                         "the file ends within this line, so that it may be cut short: if it is "
+                         "whole, end the line and import it again");
+}
+
 std::string_view WithoutCarriageReturn(std::string_view line) {
   if (line.ends_with('\r')) line.remove_suffix(1);
   return line;
@@ -168,7 +174,7 @@ Result<bool> TableReader::Next(Record& record) {
   if (!has_line_end && text.size() <= kTextRecordBytesMax) EPIGRID_RETURN_IF_ERROR(source_failure_);
   if (cut.end == Cut::End::kFound && (cut.problem.ok() || cut.lines <= 1)) {
     record.raw = WithoutCarriageReturn(text.substr(0, cut.bytes));
-    record.problem = cut.problem;
+    record.problem = !cut.problem.ok() || has_line_end ? cut.problem : Unended();
     Consume(cut.consumed, cut.lines);
   } else {
     record.raw = WithoutCarriageReturn(text.substr(0, text.find('\n')));

@@ -11,8 +11,9 @@
 // * CSV: fields parted by commas; a field in double quotes may hold commas, line ends and doubled
 //   quotes.
 // * TSV: fields parted by tabs, no quotes: a field holds neither tab nor line end.
-// * Lines end with LF or CRLF, the last one with either or nothing. Blank lines are passed over. A
-//   byte order mark at the start is dropped.
+// * Lines end with LF or CRLF. A last one that does not is a bad record: a value that is cut short
+//   could look like a whole one. Blank lines are passed over. A byte order mark at the start is
+//   dropped.
 // * A record is at most kTextRecordBytesMax long. After a quote that is never closed, or a record
 //   too long, reading goes on with the line after the one where the record began: one slip does not
 //   cost the rest of the file.
@@ -48,7 +49,8 @@ struct Record {
   TablePosition end;  // where the next one begins
   std::string raw;    // as it stands in the file, without the line end; cut off if it is too long
   std::vector<std::string> fields;  // unquoted
-  // OK, or INVALID_ARGUMENT: IMPORT_QUOTE_UNCLOSED, IMPORT_QUOTE_MISPLACED, IMPORT_RECORD_TOO_LONG.
+  // OK, or INVALID_ARGUMENT: IMPORT_QUOTE_UNCLOSED, IMPORT_QUOTE_MISPLACED, IMPORT_RECORD_TOO_LONG,
+  // IMPORT_LINE_UNENDED.
   Status problem;
 };
 

@@ -31,7 +31,7 @@ std::vector<Fields> FieldsOf(std::string_view content, Dialect dialect) {
 }
 
 TEST(TableReader, CutsTsv) {
-  EXPECT_THAT(FieldsOf("a\tb\n\"c\t\r\n\n\td", Dialect::kTsv),
+  EXPECT_THAT(FieldsOf("a\tb\n\"c\t\r\n\n\td\n", Dialect::kTsv),
               ElementsAre(Fields{"a", "b"}, Fields{"\"c", ""}, Fields{"", "d"}));
 }
 
@@ -50,13 +50,24 @@ TEST(TableReader, ReadsNothingFromNothing) {
 }
 
 TEST(TableReader, CountsLinesAndBytes) {
-  const auto records = ReadAll("a,b\n\n\"c\nd\",e\nf,g", Dialect::kCsv);
+  const auto records = ReadAll("a,b\n\n\"c\nd\",e\nf,g\n", Dialect::kCsv);
   ASSERT_EQ(records.size(), 3U);
   EXPECT_EQ(records[0].begin, (TablePosition{0, 1}));
   EXPECT_EQ(records[1].begin, (TablePosition{5, 3}));
   EXPECT_EQ(records[1].end, (TablePosition{13, 5}));
   EXPECT_EQ(records[2].begin, (TablePosition{13, 5}));
-  EXPECT_EQ(records[2].end, (TablePosition{16, 5}));
+  EXPECT_EQ(records[2].end, (TablePosition{17, 6}));
+}
+
+TEST(TableReader, WhatMayBeCutShortIsNoRecord) {
+  for (const Dialect dialect : {Dialect::kCsv, Dialect::kTsv}) {
+    const auto records = ReadAll("one\nhal", dialect);
+    ASSERT_EQ(records.size(), 2U);
+    EXPECT_EQ(records[0].problem, OkStatus());
+    EXPECT_EQ(records[1].problem.reason(), "IMPORT_LINE_UNENDED");
+    EXPECT_EQ(records[1].raw, "hal");
+    EXPECT_EQ(records[1].end, (TablePosition{7, 2}));
+  }
 }
 
 TEST(TableReader, AnUnclosedQuoteCostsOneLine) {
