@@ -12,13 +12,11 @@ class TypedBatch final : public ImportBatch {
 
   Result<std::vector<Reject>> Send() override {
     std::vector<Reject> rejects = std::move(malformed);
-    if (!content.rows.empty()) {
-      EPIGRID_ASSIGN_OR_RETURN(const std::vector<Status> statuses, sender_.Send(content));
-      EPIGRID_CHECK(statuses.size() == content.rows.size(), "a sender tells of every row");
-      for (size_t i = 0; i < statuses.size(); ++i) {
-        if (statuses[i].ok()) continue;
-        rejects.push_back({content.rows[i].begin.line, statuses[i], content.rows[i].raw});
-      }
+    EPIGRID_ASSIGN_OR_RETURN(const std::vector<Status> statuses, sender_.Send(content));
+    EPIGRID_CHECK(statuses.size() == content.rows.size(), "a sender tells of every row");
+    for (size_t i = 0; i < statuses.size(); ++i) {
+      if (statuses[i].ok()) continue;
+      rejects.push_back({content.rows[i].begin.line, statuses[i], content.rows[i].raw});
     }
     std::ranges::sort(rejects, {}, &Reject::line);
     return rejects;

@@ -45,7 +45,8 @@ template <typename Row>
 class RowSender {
  public:
   virtual ~RowSender() = default;
-  // One status for each row: OK, or why it was not taken; an error as in ImportBatch.
+  // One status for each row: OK, or why it was not taken; an error as in ImportBatch. Called for
+  // every batch, also for one without rows: whoever keeps an order between batches relies on it.
   virtual Result<std::vector<Status>> Send(const BatchRows<Row>& batch) = 0;
 };
 

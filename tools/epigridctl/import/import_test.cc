@@ -163,6 +163,38 @@ TEST_F(ImportTest, APersonMayBeTakenInPart) {
   EXPECT_THAT(rejected, HasSubstr("4,IMPORT_VALUE_INVALID,"));
 }
 
+TEST_F(ImportTest, BatchesOfPeopleWithoutAGoodRowHoldNobodyUp) {
+  std::string text = "person,document_type,document_number,name\n";
+  for (int i = 0; i < 12; ++i) {
+    text += i % 4 == 3 ? fmt::format("p{},PASSPORT,N{},Name\n", i, i) : "p,PASSPORT,,Name\n";
+  }
+  const Ran ran = Import({Write("people.csv", text), "--batch", "1", "--in-flight", "2", "--json"});
+  EXPECT_EQ(ran.exit_code, ExitCode::kPartly) << ran.err;
+  EXPECT_EQ(nlohmann::json::parse(ran.out)[0]["rejected"], 9);
+  EXPECT_EQ(fake_.GetTaken().people.size(), 3U);
+}
+
+TEST_F(ImportTest, CtrlCEndsAnImportOfPeopleWhoseBatchesWaitForEachOther) {
+  FakeWaiter waiter;
+  std::atomic<int> batches = 0;
+  // The first batch is refused for ever, so that the others, registered, wait for their turn.
+  fake_.item = [&](const std::string& key) {
+    if (key == "N0") return Unavailable("LOG_UNAVAILABLE", "later");
+    ++batches;
+    return OkStatus();
+  };
+  waiter.on_wait = [&] {
+    if (batches == 2) waiter.Interrupt();
+  };
+  const std::string people = WritePeople(9);
+  const Ran stopped =
+      Import(waiter, {people, "--batch", "1", "--in-flight", "3", "--give-up-after", "1000h"});
+  EXPECT_EQ(stopped.exit_code, ExitCode::kInterrupted) << stopped.err;
+  fake_.item = nullptr;
+  EXPECT_EQ(Import({people}).exit_code, ExitCode::kOk);
+  ExpectPeople(9);
+}
+
 TEST_F(ImportTest, CallsThatFailAreMadeAgain) {
   std::atomic<int> calls = 0;
   fake_.before = [&calls](const std::string&) {
