@@ -80,15 +80,19 @@ Result<std::string> Backend::RecordTest(const std::string& person_id, const std:
   return response.revision();
 }
 
-Status Backend::RecordTransfer(const std::string& person_id, const std::string& source_id,
-                               Time at) {
+Status Backend::RecordTransfer(const std::string& person_id, const std::string& source_id, Time at,
+                               bool withdrawn) {
   health_code::v1::RecordEvidenceRequest request;
   health_code::v1::Evidence& evidence = *request.mutable_evidence();
   evidence.set_source("demo-ambulance");
   evidence.set_source_id(source_id);
+  evidence.set_revision(withdrawn ? 2 : 1);
   evidence.set_person_id(person_id);
-  *evidence.mutable_transfer()->mutable_transfer_time() = ToProto(at);
-  evidence.mutable_transfer()->set_facility("No. 1 Hospital");
+  evidence.set_withdrawn(withdrawn);
+  if (!withdrawn) {
+    *evidence.mutable_transfer()->mutable_transfer_time() = ToProto(at);
+    evidence.mutable_transfer()->set_facility("No. 1 Hospital");
+  }
   health_code::v1::RecordEvidenceResponse response;
   return CallMethod(*health_code_, &health_code::v1::HealthCodeService::Stub::RecordEvidence,
                     token_, request, response);

@@ -24,10 +24,11 @@ class Backend {
 
   // The person's id; the document is registered already, so that nothing changes.
   Result<std::string> FindPerson(const PersonRow& row);
-  // Tells a test; revision 2 with `withdrawn` takes it back.
+  // Tell a test or a transfer; with `withdrawn` take it back, whether it was told or not.
   Result<std::string> RecordTest(const std::string& person_id, const std::string& source_id,
                                  Time sampled, Time reported, bool withdrawn);
-  Status RecordTransfer(const std::string& person_id, const std::string& source_id, Time at);
+  Status RecordTransfer(const std::string& person_id, const std::string& source_id, Time at,
+                        bool withdrawn);
   // The person's case that is not excluded; waits until there is one.
   Result<contact_tracing::v1::Case> AwaitCase(const std::string& person_id, Duration at_most);
   Result<contact_tracing::v1::Case> GetCase(const std::string& case_id);

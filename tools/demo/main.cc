@@ -1,9 +1,12 @@
 // epigrid-demo: receives the messages of a demonstration and tells the main job on imported data.
 #include <fmt/format.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <fstream>
+#include <thread>
 
 #include "tools/demo/story.h"
 
@@ -28,16 +31,25 @@ Status Run(const Flags& flags) {
   EPIGRID_ASSIGN_OR_RETURN(const auto receiver, Receiver::Start(flags.webhook_port));
   Backend backend(flags.story.server, std::move(token));
   EPIGRID_RETURN_IF_ERROR(Story(backend, *receiver, flags.story).Tell());
+  fmt::print("\n");
+  std::fflush(stdout);
   // The phones go on receiving until the demonstration is stopped.
+  while (true) pause();
+}
+
+// Ends the process at the first SIGINT or SIGTERM, wherever the story is: what of it is over has
+// been kept. Before any other thread is made, so that all leave the signals to this one.
+void EndOnSignal() {
   sigset_t ends;
   sigemptyset(&ends);
   sigaddset(&ends, SIGINT);
   sigaddset(&ends, SIGTERM);
-  fmt::print("\n");
-  std::fflush(stdout);
-  int received = 0;
-  sigwait(&ends, &received);
-  return OkStatus();
+  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  std::thread([ends] {
+    int received = 0;
+    sigwait(&ends, &received);
+    std::_Exit(0);
+  }).detach();
 }
 
 }  // namespace
@@ -54,12 +66,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  // Before any thread is made, so that all leave them to sigwait.
-  sigset_t ends;
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGINT);
-  sigaddset(&ends, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  epigrid::demo::EndOnSignal();
   if (const epigrid::Status status = epigrid::demo::Run(flags); !status.ok()) {
     fmt::print(stderr, "epigrid-demo: {}\n", status.ToString());
     return 1;

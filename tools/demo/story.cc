@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <utility>
 
 #include "common/base/local_day.h"
 #include "common/base/proto_time.h"
@@ -67,7 +68,10 @@ std::string ClearedBy(const health_code::v1::Reason& reason) {
 }  // namespace
 
 Story::Story(Backend& backend, Receiver& receiver, StoryOptions options)
-    : backend_(backend), receiver_(receiver), options_(std::move(options)) {}
+    : backend_(backend),
+      receiver_(receiver),
+      options_(std::move(options)),
+      progress_path_(options_.directory / "story.progress") {}
 
 Status Story::Tell() {
   const std::filesystem::path kept = options_.directory / "story.txt";
@@ -77,14 +81,40 @@ Status Story::Tell() {
     return OkStatus();
   }
   EPIGRID_RETURN_IF_ERROR(ReadPeople());
+  EPIGRID_ASSIGN_OR_RETURN(progress_, LoadProgress(progress_path_));
+  EPIGRID_RETURN_IF_ERROR(TakeBack());
   EPIGRID_RETURN_IF_ERROR(AwaitFolded());
-  EPIGRID_RETURN_IF_ERROR(TellIndexCase());
+  fmt::print("{}", progress_.told);
+  if (progress_.case_id.empty()) EPIGRID_RETURN_IF_ERROR(TellIndexCase());
   EPIGRID_RETURN_IF_ERROR(MeasureRounds());
+  TellRounds();
   TellCalls();
-  const std::filesystem::path partial = options_.directory / "story.txt.partial";
-  std::ofstream(partial) << told_;
-  std::filesystem::rename(partial, kept);
+  EPIGRID_RETURN_IF_ERROR(SaveText(kept, progress_.told + step_));
+  std::filesystem::remove(progress_path_);
   return OkStatus();
+}
+
+Status Story::Begin(const std::string& person_id) {
+  // By the time, so that no step has the name of one that was stopped.
+  progress_.under_way = {.source_id = fmt::format("story-{}", SystemClock().Now().micros),
+                         .person_id = person_id};
+  return SaveProgress(progress_path_, progress_);
+}
+
+Status Story::End() {
+  progress_.under_way.reset();
+  progress_.told += std::exchange(step_, "");
+  return SaveProgress(progress_path_, progress_);
+}
+
+Status Story::TakeBack() {
+  if (!progress_.under_way.has_value()) return OkStatus();
+  fmt::print("The story was stopped; what was under way is taken back, and then it goes on.\n");
+  const StepUnderWay& step = *progress_.under_way;
+  EPIGRID_RETURN_IF_ERROR(
+      backend_.RecordTest(step.person_id, step.source_id, {}, {}, true).status());
+  EPIGRID_RETURN_IF_ERROR(backend_.RecordTransfer(step.person_id, step.source_id, {}, true));
+  return End();
 }
 
 Status Story::ReadPeople() {
@@ -116,12 +146,14 @@ Status Story::AwaitFolded() {
   return OkStatus();
 }
 
-Result<Story::Outbreak> Story::Report(const std::string& person_id, const std::string& source_id,
-                                      Time sampled, Time reported) {
+Result<Story::Outbreak> Story::Report(const std::string& person_id) {
   Outbreak outbreak;
+  EPIGRID_RETURN_IF_ERROR(Begin(person_id));
   const Time begin = SystemClock().Now();
-  EPIGRID_RETURN_IF_ERROR(
-      backend_.RecordTest(person_id, source_id, sampled, reported, false).status());
+  EPIGRID_RETURN_IF_ERROR(backend_
+                              .RecordTest(person_id, progress_.under_way->source_id,
+                                          index_.sampled_time, index_.reported_time, false)
+                              .status());
   EPIGRID_ASSIGN_OR_RETURN(outbreak.opened,
                            backend_.AwaitCase(person_id, std::chrono::seconds(30)));
   EPIGRID_RETURN_IF_ERROR(backend_.AwaitQuiet(kQuietWithin));
@@ -136,27 +168,27 @@ Result<Story::Outbreak> Story::Report(const std::string& person_id, const std::s
 Status Story::TellIndexCase() {
   Say(fmt::format("A laboratory reports a positive test of one resident, sampled {}.",
                   FormatRfc3339(index_.sampled_time)));
-  EPIGRID_ASSIGN_OR_RETURN(Outbreak outbreak, Report(index_person_id_, "story-1",
-                                                     index_.sampled_time, index_.reported_time));
+  EPIGRID_ASSIGN_OR_RETURN(Outbreak outbreak, Report(index_person_id_));
   Say(fmt::format(
       "  A provisional case was opened. It may have infected others since {}; {} places "
       "and households of that time were searched.",
       FormatRfc3339(FromProto(outbreak.opened.window_from_time())),
       outbreak.opened.searched_setting_count()));
   EPIGRID_RETURN_IF_ERROR(TellContacts(outbreak));
-  case_id_ = outbreak.opened.case_id();
-  if (!outbreak.contacts.empty()) contact_id_ = outbreak.contacts.front().person_id();
 
   Say("The hospital takes the person in.");
-  EPIGRID_RETURN_IF_ERROR(
-      backend_.RecordTransfer(index_person_id_, "story-1", SystemClock().Now()));
+  EPIGRID_RETURN_IF_ERROR(backend_.RecordTransfer(index_person_id_, progress_.under_way->source_id,
+                                                  SystemClock().Now(), false));
   EPIGRID_RETURN_IF_ERROR(backend_.AwaitQuiet(kQuietWithin));
   EPIGRID_ASSIGN_OR_RETURN(outbreak.opened, backend_.GetCase(outbreak.opened.case_id()));
   Say(
       fmt::format("  The window is closed at {}: from here on nobody else is exposed, and the days "
                   "of those at home are counted from now.",
                   FormatRfc3339(FromProto(outbreak.opened.window_until_time()))));
-  return TellExclusion(outbreak);
+  EPIGRID_RETURN_IF_ERROR(TellExclusion(outbreak));
+  progress_.case_id = outbreak.opened.case_id();
+  if (!outbreak.contacts.empty()) progress_.contact_id = outbreak.contacts.front().person_id();
+  return End();
 }
 
 Status Story::TellContacts(const Outbreak& outbreak) {
@@ -226,35 +258,43 @@ Status Story::TellExclusion(const Outbreak& outbreak) {
 }
 
 Status Story::MeasureRounds() {
+  const auto rounds = static_cast<size_t>(options_.rounds);
+  // Spread over the city: every person of a fixed stride.
+  const size_t stride = people_.size() / rounds;
+  while (progress_.rounds.size() < rounds) {
+    fmt::print(stderr, "Measuring: {} of {} done.\n", progress_.rounds.size(), rounds);
+    EPIGRID_ASSIGN_OR_RETURN(const std::string person_id,
+                             backend_.FindPerson(people_[stride * progress_.rounds.size()]));
+    EPIGRID_ASSIGN_OR_RETURN(Outbreak outbreak, Report(person_id));
+    EPIGRID_RETURN_IF_ERROR(
+        backend_.RecordTest(person_id, progress_.under_way->source_id, {}, {}, true).status());
+    EPIGRID_RETURN_IF_ERROR(backend_.AwaitQuiet(kQuietWithin));
+    progress_.rounds.push_back({.contacts = outbreak.contacts.size(),
+                                .message_seconds = std::move(outbreak.message_seconds)});
+    EPIGRID_RETURN_IF_ERROR(End());
+  }
+  return OkStatus();
+}
+
+void Story::TellRounds() {
   std::vector<double> last;
   std::vector<double> all;
   size_t contacts = 0;
-  for (int round = 0; round < options_.rounds; ++round) {
-    // Spread over the city: every person of a fixed stride.
-    const size_t stride = people_.size() / static_cast<size_t>(options_.rounds);
-    const PersonRow& row = people_[stride * static_cast<size_t>(round)];
-    EPIGRID_ASSIGN_OR_RETURN(const std::string person_id, backend_.FindPerson(row));
-    const std::string source_id = fmt::format("round-{}", round);
-    EPIGRID_ASSIGN_OR_RETURN(
-        const Outbreak outbreak,
-        Report(person_id, source_id, index_.sampled_time, index_.reported_time));
-    contacts += outbreak.contacts.size();
-    if (!outbreak.message_seconds.empty()) last.push_back(outbreak.message_seconds.back());
-    all.insert(all.end(), outbreak.message_seconds.begin(), outbreak.message_seconds.end());
-    EPIGRID_RETURN_IF_ERROR(backend_.RecordTest(person_id, source_id, {}, {}, true).status());
-    EPIGRID_RETURN_IF_ERROR(backend_.AwaitQuiet(kQuietWithin));
+  for (const MeasuredRound& round : progress_.rounds) {
+    contacts += round.contacts;
+    if (!round.message_seconds.empty()) last.push_back(round.message_seconds.back());
+    all.insert(all.end(), round.message_seconds.begin(), round.message_seconds.end());
   }
   std::sort(last.begin(), last.end());
   std::sort(all.begin(), all.end());
   Say(fmt::format(
       "The same with {} other residents, one after the other ({} contacts, {} messages), "
       "each test withdrawn again:",
-      options_.rounds, contacts, all.size()));
+      progress_.rounds.size(), contacts, all.size()));
   Say(fmt::format(
       "  from a test to its last message: p50 {}, p99 {}; to any message: p50 {}, p99 {}.",
       Millis(Percentile(last, 0.5)), Millis(Percentile(last, 0.99)), Millis(Percentile(all, 0.5)),
       Millis(Percentile(all, 0.99))));
-  return OkStatus();
 }
 
 void Story::TellCalls() {
@@ -266,12 +306,13 @@ void Story::TellCalls() {
     Say(fmt::format("# {}\ngrpcurl -plaintext{} -d '{}' {} {}", what, header, body, options_.server,
                     method));
   };
-  const std::string& somebody = contact_id_.empty() ? index_person_id_ : contact_id_;
+  const std::string& somebody =
+      progress_.contact_id.empty() ? index_person_id_ : progress_.contact_id;
   Say("\nThree calls to paste (epigridctl call does the same):");
   call("the code of somebody who was found", "epigrid.health_code.v1.HealthCodeService/GetCode",
        fmt::format(R"({{"person_id":"{}"}})", somebody));
   call("what is known of the case", "epigrid.contact_tracing.v1.ContactTracingService/GetCase",
-       fmt::format(R"({{"case_id":"{}"}})", case_id_));
+       fmt::format(R"({{"case_id":"{}"}})", progress_.case_id));
   call("a new case, found by its contacts at once",
        "epigrid.contact_tracing.v1.ContactTracingService/ReportCase",
        fmt::format(R"({{"person_id":"{}","state":"CASE_STATE_REPORTED","sampled_time":"{}"}})",
@@ -281,7 +322,7 @@ void Story::TellCalls() {
 void Story::Say(const std::string& line) {
   fmt::print("{}\n", line);
   std::fflush(stdout);
-  told_ += line + "\n";
+  step_ += line + "\n";
 }
 
 }  // namespace epigrid::demo

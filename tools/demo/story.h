@@ -4,7 +4,8 @@
 // people, to say how long it takes.
 //
 // A story that has been told is kept in <directory>/story.txt, and is not told again on the same
-// data.
+// data. One that was stopped goes on: <directory>/story.progress says which steps are over; of the
+// step that was under way everything is taken back, and it begins anew.
 #pragma once
 
 #include <filesystem>
@@ -13,6 +14,7 @@
 #include "common/base/status.h"
 #include "tools/demo/backend.h"
 #include "tools/demo/receiver.h"
+#include "tools/demo/story_progress.h"
 
 namespace epigrid::demo {
 
@@ -41,15 +43,20 @@ class Story {
   Status ReadPeople();
   // Until what was imported is folded: the story's times are its own.
   Status AwaitFolded();
-  Result<Outbreak> Report(const std::string& person_id, const std::string& source_id, Time sampled,
-                          Time reported);
+  // A step of the story; what it says is kept when it is over.
+  Status Begin(const std::string& person_id);
+  Status End();
+  // Of a step that was stopped.
+  Status TakeBack();
+  Result<Outbreak> Report(const std::string& person_id);
   Status TellIndexCase();
   Status TellContacts(const Outbreak& outbreak);
   Status TellExclusion(const Outbreak& outbreak);
   Status MeasureRounds();
+  void TellRounds();
   // Three calls to paste.
   void TellCalls();
-  // A line of the story: on stdout, and kept.
+  // A line of the story: on stdout, and kept with its step.
   void Say(const std::string& line);
 
   Backend& backend_;
@@ -58,9 +65,9 @@ class Story {
   std::vector<PersonRow> people_;
   TestRow index_;
   std::string index_person_id_;
-  std::string case_id_;
-  std::string contact_id_;  // of somebody who was found; empty: nobody was
-  std::string told_;
+  const std::filesystem::path progress_path_;
+  StoryProgress progress_;
+  std::string step_;  // what was said since the last step was over
 };
 
 }  // namespace epigrid::demo
