@@ -1,6 +1,8 @@
 #include "tools/epigridctl/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -201,6 +203,15 @@ void AddImport(CLI::App& app, Commands& c) {
   });
 }
 
+// What options say is wrong, which their parser could not see.
+bool IsOfCommandLine(const Status& status) {
+  if (status.metadata().contains("server")) return false;  // a server's answer
+  constexpr std::array<std::string_view, 5> kReasons = {
+      "DURATION_MALFORMED", "REJECT_FILES_COLLIDE", "SERVER_MALFORMED", "SOURCE_MALFORMED",
+      "TLS_OPTIONS_INCOMPLETE"};
+  return std::ranges::find(kReasons, status.reason()) != kReasons.end();
+}
+
 Result<ExitCode> Run(CommonFlags& flags, const Environment& environment, const Command& run) {
   EPIGRID_RETURN_IF_ERROR(Complete(flags, environment));
   EPIGRID_ASSIGN_OR_RETURN(const Servers servers, Servers::Create(flags.server));
@@ -235,7 +246,7 @@ ExitCode RunCommandLine(const std::vector<std::string>& arguments, const Environ
   } else {
     console.err << "epigridctl: " << FormatError(result.status());
   }
-  return ExitCode::kFailed;
+  return IsOfCommandLine(result.status()) ? ExitCode::kUsage : ExitCode::kFailed;
 }
 
 }  // namespace epigrid::ctl

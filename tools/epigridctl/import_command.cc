@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <system_error>
 
 #include "epigrid/identity/v1/identity.pb.h"
 #include "tools/epigridctl/error_text.h"
@@ -72,6 +74,25 @@ Result<std::vector<FileToImport>> SortFiles(const std::vector<std::filesystem::p
   return files;
 }
 
+// A file's rejects replace what an earlier one left at their path.
+Status CheckRejectPaths(const ImportOptions& options, const std::vector<FileToImport>& files) {
+  std::map<std::filesystem::path, const FileToImport*> whose;
+  for (const FileToImport& file : files) {
+    const std::filesystem::path rejects = RejectPath(options, file.path);
+    std::error_code failure;
+    std::filesystem::path canonical = std::filesystem::weakly_canonical(rejects, failure);
+    const auto [other, is_new] = whose.emplace(failure ? rejects : std::move(canonical), &file);
+    if (is_new) continue;
+    return InvalidArgument(
+               "REJECT_FILES_COLLIDE",
+               fmt::format("the rejected rows of {} and {} would both be put into {}: import the "
+                           "files by two commands, each with a --rejects of its own",
+                           other->second->path.string(), file.path.string(), rejects.string()))
+        .With("file", file.path.string());
+  }
+  return OkStatus();
+}
+
 std::string Summary(const ImportedFile& file, bool dry_run) {
   const FileProgress& progress = file.progress;
   std::string text = fmt::format("{} ({}): ", file.path.string(), ImportKindName(file.kind));
@@ -136,6 +157,7 @@ Result<ExitCode> Import(const Servers& servers, const ImportOptions& options,
   EPIGRID_ASSIGN_OR_RETURN(const std::vector<FileToImport> files, SortFiles(options.files));
   std::optional<ImportState> state;
   if (!options.dry_run) {
+    EPIGRID_RETURN_IF_ERROR(CheckRejectPaths(options, files));
     EPIGRID_ASSIGN_OR_RETURN(ImportState opened, ImportState::Open(options.state, options.source));
     state.emplace(std::move(opened));
     EPIGRID_RETURN_IF_ERROR(CheckServerKnows(servers, state->keys().last_id(), console));

@@ -25,8 +25,8 @@ struct ImportOptions {
 };
 
 // kPartly if rows were rejected; kInterrupted, after saying how to go on. Errors besides those of
-// files, state and calls: INVALID_ARGUMENT SOURCE_MALFORMED; FAILED_PRECONDITION
-// STATE_OF_ANOTHER_SERVER.
+// files, state and calls: INVALID_ARGUMENT SOURCE_MALFORMED, REJECT_FILES_COLLIDE;
+// FAILED_PRECONDITION STATE_OF_ANOTHER_SERVER.
 Result<ExitCode> Import(const Servers& servers, const ImportOptions& options,
                         const Console& console);
 

@@ -15,11 +15,6 @@ constexpr size_t kPresenceBatchRowsMax = 5000;
 // A dry run shows as many bad rows.
 constexpr uint64_t kRejectsShown = 20;
 
-std::filesystem::path RejectPath(const ImportOptions& options, const std::filesystem::path& path) {
-  const std::string name = path.filename().string() + ".rejected.csv";
-  return (options.rejects.empty() ? path.parent_path() : options.rejects) / name;
-}
-
 // The senders of all kinds; one is used.
 struct Senders {
   explicit Senders(const SendContext& context)
@@ -141,6 +136,11 @@ class FileImport {
 };
 
 }  // namespace
+
+std::filesystem::path RejectPath(const ImportOptions& options, const std::filesystem::path& path) {
+  const std::string name = path.filename().string() + ".rejected.csv";
+  return (options.rejects.empty() ? path.parent_path() : options.rejects) / name;
+}
 
 ImportedFile ImportFile(const Servers& servers, const ImportOptions& options,
                         const std::filesystem::path& path, ImportKind kind, ImportState* state,

@@ -22,6 +22,9 @@ struct ImportedFile {
   Status end;             // OK: to the end of the file
 };
 
+// Where rows of this file that are not taken are listed.
+std::filesystem::path RejectPath(const ImportOptions& options, const std::filesystem::path& path);
+
 // `state` null: a dry run.
 ImportedFile ImportFile(const Servers& servers, const ImportOptions& options,
                         const std::filesystem::path& path, ImportKind kind, ImportState* state,

@@ -285,6 +285,23 @@ TEST_F(ImportTest, AHeaderThatNoFileHasIsToldBeforeAnythingIsSent) {
   EXPECT_THAT(fake_.GetTaken().calls, IsEmpty());
 }
 
+TEST_F(ImportTest, FilesWhoseRejectsWouldMeetAreRefused) {
+  ASSERT_EQ(Import({WritePeople(2)}).exit_code, ExitCode::kOk);
+  const std::string bad = "source_id,person,setting,check_in_time\nv0,p9,cafe,yesterday\n";
+  for (const std::string part : {"east", "west", "rejects"}) {
+    std::filesystem::create_directories(directory_ / part);
+  }
+  const std::string east = Write("east/presence.csv", bad);
+  const std::string west = Write("west/presence.csv", bad);
+  const Ran refused = Import({east, west, "--rejects", directory_ / "rejects"});
+  EXPECT_EQ(refused.exit_code, ExitCode::kUsage);
+  EXPECT_THAT(refused.err, HasSubstr("INVALID_ARGUMENT REJECT_FILES_COLLIDE"));
+  EXPECT_THAT(refused.err, HasSubstr(east + " and " + west));
+  EXPECT_EQ(Import({east, west}).exit_code, ExitCode::kPartly);
+  EXPECT_THAT(Read("east/presence.csv.rejected.csv"), HasSubstr("IMPORT_VALUE_INVALID"));
+  EXPECT_THAT(Read("west/presence.csv.rejected.csv"), HasSubstr("IMPORT_VALUE_INVALID"));
+}
+
 TEST_F(ImportTest, ADryRunSendsAndKeepsNothing) {
   const std::string people = Write("people.csv",
                                    "person,document_type,document_number,name\n"
