@@ -147,6 +147,11 @@ Task<Status> Rebuild::Switch(const ShardMeta& live) {
       co_return Status(Code::kAborted, "VIEW_MOVED", "the rebuilt view is not where it was left");
     }
   }
+  const std::string differs(kRebuildDiffersField);
+  auto noted = equal ? co_await dependencies_.log->DeleteShardMetadata(inbox(), differs)
+                     : co_await dependencies_.log->PutShardMetadata(
+                           inbox(), differs, fmt::format("{}", requested_at_));
+  if (!noted.ok()) co_return noted.status();
   auto done = co_await dependencies_.log->PutShardMetadata(inbox(), std::string(kRebuiltField),
                                                            fmt::format("{}", requested_at_));
   if (!done.ok()) co_return done.status();

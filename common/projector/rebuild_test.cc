@@ -54,6 +54,12 @@ class RebuildTest : public ::testing::Test {
     return ended;
   }
 
+  std::map<std::string, std::string> Metadata() {
+    auto metadata = log_.ShardMetadata({"counting.inbox", 0});
+    world_.RunUntil([&] { return metadata.ready(); });
+    return *std::move(metadata).Wait();
+  }
+
   SimScheduler world_{1};
   SimProcess process_;
   SimLogStorage storage_;
@@ -73,6 +79,22 @@ TEST_F(RebuildTest, SwitchesToAViewThatIsEqual) {
   const std::optional<Status> ended = RebuildFor(seconds(5));
   ASSERT_TRUE(ended.has_value());
   EXPECT_TRUE(ended->ok()) << ended->ToString();
+}
+
+TEST_F(RebuildTest, KeepsALiveViewThatDiffersAndTheLogTellsSo) {
+  Append(3);
+  live_.meta.applied = end_;
+  live_.meta.digest.AddCell("met:person", "", "4");
+  const std::optional<Status> ended = RebuildFor(seconds(5));
+  ASSERT_TRUE(ended.has_value());
+  EXPECT_EQ(ended->reason(), "REBUILD_DIFFERS");
+  EXPECT_EQ(Metadata()["rebuilt"], "1");
+  EXPECT_EQ(Metadata()["rebuild_differs"], "1");
+
+  live_.meta.digest = Digest();
+  live_.meta.digest.AddCell("met:person", "", "3");
+  ASSERT_TRUE(RebuildFor(seconds(5)).has_value());
+  EXPECT_FALSE(Metadata().contains("rebuild_differs"));
 }
 
 TEST_F(RebuildTest, IsTriedAgainWhenTheLiveViewHasFallenBackBehindIt) {

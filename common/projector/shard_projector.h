@@ -101,7 +101,10 @@ std::string ConfigurationVersion(std::string_view configuration);
 
 // Log metadata of an inbox shard, besides "parked:<offset>".
 inline constexpr std::string_view kGenerationField = "generation";  // the newest that was begun
-inline constexpr std::string_view kRebuiltField = "rebuilt";  // offset of the last rebuild done
+// Offset of the last request of a rebuild that was served, and the same offset if what was built
+// differed from the live view, which was kept.
+inline constexpr std::string_view kRebuiltField = "rebuilt";
+inline constexpr std::string_view kRebuildDiffersField = "rebuild_differs";
 // "drop:<generation>": one that nobody reads any more, or soon will not.
 inline constexpr std::string_view kDropPrefix = "drop:";
 

@@ -4,6 +4,7 @@
 #include <google/protobuf/util/json_util.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "common/log/log.h"
 #include "common/projector/emission.h"
 #include "common/projector/parking.h"
+#include "common/projector/shard_projector.h"
 #include "common/rpc/fields.h"
 #include "common/service/quiet.h"
 #include "common/service/shard_states.h"
@@ -55,6 +57,25 @@ Task<Result<ParkedRecords>> ReadParked(ServiceRuntime& runtime, Shard shard) {
   co_return std::move(*parked);
 }
 
+// What came of the last rebuilds, as the log's metadata tell.
+Task<Status> DescribeRebuilds(ServiceRuntime& runtime, pb::ServiceStatus& status) {
+  std::vector<Future<Result<std::map<std::string, std::string>>>> all;
+  for (const TopicShard& of :
+       AllShards(InboxTopic(runtime.service()), static_cast<uint32_t>(status.shards_size()))) {
+    all.push_back(runtime.log().ShardMetadata(of));
+  }
+  for (size_t i = 0; i < all.size(); ++i) {
+    EPIGRID_CO_ASSIGN_OR_RETURN(const auto metadata, co_await all[i]);
+    const auto rebuilt = metadata.find(std::string(kRebuiltField));
+    if (rebuilt == metadata.end()) continue;
+    pb::ShardStatus& shown = *status.mutable_shards(static_cast<int>(i));
+    shown.set_rebuilt_offset(std::strtoull(rebuilt->second.c_str(), nullptr, 10));
+    const auto differs = metadata.find(std::string(kRebuildDiffersField));
+    shown.set_rebuild_differed(differs != metadata.end() && differs->second == rebuilt->second);
+  }
+  co_return OkStatus();
+}
+
 Task<Status> DescribeService(ServiceRuntime& runtime, Time now, pb::ServiceStatus& status) {
   status.set_service(runtime.service());
   EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ShardState> states,
@@ -81,6 +102,7 @@ Task<Status> DescribeService(ServiceRuntime& runtime, Time now, pb::ServiceStatu
       shown.set_parked_count(static_cast<uint32_t>(parked->roots().size()));
     }
   }
+  EPIGRID_CO_RETURN_IF_ERROR(co_await DescribeRebuilds(runtime, status));
   const ProjectorSnapshot snapshot = co_await runtime.Snapshot();
   for (const ProjectedShard& own : snapshot.shards) {
     pb::ShardStatus& shown = *status.mutable_shards(static_cast<int>(own.shard));
@@ -194,8 +216,10 @@ Task<Status> OperationsApi::DoGetDigests(Call&, const pb::GetDigestsRequest& req
   co_return OkStatus();
 }
 
-Task<Status> OperationsApi::AppendToShards(const Call& call, ServiceRuntime& runtime,
-                                           std::vector<Shard> shards, events::v1::Event event) {
+Task<Result<std::vector<Offset>>> OperationsApi::AppendToShards(const Call& call,
+                                                                ServiceRuntime& runtime,
+                                                                std::vector<Shard> shards,
+                                                                events::v1::Event event) {
   events::v1::Envelope envelope;
   envelope.set_schema_version(kSchemaVersion);
   *envelope.mutable_recorded_at() = ToProto(clock_.Now());
@@ -209,8 +233,7 @@ Task<Status> OperationsApi::AppendToShards(const Call& call, ServiceRuntime& run
     records.push_back({.to = {InboxTopic(runtime.service()), shard}, .key = "", .value = value});
   }
   const std::unique_ptr<Producer> producer = runtime.log().NewProducer();
-  const auto appended = co_await producer->Append(std::move(records));
-  co_return appended.status();
+  co_return co_await producer->Append(std::move(records));
 }
 
 Task<Status> OperationsApi::DoRebuildViews(Call& call, const pb::RebuildViewsRequest& request,
@@ -235,7 +258,14 @@ Task<Status> OperationsApi::DoRebuildViews(Call& call, const pb::RebuildViewsReq
   EPIGRID_LOG_INFO("operations.rebuild", {call.log_context()},
                    {"projector", Safe(runtime.service())}, {"shards", shards.size()},
                    {"rebuild_id", Safe(response.rebuild_id())});
-  co_return co_await AppendToShards(call, runtime, std::move(shards), std::move(event));
+  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<Offset> offsets,
+                              co_await AppendToShards(call, runtime, shards, std::move(event)));
+  for (size_t i = 0; i < shards.size(); ++i) {
+    pb::RequestedRebuild& requested = *response.add_requests();
+    requested.set_shard(shards[i]);
+    requested.set_offset(offsets[i]);
+  }
+  co_return OkStatus();
 }
 
 Task<Status> OperationsApi::DoReadLog(Call&, const pb::ReadLogRequest& request,
@@ -303,7 +333,8 @@ Task<Status> OperationsApi::DoRetryParkedRecord(Call& call,
   }
   events::v1::Event event;
   event.mutable_unparked()->set_offset(request.offset());
-  co_return co_await AppendToShards(call, runtime, {request.shard()}, std::move(event));
+  const auto appended = co_await AppendToShards(call, runtime, {request.shard()}, std::move(event));
+  co_return appended.status();
 }
 
 Task<Status> OperationsApi::DoAwaitQuiet(Call& call, const pb::AwaitQuietRequest& request,

@@ -53,9 +53,10 @@ class OperationsApi final : public operations::v1::OperationsService::CallbackSe
 
   // The runtimes that a request's `service` names; empty: all. NOT_FOUND SERVICE_NOT_HERE.
   Result<std::vector<ServiceRuntime*>> Named(const std::string& service) const;
-  // Appends a control event to the inbox of each of these shards.
-  Task<Status> AppendToShards(const Call& call, ServiceRuntime& runtime, std::vector<Shard> shards,
-                              events::v1::Event event);
+  // Appends a control event to the inbox of each of these shards; the records' offsets, in order.
+  Task<Result<std::vector<Offset>>> AppendToShards(const Call& call, ServiceRuntime& runtime,
+                                                   std::vector<Shard> shards,
+                                                   events::v1::Event event);
 
   Pipeline& pipeline_;
   const Clock& clock_;

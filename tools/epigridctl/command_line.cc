@@ -131,9 +131,13 @@ void AddStatus(CLI::App& app, Commands& c) {
   CLI::App* rebuild = app.add_subcommand("rebuild", "Build views anew from the log");
   rebuild->add_option("service", c.rebuild.service, "Which")->required();
   rebuild->add_option("--shard", c.rebuild.shards, "Which; may be given often; default all");
-  rebuild->add_flag("--wait", c.rebuild.wait, "Until they are in use");
+  rebuild->add_flag("--wait", c.rebuild.wait,
+                    "Until they are in use; at most --timeout, if it is given");
   rebuild->callback([&c] {
-    c.run = [&c](const Servers& servers) { return Rebuild(servers, c.rebuild, c.console); };
+    c.run = [&c](const Servers& servers) {
+      if (!c.common.timeout.empty()) c.rebuild.wait_at_most = c.common.server.timeout;
+      return Rebuild(servers, c.rebuild, c.console);
+    };
   });
 }
 

@@ -32,9 +32,11 @@ struct RebuildOptions {
   std::string service;
   std::vector<uint32_t> shards;  // none: all
   bool wait = false;             // until all are rebuilt
+  Duration wait_at_most{0};      // 0: as long as it takes
 };
 
-// kInterrupted: the rebuild goes on, only the waiting ended.
+// kPartly: what was built of some shards differs from their live views, which were kept.
+// kInterrupted and DEADLINE_EXCEEDED REBUILD_PENDING: the rebuild goes on, only the waiting ended.
 Result<ExitCode> Rebuild(const Servers& servers, const RebuildOptions& options,
                          const Console& console);
 

@@ -80,10 +80,7 @@ TEST(RebuildCommandTest, WaitsUntilTheNewViewIsInUse) {
   int asked = 0;
   fake.status = [&asked] {
     ++asked;
-    return Two([&](pb::ShardStatus& shard) {
-      shard.set_building_generation(asked == 2 ? 2 : 0);
-      shard.set_generation(asked > 3 ? 2 : 1);
-    });
+    return Two([&](pb::ShardStatus& shard) { shard.set_rebuilt_offset(asked < 3 ? 100 : 101); });
   };
   FakeWaiter waiter;
   const Ran ran = RunTool(fake, waiter, {"rebuild", "identity", "--shard", "1", "--wait"});
@@ -97,9 +94,37 @@ TEST(RebuildCommandTest, WaitingCanBeStopped) {
   fake.status = [] { return Two([](pb::ShardStatus&) {}); };
   FakeWaiter waiter;
   waiter.on_wait = [&waiter] { waiter.Interrupt(); };
-  const Ran ran = RunTool(fake, waiter, {"rebuild", "identity", "--wait"});
+  const Ran ran = RunTool(fake, waiter, {"rebuild", "identity", "--shard", "1", "--wait"});
   EXPECT_EQ(ran.exit_code, ExitCode::kInterrupted);
   EXPECT_THAT(ran.err, HasSubstr("The rebuild goes on"));
+}
+
+TEST(RebuildCommandTest, AViewThatDiffersIsToldAndNotWaitedForAnyMore) {
+  FakeServices fake;
+  fake.status = [] {
+    return Two([](pb::ShardStatus& shard) {
+      shard.set_rebuilt_offset(101);
+      shard.set_rebuild_differed(true);
+    });
+  };
+  const Ran ran = RunTool(fake, {"rebuild", "identity", "--shard", "1", "--wait"});
+  EXPECT_EQ(ran.exit_code, ExitCode::kPartly);
+  EXPECT_THAT(ran.err, HasSubstr("REBUILD_DIFFERS"));
+  EXPECT_THAT(ran.err, HasSubstr("1 shard of identity"));
+  const Ran status = RunTool(fake, {"status"});
+  EXPECT_EQ(status.exit_code, ExitCode::kPartly);
+  EXPECT_THAT(status.out, HasSubstr("its last rebuild differed"));
+}
+
+TEST(RebuildCommandTest, WaitsNoLongerThanItIsTold) {
+  FakeServices fake;
+  fake.status = [] { return Two([](pb::ShardStatus&) {}); };
+  FakeWaiter waiter;
+  const Ran ran =
+      RunTool(fake, waiter, {"rebuild", "identity", "--shard", "1", "--wait", "--timeout", "10s"});
+  EXPECT_EQ(ran.exit_code, ExitCode::kFailed);
+  EXPECT_THAT(ran.err, HasSubstr("DEADLINE_EXCEEDED REBUILD_PENDING"));
+  EXPECT_EQ(waiter.waits().size(), 20U);
 }
 
 pb::LogEntry Entry(uint64_t offset) {

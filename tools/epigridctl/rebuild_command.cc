@@ -1,10 +1,13 @@
 // epigridctl rebuild.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "epigrid/operations/v1/operations.pb.h"
+#include "tools/epigridctl/error_text.h"
 #include "tools/epigridctl/operations_calls.h"
 #include "tools/epigridctl/operations_commands.h"
 #include "tools/epigridctl/text.h"
@@ -25,36 +28,62 @@ Result<pb::GetStatusResponse> GetStatus(Connection& server, const std::string& s
   return Internal("STATUS_MALFORMED", "the server told the status of another service");
 }
 
-// Generations in use, by shard.
-std::map<uint32_t, uint64_t> Generations(const pb::GetStatusResponse& status) {
-  std::map<uint32_t, uint64_t> generations;
+// Offsets of the requests, by shard.
+using Requests = std::map<uint32_t, uint64_t>;
+
+struct Outcome {
+  size_t done = 0;
+  std::vector<uint32_t> differing;
+};
+
+Outcome OutcomeOf(const pb::GetStatusResponse& status, const Requests& requests) {
+  Outcome outcome;
   for (const pb::ShardStatus& shard : status.services(0).shards()) {
-    generations[shard.shard()] = shard.generation();
+    const auto request = requests.find(shard.shard());
+    if (request == requests.end() || shard.rebuilt_offset() < request->second) continue;
+    ++outcome.done;
+    if (shard.rebuild_differed()) outcome.differing.push_back(shard.shard());
   }
-  return generations;
+  return outcome;
 }
 
-Result<ExitCode> Wait(Connection& server, const RebuildOptions& options,
-                      const std::map<uint32_t, uint64_t>& before, const Console& console) {
+ExitCode TellEnd(const Outcome& outcome, const std::string& service, const Console& console) {
+  if (outcome.differing.empty()) return ExitCode::kOk;
+  const Status differs(
+      Code::kAborted, "REBUILD_DIFFERS",
+      fmt::format("{} of {}: what was built anew from the log is not what the live view holds, "
+                  "which was kept: {}",
+                  FormatCount(outcome.differing.size(), "shard", "shards"), service,
+                  fmt::join(outcome.differing, ", ")));
+  if (console.json) {
+    console.err << ErrorJson(differs).dump(2) << "\n";
+  } else {
+    console.err << "epigridctl: " << FormatError(differs);
+  }
+  return ExitCode::kPartly;
+}
+
+Result<ExitCode> Wait(Connection& server, const RebuildOptions& options, const Requests& requests,
+                      const Console& console) {
+  const Duration begin = console.waiter.Elapsed();
+  const std::string all = FormatCount(requests.size(), "shard", "shards");
   size_t shown = SIZE_MAX;
   while (true) {
     EPIGRID_ASSIGN_OR_RETURN(const pb::GetStatusResponse status,
                              GetStatus(server, options.service));
-    size_t asked = 0;
-    size_t done = 0;
-    for (const pb::ShardStatus& shard : status.services(0).shards()) {
-      const auto& only = options.shards;
-      if (!only.empty() && std::ranges::find(only, shard.shard()) == only.end()) continue;
-      ++asked;
-      const auto old = before.find(shard.shard());
-      const bool new_view = old == before.end() || shard.generation() != old->second;
-      done += new_view && shard.generation() != 0 && shard.building_generation() == 0 ? 1 : 0;
+    const Outcome outcome = OutcomeOf(status, requests);
+    if (outcome.done != shown && !console.json) {
+      console.err << fmt::format("{} of {} rebuilt\n", outcome.done, all);
     }
-    if (done != shown && !console.json) {
-      console.err << fmt::format("{} of {} rebuilt\n", done, FormatCount(asked, "shard", "shards"));
+    shown = outcome.done;
+    if (outcome.done == requests.size()) return TellEnd(outcome, options.service, console);
+    if (options.wait_at_most > Duration(0) &&
+        console.waiter.Elapsed() - begin >= options.wait_at_most) {
+      return DeadlineExceeded("REBUILD_PENDING",
+                              fmt::format("{} of {} rebuilt within {}; the rebuild goes on, and "
+                                          "`epigridctl status` shows how far it is",
+                                          outcome.done, all, FormatAge(options.wait_at_most)));
     }
-    shown = done;
-    if (done == asked) return ExitCode::kOk;
     if (!console.waiter.WaitFor(kPollInterval)) {
       console.err << "The rebuild goes on; `epigridctl status` shows how far it is.\n";
       return ExitCode::kInterrupted;
@@ -67,7 +96,6 @@ Result<ExitCode> Wait(Connection& server, const RebuildOptions& options,
 Result<ExitCode> Rebuild(const Servers& servers, const RebuildOptions& options,
                          const Console& console) {
   Connection& server = servers.Of(options.service);
-  EPIGRID_ASSIGN_OR_RETURN(const pb::GetStatusResponse status, GetStatus(server, options.service));
   pb::RebuildViewsRequest request;
   request.set_service(options.service);
   for (const uint32_t shard : options.shards) request.add_shards(shard);
@@ -81,7 +109,12 @@ Result<ExitCode> Rebuild(const Servers& servers, const RebuildOptions& options,
     if (!options.wait) console.out << "`epigridctl status` shows how far it is.\n";
   }
   if (!options.wait) return ExitCode::kOk;
-  return Wait(server, options, Generations(status), console);
+  Requests requests;
+  for (const pb::RequestedRebuild& requested : response.requests()) {
+    uint64_t& offset = requests[requested.shard()];
+    offset = std::max(offset, requested.offset());
+  }
+  return Wait(server, options, requests, console);
 }
 
 }  // namespace epigrid::ctl

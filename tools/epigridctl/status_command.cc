@@ -28,6 +28,7 @@ std::vector<std::string> Troubles(const pb::ShardStatus& shard, Duration age_max
   if (shard.parked_count() > 0) {
     troubles.push_back(FormatCount(shard.parked_count(), "record parked", "records parked"));
   }
+  if (shard.rebuild_differed()) troubles.emplace_back("its last rebuild differed");
   if (Age(shard) > age_max) troubles.push_back("behind for " + FormatAge(Age(shard)));
   return troubles;
 }

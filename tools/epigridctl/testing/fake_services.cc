@@ -222,9 +222,14 @@ class FakeOperations final : public operations::v1::OperationsService::CallbackS
     return recorder_.Serve(context, "GetDigests", [](Taken&) { return OkStatus(); });
   }
   grpc::ServerUnaryReactor* RebuildViews(grpc::CallbackServerContext* context,
-                                         const operations::v1::RebuildViewsRequest*,
+                                         const operations::v1::RebuildViewsRequest* request,
                                          operations::v1::RebuildViewsResponse* response) override {
     response->set_rebuild_id("request_1");
+    for (const uint32_t shard : request->shards()) {
+      operations::v1::RequestedRebuild& requested = *response->add_requests();
+      requested.set_shard(shard);
+      requested.set_offset(101);
+    }
     return recorder_.Serve(context, "RebuildViews", [](Taken&) { return OkStatus(); });
   }
   grpc::ServerUnaryReactor* ListParkedRecords(
