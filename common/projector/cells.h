@@ -134,9 +134,9 @@ class Cells : public CellReader {
   // `to` unset disarms.
   void MoveTimer(std::string_view id, Time from, Time to);
 
-  // --- for the projector and for tests of folds
-  // ---------------------------------------------------------------------- Which of the reads are
-  // neither loaded nor named by an earlier call of Missing, each once.
+  // --- for the projector and for tests of folds ---
+
+  // Which of the reads are neither loaded nor named by an earlier call of Missing, each once.
   std::vector<CellRead> Missing(const std::vector<CellRead>& reads);
   void Load(const CellRead& read, CellFound found);
   // Whether the batch has moved this timer.

@@ -41,9 +41,8 @@ class Assignment;
 
 struct ProjectorHostOptions {
   std::string instance;  // names this process in records and logs
-  std::string
-      // what the fold reads as Configured; a change of it is appended to every owned shard
-      configuration;
+  // What the fold reads as Configured; a change of it is appended to every owned shard.
+  std::string configuration;
   uint32_t shard_count = kDefaultShardCount;
   size_t cache_bytes_max = 256 << 20;  // of cells kept in memory, over all owned shards
   size_t queued_records_max = 2'000;   // per shard, before it is paused

@@ -56,12 +56,13 @@ end
 return {redis.call('HGET', KEYS[1], 'applied'), strings, others, timers}
 )";
 
-// KEYS: meta, timers, then one for each SET and one for each other write of a cell. ARGV: prev,
-// fold version, channel, message, number of arguments of HSET on meta, these (time, quiet, digest
-// first, applied last), number
-// of SETs, their values, then the other writes: H field value, h field, D, A member, R member (each
-// takes the next key), and T id due, t id. Answers 0 if refused, else the earliest timer's due time
-// or an empty list. A batch that was applied before (the same next and digest) changes nothing.
+// KEYS: meta, timers, then one for each SET and one for each other write of a cell.
+// ARGV: prev, fold version, channel, message, number of arguments of HSET on meta, these (time,
+// quiet, digest first, applied last), number of SETs, their values, then the other writes: H field
+// value, h field, D, A member, R member (each takes the next key), and T id due, t id.
+//
+// Answers 0 if refused, else the earliest timer's due time or an empty list. A batch that was
+// applied before (the same next and digest) changes nothing.
 inline constexpr char kCommit[] = R"(
 local found = redis.call('HMGET', KEYS[1], 'applied', 'fold', 'digest')
 if found[2] ~= ARGV[2] then return 0 end

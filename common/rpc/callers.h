@@ -5,13 +5,13 @@
 //
 //   version: 1
 //   callers:
-//     - name: east-lab          # unique; a-z, 0-9 and '-', at most 63 characters; stands in logs
-//       agency: city-cdc         # on whose behalf; the same characters
-//       class: AGENCY            # GATE, AGENCY, BULK or OPERATOR
-//       methods:                 # full names, or prefixes ending in '*'
+//     - name: east-lab                 # unique; a-z, 0-9 and '-', at most 63 characters; it appears in logs
+//       agency: city-cdc               # on whose behalf; same characters
+//       class: AGENCY                  # GATE, AGENCY, BULK or OPERATOR
+//       methods:                       # full names, or prefixes ending in '*'
 //         - epigrid.health_code.v1.HealthCodeService/BatchRecordEvidence
 //         - epigrid.contact_tracing.*
-//       credentials:             # any of them will do
+//       credentials:                   # any of them will do
 //         - token_sha256: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
 //         - mtls_name: lab.city.example    # a DNS name in the client's certificate
 //
