@@ -3,7 +3,7 @@
 //
 // A fold is a deterministic function of the inbox: it has no clock, no randomness, no look-up; its
 // time is the shard's (`Context::shard_time`, the greatest Tick), its configuration comes as
-// Configured records. The projector (projector.h) gives it two calls per event:
+// Configured records. The projector (shard_projector.h) gives it two calls per event:
 //
 //   Needs(event, cells, needs)   names the cells that Apply will touch; asked again as long as it
 //                                names new ones, so it may look at those that are loaded already

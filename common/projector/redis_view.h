@@ -2,6 +2,7 @@
 //
 //   RedisClient redis(loop, options);
 //   RedisView view(redis, ViewKeys("health_code", key_prefix));
+//   EPIGRID_CO_ASSIGN_OR_RETURN(auto generation, co_await view.Live(7));
 //
 // Made for a projector it asks until it is answered: see below. One script reads, one commits;
 // every key they touch is declared and has the shard's hash tag. Redis must run with

@@ -91,9 +91,8 @@ struct ShardProjectorCallbacks {
   std::function<void(Offset)> seek;
   // It has ended, and why.
   std::function<void(Status)> ended;
-  // The shard's live view asks for a rebuild (after opening, or by a record just committed). May be
-  // empty.
-  // The record at this offset asks for a rebuild that was not done yet. May be empty.
+  // The record at this offset asks for a rebuild that was not done yet; told after opening, or when
+  // the record has been committed. May be empty.
   std::function<void(Offset)> rebuild_requested;
 };
 
