@@ -45,9 +45,6 @@ class Assignment {
   // Revokes every shard, waits for the owner, and gives them back. After it nothing is assigned any
   // more.
   virtual Future<Done> Stop() = 0;
-  // Whether the shard is this instance's at this moment, so that a batch may be begun. On the
-  // loop's thread.
-  virtual bool Owns(Shard shard) const = 0;
   // The instance's name for each shard that has an owner, over the whole group. UNAVAILABLE
   // ASSIGNMENT_UNAVAILABLE.
   virtual Future<Result<std::map<Shard, std::string>>> Owners() = 0;

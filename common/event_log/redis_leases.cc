@@ -329,12 +329,6 @@ Future<Done> RedisLeases::Stop() {
   return future;
 }
 
-bool RedisLeases::Owns(Shard shard) const {
-  const auto lease = state_->leases.find(shard);
-  return lease != state_->leases.end() && lease->second.phase == State::Phase::kHeld &&
-         state_->LeftOfLeases() > Duration::zero();
-}
-
 Future<Result<std::map<Shard, std::string>>> RedisLeases::Owners() {
   return Run(FetchOwners(state_->redis, Key(state_->options, "shards"), state_->options.ttl / 3));
 }

@@ -17,8 +17,7 @@
 // <key_prefix>{leases-<group>}shards, hash: "<expiry> <instance>" by shard; times in milliseconds.
 //
 // Life cycle: construct, Start, Stop, destroy. Destroyed without Stop, its leases run out by
-// themselves, as when the process dies. `redis` and the loop outlive it. Threads: any for Start,
-// Stop and Owners, the loop's for Owns.
+// themselves, as when the process dies. `redis` and the loop outlive it. Threads: any.
 #pragma once
 
 #include <memory>
@@ -47,7 +46,6 @@ class RedisLeases final : public Assignment {
 
   void Start(ShardOwner* owner) override;
   Future<Done> Stop() override;
-  bool Owns(Shard shard) const override;
   Future<Result<std::map<Shard, std::string>>> Owners() override;
 
  private:

@@ -302,7 +302,6 @@ ProjectorSnapshot ProjectorHost::Impl::Snapshot() const {
   for (const auto& [shard, owned] : owned_) {
     snapshot.shards.push_back(owned.slot->Describe(scheduler_.Now()));
     snapshot.clock_trusted &= owned.slot->clock_trusted();
-    owned.slot->CollectSubscriptions(snapshot.subscriptions);
   }
   return snapshot;
 }

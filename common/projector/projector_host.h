@@ -72,16 +72,9 @@ struct ProjectedShard {
   uint32_t parked_records = 0;
 };
 
-// How far one partition of a subscribed topic has been copied.
-struct SubscribedShard {
-  TopicShard from;
-  Offset copied = 0;
-};
-
 struct ProjectorSnapshot {
   std::vector<ProjectedShard> shards;  // owned ones, in order
-  std::vector<SubscribedShard> subscriptions;
-  bool clock_trusted = true;
+  bool clock_trusted = true;           // by every owned shard: see ticking.h
 };
 
 class ProjectorHost {

@@ -132,7 +132,6 @@ class ShardProjector {
   bool live() const { return live_; }
   // As of the last commit, without marks.
   const ShardMeta& committed() const { return committed_; }
-  std::optional<Time> next_due() const { return next_due_; }
   const ParkedRecords& parked() const { return folder_.parked; }
   bool clock_trusted() const { return ticking_.trusted(); }
   Attempt attempt() const { return attempt_; }

@@ -312,10 +312,4 @@ void ShardSlot::CollectFloors(std::map<TopicShard, Offset>& floors) const {
   }
 }
 
-void ShardSlot::CollectSubscriptions(std::vector<SubscribedShard>& subscriptions) const {
-  for (const auto& [topic, subscription] : subscriptions_) {
-    subscriptions.push_back({subscription->from(), subscription->copied()});
-  }
-}
-
 }  // namespace epigrid

@@ -59,7 +59,6 @@ class ShardSlot final : public RebuiltShard {
   bool clock_trusted() const { return projector_ == nullptr || projector_->clock_trusted(); }
   ProjectedShard Describe(Time now) const;
   void CollectFloors(std::map<TopicShard, Offset>& floors) const;
-  void CollectSubscriptions(std::vector<SubscribedShard>& subscriptions) const;
 
   std::optional<ShardMeta> LiveCommitted() const override;
   void PauseLive() override;

@@ -303,15 +303,6 @@ uint32_t ShardTable::unreadable() const {
       }));
 }
 
-Result<std::string> ShardTable::KeyOf(Shard shard, std::string_view cell) const {
-  EPIGRID_ASSIGN_OR_RETURN(const Generation generation, Live(shard));
-  return state_->keys.Cell(shard, generation, cell);
-}
-
-Result<std::string> ShardTable::Key(std::string_view entity, std::string_view cell) const {
-  return KeyOf(ShardOf(entity), cell);
-}
-
 Time ShardTable::ShardTime(Shard shard) const { return {state_->entries[shard].time_micros}; }
 Time ShardTable::AsOf(std::string_view entity) const { return ShardTime(ShardOf(entity)); }
 Offset ShardTable::Applied(Shard shard) const { return state_->entries[shard].applied; }

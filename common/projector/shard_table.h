@@ -1,19 +1,18 @@
 // ShardTable: what one instance knows of every shard's view of one service, so that a query needs
 // no look-up before its read: the generation to read, how far it is, and its time.
 //
-//   Result<std::string> key = shards.Key(person_id, "code:" + person_id);
-//                                                             // "{health_code-7}3:code:person_..."
-//   Result<Reply> reply = co_await redis.Call({"GET", *key});
+//   Result<Generation> generation = shards.Live(shards.ShardOf(person_id));
+//   ... read cells of that generation (cell_query.h) ...
 //   answer.as_of = shards.AsOf(person_id);
 //
 // It is filled by one pipelined round of a small script per shard every `refresh` (100 ms; 20 ms
 // while somebody waits), and moved on at once by what the guarded batches publish on
 // ViewKeys::applied_channel. A generation that has been replaced stays readable for a minute, so
-// that a key made just before a switch is still good.
+// that a read begun just before a switch is still good.
 //
 // Life cycle: construct, Start, co_await Stop, destroy; `redis` and the loop outlive it. Threads:
-// Key, AsOf and the other look-ups from any thread, without locks; Waits may be begun on any thread
-// and end on the loop's.
+// Live, AsOf and the other look-ups from any thread, without locks; Waits may be begun on any
+// thread and end on the loop's.
 #pragma once
 
 #include <memory>
@@ -62,12 +61,9 @@ class ShardTable {
   uint32_t shard_count() const;
   Shard ShardOf(std::string_view entity) const;
 
-  // The Redis key of a cell. Errors: UNAVAILABLE VIEW_REBUILDING (the shard has no live generation
-  // now; with metadata "retry_after_ms") or VIEW_UNAVAILABLE (it could not be read yet, or for
-  // long).
-  Result<std::string> Key(std::string_view entity, std::string_view cell) const;
-  Result<std::string> KeyOf(Shard shard, std::string_view cell) const;
-  // The generation that queries read. The same errors.
+  // The generation that queries read. Errors: UNAVAILABLE VIEW_REBUILDING (the shard has no live
+  // generation now; with metadata "retry_after_ms") or VIEW_UNAVAILABLE (it could not be read yet,
+  // or for long).
   Result<Generation> Live(Shard shard) const;
   // Shards that could not be read yet, or for `stale_after`.
   uint32_t unreadable() const;

@@ -58,8 +58,6 @@ class Subscription {
   // Everything up to here is in the inbox.
   Offset copied() const { return copied_; }
   size_t queued() const { return queue_.size(); }
-  // Whether everything fed is copied.
-  bool idle() const { return waiting_.has_value() && queue_.empty(); }
 
  private:
   Task<void> Main();

@@ -44,7 +44,11 @@ ProjectorMetrics::ProjectorMetrics(std::string service, Metrics& metrics)
       oldest_age_(metrics.Gauge(
           Name(service_, "oldest_record_age_seconds"),
           "How long the oldest record that is not applied has waited, or since when an owned shard "
-          "cannot be folded")) {
+          "cannot be folded")),
+      clock_trusted_(metrics.Gauge(
+          Name(service_, "clock_trusted"),
+          "1, or 0 while this process does not trust its clock, so that timers fire late")) {
+  clock_trusted_.Set(1);
   for (const char* state : {"OPENING", "CATCHING_UP", "LIVE", "STOPPED"}) {
     owned_shards_[state] =
         &metrics.Gauge(Name(service_, "owned_shards"), "Shards that this process folds, by state",
@@ -68,6 +72,7 @@ void ProjectorMetrics::OnLook(const ProjectorSnapshot& snapshot) {
     ++shards[shard.state];
   }
   oldest_age_.Set(ToSeconds(oldest));
+  clock_trusted_.Set(snapshot.clock_trusted ? 1 : 0);
   for (const auto& [state, gauge] : owned_shards_) gauge->Set(shards[state]);
 }
 

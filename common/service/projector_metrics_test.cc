@@ -28,12 +28,18 @@ TEST(ProjectorMetrics, WhatWaitsIsSeenThoughNothingIsCommitted) {
   projector.OnLook(snapshot);
   const std::string text = metrics.Text();
   EXPECT_THAT(text, HasSubstr("epigrid_test_oldest_record_age_seconds 90"));
+  EXPECT_THAT(text, HasSubstr("epigrid_test_clock_trusted 1"));
   EXPECT_THAT(text, HasSubstr("epigrid_test_owned_shards{state=\"LIVE\"} 2"));
   EXPECT_THAT(text, HasSubstr("epigrid_test_owned_shards{state=\"OPENING\"} 1"));
   EXPECT_THAT(text, HasSubstr("epigrid_test_owned_shards{state=\"STOPPED\"} 0"));
   // What is young is left to the next batch.
   EXPECT_THAT(text, HasSubstr("epigrid_test_event_age_seconds_count 2"));
   EXPECT_THAT(text, HasSubstr("epigrid_test_event_age_seconds_sum 130"));
+
+  ProjectorSnapshot wrong_clock;
+  wrong_clock.clock_trusted = false;
+  projector.OnLook(wrong_clock);
+  EXPECT_THAT(metrics.Text(), HasSubstr("epigrid_test_clock_trusted 0"));
 
   projector.OnLook({});
   EXPECT_THAT(metrics.Text(), HasSubstr("epigrid_test_oldest_record_age_seconds 0"));

@@ -28,7 +28,6 @@ class OwnedLeases final : public Assignment {
       : redis_(loop, redis), leases_(loop, redis_, std::move(options)) {}
   void Start(ShardOwner* owner) override { leases_.Start(owner); }
   Future<Done> Stop() override { return leases_.Stop(); }
-  bool Owns(Shard shard) const override { return leases_.Owns(shard); }
   Future<Result<std::map<Shard, std::string>>> Owners() override { return leases_.Owners(); }
 
  private:

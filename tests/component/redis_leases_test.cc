@@ -91,11 +91,6 @@ class Instance final : public ShardOwner {
     std::lock_guard lock(mutex_);
     return held_back_.size();
   }
-  bool Owns(Shard shard) {
-    bool owns = false;
-    loop_.RunOnLoop([&] { owns = leases_->Owns(shard); });
-    return owns;
-  }
   RedisLeases& leases() { return *leases_; }
 
  private:
@@ -139,9 +134,6 @@ TEST(RedisLeases, OneInstanceHasAllShards) {
   RedisServer server;
   Instance a(server, "a", kLong);
   WaitUntil([&] { return Shared({&a}); });
-  EXPECT_TRUE(a.Owns(0));
-  EXPECT_TRUE(a.Owns(kShards - 1));
-  EXPECT_FALSE(a.Owns(kShards));
 }
 
 TEST(RedisLeases, InstancesThatJoinTakeAnEvenShare) {
@@ -201,7 +193,6 @@ TEST(RedisLeases, StopWaitsForTheOwner) {
   Future<Done> stopped = a.leases().Stop();
   WaitUntil([&] { return a.held_back() == kShards; });
   EXPECT_FALSE(stopped.ready());
-  EXPECT_FALSE(a.Owns(0)) << "no new work on a shard that is to be released";
   a.LetGo();
   std::move(stopped).Wait();
   EXPECT_THAT(*a.leases().Owners().Wait(), testing::IsEmpty());
@@ -242,10 +233,8 @@ TEST(RedisLeases, AnOwnerThatCannotRenewStopsBeforeAnotherMayBegin) {
   server.Stop();
   WaitUntil([&] { return a.lost().size() == kShards; });
   EXPECT_THAT(a.working(), testing::IsEmpty());
-  EXPECT_FALSE(a.Owns(0));
   server.Continue();
   WaitUntil([&] { return Shared({&a}); });
-  EXPECT_TRUE(a.Owns(0));
 }
 
 TEST(RedisLeases, ALostShardIsNotTakenAgainBeforeItsOwnerHasStopped) {

@@ -28,7 +28,6 @@ class SimAssignment final : public Assignment {
     stopping_ = true;
     return Run(StopAll());
   }
-  bool Owns(Shard shard) const override { return owned_.contains(shard); }
   Future<Result<std::map<Shard, std::string>>> Owners() override {
     return Ready(Result<std::map<Shard, std::string>>(
         Unavailable("ASSIGNMENT_UNAVAILABLE", "the simulation does not say")));
