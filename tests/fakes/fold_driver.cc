@@ -24,7 +24,7 @@ CellFound Find(const FoldDriver::Stored& stored, const CellRead& read) {
   return found;
 }
 
-void Write(const CellWrite& write, FoldDriver::Stored& stored) {
+void Write(const CellWrite& write, FoldDriver::Stored& stored, std::set<Timer>& timers) {
   switch (write.kind) {
     case CellWrite::Kind::kSet: stored.strings[write.key] = write.value; return;
     case CellWrite::Kind::kDelete:
@@ -47,11 +47,21 @@ void Write(const CellWrite& write, FoldDriver::Stored& stored) {
                     "the fold removes from an index what is not there");
       if (stored.indexes[write.key].empty()) stored.indexes.erase(write.key);
       return;
-    case CellWrite::Kind::kSetTimer: stored.timers[write.field] = write.due; return;
-    case CellWrite::Kind::kDeleteTimer:
-      EPIGRID_CHECK(stored.timers.erase(write.field) == 1,
-                    "the fold disarms a timer that is not armed");
+    case CellWrite::Kind::kSetTimer:
+    case CellWrite::Kind::kDeleteTimer: {
+      const auto armed = stored.timers.find(write.field);
+      if (armed != stored.timers.end()) {
+        timers.erase({armed->second, write.field});
+        stored.timers.erase(armed);
+      } else {
+        EPIGRID_CHECK(write.kind == CellWrite::Kind::kSetTimer,
+                      "the fold disarms a timer that is not armed");
+      }
+      if (write.kind == CellWrite::Kind::kDeleteTimer) return;
+      stored.timers[write.field] = write.due;
+      timers.insert({write.due, write.field});
       return;
+    }
   }
 }
 
@@ -96,27 +106,23 @@ void FoldDriver::Foreign(const Event& event) {
   }
 }
 
-void FoldDriver::Tick(Time time) {
-  Run();
+void FoldDriver::MoveTime(Time time) {
   for (ShardState& state : shards_) {
     ++state.offset;
     state.time = std::max(state.time, time);
   }
-  for (bool fired = true; fired;) {
-    fired = false;
-    for (Shard shard = 0; shard < shards_.size(); ++shard) fired |= FireDue(shard);
-    fired |= Run();
-  }
 }
 
-bool FoldDriver::FireDue(Shard shard) {
+void FoldDriver::Tick(Time time) {
+  Run();
+  MoveTime(time);
+  Run();
+}
+
+void FoldDriver::FireFirst(Shard shard) {
   ShardState& state = shards_[shard];
-  std::vector<Timer> due;
-  for (const auto& [id, at] : state.stored.timers) {
-    if (at <= state.time) due.push_back({at, id});
-  }
-  if (due.empty()) return false;
-  const Timer timer = *std::min_element(due.begin(), due.end());
+  const Timer timer = *state.timers.begin();
+  state.timers.erase(state.timers.begin());
   state.stored.timers.erase(timer.id);
   state.digest.RemoveTimer(timer.id, timer.due);
   state.cells.Begin(state.digest);
@@ -125,7 +131,6 @@ bool FoldDriver::FireDue(Shard shard) {
   Context context(shard, ++state.offset, 0, state.time, state.time);
   fold_.FireTimer(timer, state.cells, context);
   Finish(shard, context, std::nullopt);
-  return true;
 }
 
 bool FoldDriver::Run() {
@@ -137,10 +142,14 @@ bool FoldDriver::Run() {
 bool FoldDriver::Step() {
   std::vector<Shard> ready;
   for (Shard shard = 0; shard < shards_.size(); ++shard) {
-    if (!shards_[shard].queue.empty()) ready.push_back(shard);
+    if (!shards_[shard].queue.empty() || shards_[shard].has_due()) ready.push_back(shard);
   }
   if (ready.empty()) return false;
   const Shard shard = ready[turns_() % ready.size()];
+  if (shards_[shard].has_due() && (shards_[shard].queue.empty() || turns_() % 2 == 0)) {
+    FireFirst(shard);
+    return true;
+  }
   Queued queued = std::move(shards_[shard].queue.front());
   shards_[shard].queue.pop_front();
   FoldEvent(shard, std::move(queued));
@@ -178,7 +187,7 @@ void FoldDriver::Finish(Shard shard, Context& context, std::optional<size_t> num
   ShardState& state = shards_[shard];
   const std::vector<CellWrite> writes = state.cells.TakeWrites();
   EPIGRID_CHECK(writes.size() <= kWritesPerEventMax, "an event writes too many cells");
-  for (const CellWrite& write : writes) Write(write, state.stored);
+  for (const CellWrite& write : writes) Write(write, state.stored, state.timers);
   state.digest = state.cells.digest();
   ignored_.insert(ignored_.end(), context.ignored.begin(), context.ignored.end());
   if (number && context.answer) outcomes_[*number] = *std::move(context.answer);

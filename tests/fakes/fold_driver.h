@@ -9,12 +9,17 @@
 //   driver.Append(person_id, one);                        // or: several at once, in any order
 //   driver.Append(setting_id, other);
 //   driver.Run();                                         // until no shard has anything to do
-//   driver.Tick(now);                                     // timers fire
+//   driver.Tick(now);                                     // timers fire, and all that follows
+//
+//   driver.MoveTime(now);                                 // timers are due
+//   driver.Append(person_id, event);
+//   driver.Run();                                         // events and timers, in any order
 //
 // It keeps the projector's contract and holds the fold to it: cells are loaded as Needs names them
 // and dropped as if the cache were small, an event writes at most kWritesPerEventMax cells, what a
-// shard emits to another arrives in order. In which order the shards take their turns is drawn from
-// a seed, so that a test can run many interleavings. Timers fire on Tick.
+// shard emits to another arrives in order. In which order the shards take their turns, and whether
+// one fires a timer that is due or takes its next event first, is drawn from a seed, so that a test
+// can run many interleavings.
 //
 // Threads: one.
 #pragma once
@@ -66,11 +71,13 @@ class FoldDriver {
   void AppendTogether(const std::string& entity, std::vector<Event> events);
   // Another service's event, to where the fold routes it, if it does.
   void Foreign(const Event& event);
-  // Runs what is queued, moves every shard's time on, and fires what is due until nothing is.
+  // Moves every shard's time on: what is due then fires one timer at a turn, among the events.
+  void MoveTime(Time time);
+  // Runs what is queued, moves every shard's time on, and runs all that follows.
   void Tick(Time time);
-  // Takes turns until no shard has anything queued. True: something was done.
+  // Takes turns until no shard has anything queued or due. True: something was done.
   bool Run();
-  // One event of one shard; false: nothing is queued.
+  // One event or timer of one shard; false: nothing is queued or due.
   bool Step();
 
   // All that was published on the topic, in the order in which it was.
@@ -107,15 +114,18 @@ class FoldDriver {
     Cells cells;
     Digest digest;
     std::deque<Queued> queue;
+    std::set<Timer> timers;  // those of `stored`, in the order in which they fire
     Offset offset = 0;
     Time time;
+
+    bool has_due() const { return !timers.empty() && timers.begin()->due <= time; }
   };
 
   Shard ShardOfEntity(std::string_view entity) const {
     return ShardOf(entity, static_cast<uint32_t>(shards_.size()));
   }
   void FoldEvent(Shard shard, Queued queued);
-  bool FireDue(Shard shard);
+  void FireFirst(Shard shard);
   template <typename Needs>
   void LoadAll(ShardState& state, const Needs& needs);
   void Finish(Shard shard, Context& context, std::optional<size_t> number);

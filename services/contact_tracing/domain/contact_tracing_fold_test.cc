@@ -309,6 +309,44 @@ TEST(ContactTracingFoldRetentionTest, PresenceIsForgottenAndContactsStayUntilExc
   EXPECT_EQ(CountKeys(city, "case-pins:"), 0u);
 }
 
+TEST(ContactTracingFoldRetentionTest, WhatComesWhileABusyDayIsForgottenReleasesNobody) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    FoldCity city(seed);
+    city.Tick(48);
+    std::string expected;
+    for (int i = 10; i < 40; ++i) {
+      const std::string name = "guest" + std::to_string(i), cafe = "cafe" + std::to_string(i);
+      city.Setting(cafe);
+      city.Visit("anna", cafe, i / 2.0, i / 2.0 + 0.5);
+      city.Visit(name, cafe, i / 2.0, i / 2.0 + 0.5);
+      expected += (expected.empty() ? "" : "; ") + name + " " + cafe + " PLACE 2022-01-01:30";
+    }
+    city.Report("anna", 30);
+    ASSERT_EQ(city.Contacts("anna"), expected);
+    city.driver().MoveTime(FoldCity::At(16 * 24));
+    for (int hour = 0; hour < 6; ++hour) city.Visit("anna", "shop", 15 * 24 + hour);
+    ASSERT_EQ(city.Contacts("anna"), expected) << seed;
+    EXPECT_EQ(CountKeys(city, "presence-day:"), 1u);
+  }
+}
+
+TEST(ContactTracingFoldRetentionTest, WhatIsForgottenIsNotTakenInAgain) {
+  FoldCity city;
+  city.Setting("cafe");
+  city.Visit("anna", "cafe", 9, 11);
+  city.Visit("bert", "cafe", 9, 11);
+  city.Report("anna", 30);
+  city.Tick(16 * 24);
+  state::v1::TracingConfiguration longer;
+  longer.set_retention_days(28);
+  city.driver().Configure(longer.SerializeAsString());
+  city.Visit("anna", "shop", 12, 13);
+  city.Visit("anna", "shop", 24, 25);
+  EXPECT_EQ(city.Contacts("anna"), "bert cafe PLACE 2022-01-01:120");
+  EXPECT_EQ(city.driver().TakeIgnored(), std::vector<std::string>{"PRESENCE_TOO_OLD"});
+  EXPECT_EQ(CountKeys(city, "presence-day:"), 1u);
+}
+
 TEST(ContactTracingFoldRetentionTest, WhatIsOlderThanRetentionIsNotTakenIn) {
   FoldCity city;
   city.Tick(20 * 24 + 12);

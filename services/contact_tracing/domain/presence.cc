@@ -120,9 +120,10 @@ struct Observed {
   bool is_new;  // nothing was known of the presence
 };
 
-bool HasPastDay(const Observed& told, const Work& work) {
-  const auto is_past = [&work](int32_t day) {
-    return work.policy.IsPast(day, work.context.shard_time);
+bool HasPastDay(const Observed& told, const TracedPerson& person, const Work& work) {
+  const auto is_past = [&](int32_t day) {
+    return work.policy.IsPast(day, work.context.shard_time) ||
+           (person.has_forgotten_day() && day <= person.forgotten_day());
   };
   if (!told.is_new && !told.before.stray() && is_past(told.before.day())) return true;
   return told.observation.has_check_in() &&
@@ -225,7 +226,7 @@ void Apply(const PresenceObserved& observed, Work& work) {
     case Revised::kConflict: return work.context.Ignore("PRESENCE_CONFLICT");
     case Revised::kChanged: break;
   }
-  if (HasPastDay(told, work)) return work.context.Ignore("PRESENCE_TOO_OLD");
+  if (HasPastDay(told, person, work)) return work.context.Ignore("PRESENCE_TOO_OLD");
   const bool taken_in = observation.has_check_in() ? PutCheckIn(told, person_id, work)
                                                    : PutOther(told, person_id, work);
   if (!taken_in) return work.context.Ignore("PRESENCE_LIMIT");
@@ -254,9 +255,16 @@ void NeedsPersonDay(const std::string& person_id, int32_t day, const CellReader&
 
 void ForgetPersonDay(const std::string& person_id, int32_t day, Work& work) {
   const std::string timer = keys::PersonDayTimer(person_id, day);
+  TracedPerson person = LoadPerson(work.cells, person_id);
+  const bool begun = person.has_forgotten_day() && day <= person.forgotten_day();
   // Retention may have been made longer since the timer was set.
-  if (const Time due = work.policy.ForgetAt(day); due > work.context.shard_time) {
+  if (const Time due = work.policy.ForgetAt(day); !begun && due > work.context.shard_time) {
     return work.cells.MoveTimer(timer, Time{}, due);
+  }
+  // At once and for good: what is left of a part of a day would be taken for the whole of it.
+  if (!begun) person.set_forgotten_day(day);
+  if (RemoveDay(*person.mutable_days(), day) || !begun) {
+    work.cells.SetProto(keys::Person(person_id), person);
   }
   const std::string cell = keys::PresenceDay(person_id, day);
   auto block = work.cells.GetProto<PresenceDay>(cell).value_or(PresenceDay());
@@ -277,10 +285,6 @@ void ForgetPersonDay(const std::string& person_id, int32_t day, Work& work) {
     return work.cells.MoveTimer(timer, Time{}, work.context.shard_time);
   }
   work.cells.Delete(cell);
-  TracedPerson person = LoadPerson(work.cells, person_id);
-  if (RemoveDay(*person.mutable_days(), day)) {
-    work.cells.SetProto(keys::Person(person_id), person);
-  }
 }
 
 void NeedsStrays(const std::string& person_id, const CellReader& cells, NeedSet& needs) {
