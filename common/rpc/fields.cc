@@ -75,6 +75,15 @@ Status CheckPastTime(bool is_set, const google::protobuf::Timestamp& timestamp, 
   return OkStatus();
 }
 
+Status CheckRecentTime(bool is_set, const google::protobuf::Timestamp& timestamp, Time now,
+                       Duration age_max, std::string_view field) {
+  EPIGRID_RETURN_IF_ERROR(CheckPastTime(is_set, timestamp, now, field));
+  if (FromProto(timestamp) >= now - age_max) return OkStatus();
+  const auto days = std::chrono::duration_cast<std::chrono::hours>(age_max).count() / 24;
+  return InvalidField("TIME_TOO_OLD", "lies more than " + std::to_string(days) + " days back",
+                      field);
+}
+
 Status CheckBatchSize(size_t size, size_t size_max, std::string_view field) {
   if (size == 0) return InvalidField("BATCH_EMPTY", "must have at least one item", field);
   if (size <= size_max) return OkStatus();

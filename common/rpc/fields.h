@@ -36,6 +36,10 @@ Status CheckText(std::string_view text, size_t bytes_max, std::string_view field
 // TIME_IN_FUTURE.
 Status CheckPastTime(bool is_set, const google::protobuf::Timestamp& timestamp, Time now,
                      std::string_view field);
+// The same, and not earlier than `now` by more than `age_max`: TIME_TOO_OLD. A field that was
+// filled in as null is the epoch, which is old.
+Status CheckRecentTime(bool is_set, const google::protobuf::Timestamp& timestamp, Time now,
+                       Duration age_max, std::string_view field);
 // 1 to `size_max` items: BATCH_EMPTY, BATCH_TOO_LARGE.
 Status CheckBatchSize(size_t size, size_t size_max, std::string_view field);
 // 0 (the default, 100) to 1,000: the size to use; PAGE_SIZE_OUT_OF_RANGE.

@@ -41,6 +41,12 @@ TEST(FieldsTest, TimesAreSetAndNotInTheFuture) {
   EXPECT_EQ(CheckPastTime(true, ToProto(now + kFutureSlack + Duration(1)), now, "t").reason(),
             "TIME_IN_FUTURE");
   EXPECT_EQ(CheckPastTime(false, {}, now, "t").reason(), "TIME_MISSING");
+  const Duration age_max = std::chrono::hours(24);
+  EXPECT_TRUE(CheckRecentTime(true, ToProto(now - age_max), now, age_max, "t").ok());
+  EXPECT_EQ(CheckRecentTime(true, ToProto(now - age_max - Duration(1)), now, age_max, "t").reason(),
+            "TIME_TOO_OLD");
+  EXPECT_EQ(CheckRecentTime(true, {}, now, age_max, "t").reason(), "TIME_TOO_OLD");
+  EXPECT_EQ(CheckRecentTime(false, {}, now, age_max, "t").reason(), "TIME_MISSING");
 }
 
 TEST(FieldsTest, BatchesAndPagesHaveLimits) {

@@ -64,6 +64,13 @@ bool IsAgencyState(v1::CaseState state) {
   return state == v1::CASE_STATE_REPORTED || state == v1::CASE_STATE_CONFIRMED;
 }
 
+// An onset or a sampling: further back it is another infection, and no presence is left to search.
+Status CheckCaseTime(const TracingPolicy& policy, const google::protobuf::Timestamp& time, Time now,
+                     std::string_view field) {
+  const Duration kept = std::chrono::hours(24 * (policy.retention_days + 1));
+  return CheckRecentTime(true, time, now, std::max(policy.reinfection, kept), field);
+}
+
 }  // namespace
 
 Status CheckPlaceId(std::string_view id, std::string_view field) {
@@ -157,7 +164,7 @@ Status CheckSetting(const v1::Setting& setting) {
   return OkStatus();
 }
 
-Status CheckReport(Time now, v1::ReportCaseRequest& request) {
+Status CheckReport(const TracingPolicy& policy, Time now, v1::ReportCaseRequest& request) {
   if (request.state() == v1::CASE_STATE_UNSPECIFIED) request.set_state(v1::CASE_STATE_REPORTED);
   EPIGRID_RETURN_IF_ERROR(CheckId(kPersonId, request.person_id(), "person_id"));
   EPIGRID_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
@@ -169,13 +176,13 @@ Status CheckReport(Time now, v1::ReportCaseRequest& request) {
                         "sampled_time");
   }
   if (request.has_onset_time()) {
-    EPIGRID_RETURN_IF_ERROR(CheckPastTime(true, request.onset_time(), now, "onset_time"));
+    EPIGRID_RETURN_IF_ERROR(CheckCaseTime(policy, request.onset_time(), now, "onset_time"));
   }
   if (!request.has_sampled_time()) return OkStatus();
-  return CheckPastTime(true, request.sampled_time(), now, "sampled_time");
+  return CheckCaseTime(policy, request.sampled_time(), now, "sampled_time");
 }
 
-Status CheckUpdate(Time now, const v1::UpdateCaseRequest& request) {
+Status CheckUpdate(const TracingPolicy& policy, Time now, const v1::UpdateCaseRequest& request) {
   EPIGRID_RETURN_IF_ERROR(CheckId(kCaseId, request.case_id(), "case_id"));
   EPIGRID_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
   switch (request.action_case()) {
@@ -185,7 +192,7 @@ Status CheckUpdate(Time now, const v1::UpdateCaseRequest& request) {
       }
       return InvalidField("CASE_STATE_INVALID", "must be REPORTED, CONFIRMED or EXCLUDED", "state");
     case v1::UpdateCaseRequest::kOnsetTime:
-      return CheckPastTime(true, request.onset_time(), now, "onset_time");
+      return CheckCaseTime(policy, request.onset_time(), now, "onset_time");
     case v1::UpdateCaseRequest::kWithoutSymptoms:
       if (request.without_symptoms()) return OkStatus();
       break;

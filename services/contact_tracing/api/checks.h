@@ -34,10 +34,10 @@ void CheckTogether(const google::protobuf::RepeatedPtrField<v1::PresenceObservat
 Status CheckSetting(const v1::Setting& setting);
 
 // Fills in REPORTED, then checks. ID_MALFORMED, CASE_STATE_INVALID, CASE_TIME_MISSING,
-// TIME_IN_FUTURE.
-Status CheckReport(Time now, v1::ReportCaseRequest& request);
+// TIME_IN_FUTURE, TIME_TOO_OLD (so long ago that neither the infection nor any presence is of now).
+Status CheckReport(const TracingPolicy& policy, Time now, v1::ReportCaseRequest& request);
 
-// ID_MALFORMED, ACTION_MISSING, CASE_STATE_INVALID, TIME_IN_FUTURE.
-Status CheckUpdate(Time now, const v1::UpdateCaseRequest& request);
+// ID_MALFORMED, ACTION_MISSING, CASE_STATE_INVALID, TIME_IN_FUTURE, TIME_TOO_OLD.
+Status CheckUpdate(const TracingPolicy& policy, Time now, const v1::UpdateCaseRequest& request);
 
 }  // namespace epigrid::contact_tracing

@@ -113,24 +113,38 @@ TEST_F(ChecksTest, SaysWhatIsWrongWithASetting) {
 TEST_F(ChecksTest, SaysWhatIsWrongWithACase) {
   v1::ReportCaseRequest report;
   report.set_person_id(DeriveId(kPersonId, {"anna"}));
-  EXPECT_EQ(CheckReport(now_, report).reason(), "CASE_TIME_MISSING");
+  EXPECT_EQ(CheckReport(policy_, now_, report).reason(), "CASE_TIME_MISSING");
   *report.mutable_sampled_time() = ToProto(now_ + hours(1));
-  EXPECT_EQ(CheckReport(now_, report).reason(), "TIME_IN_FUTURE");
+  EXPECT_EQ(CheckReport(policy_, now_, report).reason(), "TIME_IN_FUTURE");
   *report.mutable_sampled_time() = ToProto(now_);
-  EXPECT_TRUE(CheckReport(now_, report).ok());
+  EXPECT_TRUE(CheckReport(policy_, now_, report).ok());
   EXPECT_EQ(report.state(), v1::CASE_STATE_REPORTED);
+  report.mutable_onset_time();  // null in a partner's record
+  EXPECT_EQ(CheckReport(policy_, now_, report).reason(), "TIME_TOO_OLD");
+  report.clear_onset_time();
+  report.mutable_sampled_time()->Clear();
+  EXPECT_EQ(CheckReport(policy_, now_, report).reason(), "TIME_TOO_OLD");
+  TracingPolicy long_kept = policy_;
+  long_kept.retention_days = 600;
+  *report.mutable_sampled_time() = ToProto(now_ - hours(600 * 24));
+  EXPECT_TRUE(CheckReport(long_kept, now_, report).ok());
+  *report.mutable_sampled_time() = ToProto(now_);
   report.set_state(v1::CASE_STATE_EXCLUDED);
-  EXPECT_EQ(CheckReport(now_, report).reason(), "CASE_STATE_INVALID");
+  EXPECT_EQ(CheckReport(policy_, now_, report).reason(), "CASE_STATE_INVALID");
 
   v1::UpdateCaseRequest update;
   update.set_case_id(DeriveId(kCaseId, {"1"}));
-  EXPECT_EQ(CheckUpdate(now_, update).reason(), "ACTION_MISSING");
+  EXPECT_EQ(CheckUpdate(policy_, now_, update).reason(), "ACTION_MISSING");
   update.set_state(v1::CASE_STATE_PROVISIONAL);
-  EXPECT_EQ(CheckUpdate(now_, update).reason(), "CASE_STATE_INVALID");
+  EXPECT_EQ(CheckUpdate(policy_, now_, update).reason(), "CASE_STATE_INVALID");
   update.set_state(v1::CASE_STATE_EXCLUDED);
-  EXPECT_TRUE(CheckUpdate(now_, update).ok());
+  EXPECT_TRUE(CheckUpdate(policy_, now_, update).ok());
+  *update.mutable_onset_time() = ToProto(now_ - hours(60 * 24));
+  EXPECT_TRUE(CheckUpdate(policy_, now_, update).ok());
+  *update.mutable_onset_time() = ToProto(now_ - hours(60 * 24) - minutes(1));
+  EXPECT_EQ(CheckUpdate(policy_, now_, update).reason(), "TIME_TOO_OLD");
   update.set_without_symptoms(false);
-  EXPECT_EQ(CheckUpdate(now_, update).reason(), "ACTION_MISSING");
+  EXPECT_EQ(CheckUpdate(policy_, now_, update).reason(), "ACTION_MISSING");
 }
 
 }  // namespace

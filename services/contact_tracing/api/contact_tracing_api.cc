@@ -178,7 +178,7 @@ std::string ContactTracingApi::NewCaseId(const std::string& person_id) {
 Task<Status> ContactTracingApi::DoReportCase(Call& call, const v1::ReportCaseRequest& told,
                                              v1::ReportCaseResponse& response) {
   v1::ReportCaseRequest request = told;
-  EPIGRID_CO_RETURN_IF_ERROR(CheckReport(calls_.Now(), request));
+  EPIGRID_CO_RETURN_IF_ERROR(CheckReport(policy_, calls_.Now(), request));
   Command command{.entity = request.person_id(), .event = {}};
   events::v1::CaseUpdateRequested& requested = *command.event.mutable_case_update_requested();
   requested.set_case_id(NewCaseId(request.person_id()));
@@ -205,7 +205,7 @@ Task<Status> ContactTracingApi::DoReportCase(Call& call, const v1::ReportCaseReq
 Task<Status> ContactTracingApi::DoUpdateCase(Call& call, const v1::UpdateCaseRequest& told,
                                              v1::UpdateCaseResponse& response) {
   v1::UpdateCaseRequest request = told;
-  EPIGRID_CO_RETURN_IF_ERROR(CheckUpdate(calls_.Now(), request));
+  EPIGRID_CO_RETURN_IF_ERROR(CheckUpdate(policy_, calls_.Now(), request));
   Command command{.entity = request.case_id(), .event = {}};
   events::v1::CaseUpdateRequested& requested = *command.event.mutable_case_update_requested();
   requested.set_case_id(request.case_id());
