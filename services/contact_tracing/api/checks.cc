@@ -139,6 +139,13 @@ Status CheckSetting(const v1::Setting& setting) {
     return InvalidField("CATEGORY_MISSING", "must say what kind of place it is",
                         "setting.category");
   }
+  // The category decides the class of an exposure there.
+  if ((setting.category() == v1::SETTING_CATEGORY_HOUSEHOLD) !=
+      setting.setting_id().starts_with(kHouseholdId.prefix())) {
+    return InvalidField("CATEGORY_MISMATCH",
+                        "must be HOUSEHOLD for the id of a household, and for no other",
+                        "setting.category");
+  }
   // Written so that not-a-number is refused too.
   if (setting.has_location() &&
       !(setting.location().latitude() >= -90 && setting.location().latitude() <= 90 &&

@@ -29,8 +29,8 @@ Status CheckObservation(const TracingPolicy& policy, Time now,
 void CheckTogether(const google::protobuf::RepeatedPtrField<v1::PresenceObservation>& observations,
                    std::vector<Status>& statuses);
 
-// ID_MALFORMED (unless empty), CATEGORY_MISSING, LOCATION_OUT_OF_RANGE, REGION_CODE_MALFORMED,
-// USUAL_STAY_OUT_OF_RANGE.
+// ID_MALFORMED (unless empty), CATEGORY_MISSING, CATEGORY_MISMATCH, LOCATION_OUT_OF_RANGE,
+// REGION_CODE_MALFORMED, USUAL_STAY_OUT_OF_RANGE.
 Status CheckSetting(const v1::Setting& setting);
 
 // Fills in REPORTED, then checks. ID_MALFORMED, CASE_STATE_INVALID, CASE_TIME_MISSING,

@@ -110,6 +110,19 @@ TEST_F(ChecksTest, SaysWhatIsWrongWithASetting) {
   EXPECT_TRUE(CheckSetting(setting).ok());
 }
 
+// The category decides the class: a market is not made CLOSE by it, nor a household PLACE.
+TEST_F(ChecksTest, AHouseholdIsOneByItsIdAndItsCategory) {
+  v1::Setting setting;
+  setting.set_category(v1::SETTING_CATEGORY_HOUSEHOLD);
+  EXPECT_EQ(CheckSetting(setting).reason(), "CATEGORY_MISMATCH");
+  setting.set_setting_id(DeriveId(kSettingId, {"market"}));
+  EXPECT_EQ(CheckSetting(setting).reason(), "CATEGORY_MISMATCH");
+  setting.set_setting_id(DeriveId(kHouseholdId, {"home"}));
+  EXPECT_TRUE(CheckSetting(setting).ok());
+  setting.set_category(v1::SETTING_CATEGORY_OTHER);
+  EXPECT_EQ(CheckSetting(setting).reason(), "CATEGORY_MISMATCH");
+}
+
 TEST_F(ChecksTest, SaysWhatIsWrongWithACase) {
   v1::ReportCaseRequest report;
   report.set_person_id(DeriveId(kPersonId, {"anna"}));
