@@ -1,0 +1,123 @@
+// What of the contact tracing fold's state is let go of, when, and what stays.
+#include <gtest/gtest.h>
+
+#include "services/contact_tracing/domain/fold_city.h"
+
+namespace epigrid::contact_tracing {
+namespace {
+
+// Keys of all shards that begin so, and timers.
+size_t CountKeys(const FoldCity& city, std::string_view prefix) {
+  size_t count = 0;
+  for (Shard shard = 0; shard < city.driver().shard_count(); ++shard) {
+    const FoldDriver::Stored& stored = city.driver().stored(shard);
+    for (const auto& [key, value] : stored.strings) count += key.starts_with(prefix);
+    for (const auto& [key, members] : stored.members) count += key.starts_with(prefix);
+    for (const auto& [id, due] : stored.timers) count += id.starts_with(prefix);
+  }
+  return count;
+}
+
+TEST(ContactTracingRetentionTest, PresenceIsForgottenAndContactsStayUntilExclusion) {
+  FoldCity city;
+  city.Tick(48);
+  city.Setting("cafe");
+  for (int i = 0; i < 40; ++i) {
+    city.Visit("busy", "cafe", 9 + i / 10.0, std::nullopt, "busy" + std::to_string(i));
+  }
+  city.Visit("anna", "cafe", 9, 11);
+  city.Visit("bert", "cafe", 9, 11);
+  city.Visit("anna", "cafe", 24 + 9, 24 + 11);
+  city.Visit("bert", "cafe", 24 + 9, 24 + 11);
+  city.Delete("bert", "never", 2);
+  city.Report("anna", 2 * 24 + 1);
+  const std::string found = city.Contacts("anna");
+  EXPECT_NE(found.find("bert cafe PLACE 2022-01-01:120,2022-01-02:120"), std::string::npos);
+  EXPECT_GT(CountKeys(city, "presence"), 0u);
+
+  city.Tick(15 * 24 - 1);
+  EXPECT_GT(CountKeys(city, "presence-day:"), 0u);
+  city.Tick(40 * 24);
+  EXPECT_EQ(CountKeys(city, "presence"), 0u);
+  EXPECT_EQ(CountKeys(city, "stays:"), 0u);
+  EXPECT_EQ(CountKeys(city, "forget-"), 0u);
+  EXPECT_EQ(city.Contacts("anna"), found);
+
+  // The window narrows: what was counted on days outside goes, by whole days.
+  city.SetOnset(city.CaseId("anna"), 24 + 1);
+  EXPECT_EQ(city.Contacts("anna"), found);
+  city.SetOnset(city.CaseId("anna"), std::nullopt);
+  city.Isolate("anna", 20, std::nullopt);
+  EXPECT_NE(city.Contacts("anna").find("bert cafe PLACE 2022-01-01:120"), std::string::npos);
+  EXPECT_EQ(city.Contacts("anna").find("2022-01-02"), std::string::npos);
+  city.SetState(city.CaseId("anna"), v1::CASE_STATE_EXCLUDED);
+  EXPECT_EQ(city.Contacts("anna"), "");
+  EXPECT_EQ(CountKeys(city, "pins:"), 0u);
+  EXPECT_EQ(CountKeys(city, "matches:"), 0u);
+  EXPECT_EQ(CountKeys(city, "case-pins:"), 0u);
+}
+
+TEST(ContactTracingRetentionTest, WhatComesWhileABusyDayIsForgottenReleasesNobody) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    FoldCity city(seed);
+    city.Tick(48);
+    std::string expected;
+    for (int i = 10; i < 40; ++i) {
+      const std::string name = "guest" + std::to_string(i), cafe = "cafe" + std::to_string(i);
+      city.Setting(cafe);
+      city.Visit("anna", cafe, i / 2.0, i / 2.0 + 0.5);
+      city.Visit(name, cafe, i / 2.0, i / 2.0 + 0.5);
+      expected += (expected.empty() ? "" : "; ") + name + " " + cafe + " PLACE 2022-01-01:30";
+    }
+    city.Report("anna", 30);
+    ASSERT_EQ(city.Contacts("anna"), expected);
+    city.driver().MoveTime(FoldCity::At(16 * 24));
+    for (int hour = 0; hour < 6; ++hour) city.Visit("anna", "shop", 15 * 24 + hour);
+    ASSERT_EQ(city.Contacts("anna"), expected) << seed;
+    EXPECT_EQ(CountKeys(city, "presence-day:"), 1u);
+  }
+}
+
+TEST(ContactTracingRetentionTest, WhatIsForgottenIsNotTakenInAgain) {
+  FoldCity city;
+  city.Setting("cafe");
+  city.Visit("anna", "cafe", 9, 11);
+  city.Visit("bert", "cafe", 9, 11);
+  city.Report("anna", 30);
+  city.Tick(16 * 24);
+  state::v1::TracingConfiguration longer;
+  longer.set_retention_days(28);
+  city.driver().Configure(longer.SerializeAsString());
+  city.Visit("anna", "shop", 12, 13);
+  city.Visit("anna", "shop", 24, 25);
+  EXPECT_EQ(city.Contacts("anna"), "bert cafe PLACE 2022-01-01:120");
+  EXPECT_EQ(city.driver().TakeIgnored(), std::vector<std::string>{"PRESENCE_TOO_OLD"});
+  EXPECT_EQ(CountKeys(city, "presence-day:"), 1u);
+}
+
+TEST(ContactTracingRetentionTest, WhatIsOlderThanRetentionIsNotTakenIn) {
+  FoldCity city;
+  city.Tick(20 * 24 + 12);
+  city.Visit("anna", "cafe", 5 * 24 + 23, std::nullopt, "old");
+  city.Visit("anna", "cafe", 6 * 24, std::nullopt, "young");
+  city.Run();
+  EXPECT_EQ(city.driver().TakeIgnored(), std::vector<std::string>{"PRESENCE_TOO_OLD"});
+  EXPECT_EQ(CountKeys(city, "presence-day:"), 1u);
+}
+
+TEST(ContactTracingRetentionTest, ADayAtTheEdgeKeepsWhatReachesInFromTheDayBefore) {
+  FoldCity city;
+  city.Tick(10 * 24);
+  city.Setting("bar");
+  city.Visit("anna", "bar", 23, 26);
+  city.Visit("bert", "bar", 23, 26);
+  city.Report("anna", 10);
+  EXPECT_EQ(city.Contacts("anna"), "bert bar PLACE 2022-01-01:60,2022-01-02:120");
+  city.Tick(15 * 24 + 1);  // the first day is past, the second is not
+  city.Visit("anna", "bar", 24 + 5, 24 + 6);
+  city.Visit("bert", "bar", 24 + 5, 24 + 6);
+  EXPECT_EQ(city.Contacts("anna"), "bert bar PLACE 2022-01-01:60,2022-01-02:180");
+}
+
+}  // namespace
+}  // namespace epigrid::contact_tracing
