@@ -27,15 +27,10 @@ constexpr uint32_t kContactDegree = 1;
 // So that a pin stays well below what a record of the log may hold.
 constexpr int kStaysPerPinMax = 4096;
 
-struct Windows {
-  Span venues;
-  Span household;
-};
-
 class PinBuilder {
  public:
   PinBuilder(const Work& work, const TracedPerson& person, const CaseRecord& record,
-             const Windows& windows)
+             const CaseWindows& windows)
       : work_(work), person_(person), record_(record), windows_(windows) {}
 
   // The pins as they should be. `stated` holds what is remembered of days that are forgotten.
@@ -116,7 +111,7 @@ class PinBuilder {
   const Work& work_;
   const TracedPerson& person_;
   const CaseRecord& record_;
-  const Windows& windows_;
+  const CaseWindows& windows_;
   Pins pins_;
 };
 
@@ -212,8 +207,8 @@ void RestatePins(const TracedPerson& person, CaseRecord& record, Work& work) {
   Pins pins;
   const auto anchor = AnchorOf(record);
   if (anchor) {
-    const Windows windows{WindowOf(work.policy, *anchor, ToSpans(person.isolations())),
-                          WindowOf(work.policy, *anchor, ToSpans(person.separations()))};
+    const CaseWindows windows = WindowsOf(work.policy, *anchor, ToSpans(person.isolations()),
+                                          ToSpans(person.separations()));
     *record.mutable_window() = ToInterval(windows.venues);
     if (record.state() != v1::CASE_STATE_EXCLUDED) {
       pins = PinBuilder(work, person, record, windows).Build(slices);

@@ -11,6 +11,13 @@ void TakeEarlier(std::optional<Time>& earliest, Time time) {
   if (!earliest || time < *earliest) earliest = time;
 }
 
+// The one that ends a window: the first that was not over before the infection showed.
+std::optional<Span> FirstAfter(Time anchor, const Spans& kept_apart) {
+  const auto at = std::find_if(kept_apart.begin(), kept_apart.end(),
+                               [anchor](const Span& span) { return span.until > anchor; });
+  return at == kept_apart.end() ? std::nullopt : std::optional(*at);
+}
+
 }  // namespace
 
 std::optional<Time> SampledTime(const state::v1::CaseRecord& record) {
@@ -29,15 +36,18 @@ std::optional<Time> AnchorOf(const state::v1::CaseRecord& record) {
   return anchor;
 }
 
-Span WindowOf(const TracingPolicy& policy, Time anchor, const Spans& kept_apart) {
-  Span window{policy.zone.StartOfDay(policy.zone.LocalDay(anchor) - policy.window_days),
-              kEndOfTime};
-  for (const Span& span : kept_apart) {
-    if (span.until <= anchor) continue;
-    window.until = std::max(span.from, window.from);
-    break;
+CaseWindows WindowsOf(const TracingPolicy& policy, Time anchor, const Spans& isolations,
+                      const Spans& separations) {
+  const Time from = policy.zone.StartOfDay(policy.zone.LocalDay(anchor) - policy.window_days);
+  CaseWindows windows{.venues = {from, kEndOfTime}, .household = {from, kEndOfTime}};
+  if (const auto isolation = FirstAfter(anchor, isolations)) {
+    windows.venues.until = std::max(isolation->from, from);
+    windows.household.until = isolation->until;
   }
-  return window;
+  if (const auto separation = FirstAfter(anchor, separations)) {
+    windows.household.until = std::min(windows.household.until, std::max(separation->from, from));
+  }
+  return windows;
 }
 
 }  // namespace epigrid::contact_tracing

@@ -4,8 +4,9 @@
 // the earlier of onset and first sampling. It ends when the person is kept apart: at the start of
 // the first interval that ends after the anchor (an earlier one was over before the infection
 // showed). If that interval began before the window, the window is empty. Without such an interval
-// it is open. In venues any isolation counts, in the person's own household only a separation from
-// it.
+// it is open. In venues any isolation counts. In the person's own household a separation from it
+// does, and the end of the isolation that ended the window for venues: whoever is discharged
+// infects nobody at home either.
 #pragma once
 
 #include <optional>
@@ -23,7 +24,13 @@ std::optional<Time> SampledTime(const state::v1::CaseRecord& record);
 // The earlier of onset and sampling.
 std::optional<Time> AnchorOf(const state::v1::CaseRecord& record);
 
-// `kept_apart`: isolations or separations, united. The span may be empty (until <= from).
-Span WindowOf(const TracingPolicy& policy, Time anchor, const Spans& kept_apart);
+// Both may be empty (until <= from).
+struct CaseWindows {
+  Span venues;
+  Span household;
+};
+// Isolations and separations are united; each separation lies within an isolation.
+CaseWindows WindowsOf(const TracingPolicy& policy, Time anchor, const Spans& isolations,
+                      const Spans& separations);
 
 }  // namespace epigrid::contact_tracing

@@ -13,27 +13,45 @@ class CaseWindowTest : public testing::Test {
   static Time At(int hour) { return Time::FromSeconds(1'640'966'400 + hour * 3600); }
   static Span S(int from, int until) { return {At(from), At(until)}; }
 
+  Span Venues(Time anchor, const Spans& isolations) const {
+    return WindowsOf(policy_, anchor, isolations, {}).venues;
+  }
+  Time HouseholdUntil(const Spans& isolations, const Spans& separations) const {
+    return WindowsOf(policy_, At(100), isolations, separations).household.until;
+  }
+
   const TracingPolicy policy_ = TracingPolicy::From(state::v1::TracingConfiguration()).value();
 };
 
 TEST_F(CaseWindowTest, BeginsTwoLocalDaysBeforeTheAnchor) {
-  EXPECT_EQ(WindowOf(policy_, At(3 * 24), {}).from, At(24));
-  EXPECT_EQ(WindowOf(policy_, At(3 * 24 + 23), {}).from, At(24));
-  EXPECT_EQ(WindowOf(policy_, At(3 * 24), {}).until, kEndOfTime);
+  EXPECT_EQ(Venues(At(3 * 24), {}).from, At(24));
+  EXPECT_EQ(Venues(At(3 * 24 + 23), {}).from, At(24));
+  EXPECT_EQ(Venues(At(3 * 24), {}).until, kEndOfTime);
 }
 
 TEST_F(CaseWindowTest, EndsWithTheFirstIsolationThatEndsAfterTheAnchor) {
   const Time anchor = At(100);
-  EXPECT_EQ(WindowOf(policy_, anchor, {S(120, 200)}).until, At(120));
-  EXPECT_EQ(WindowOf(policy_, anchor, {S(90, 200)}).until, At(90));
-  EXPECT_EQ(WindowOf(policy_, anchor, {S(60, 80), S(120, 200)}).until, At(120));
-  EXPECT_EQ(WindowOf(policy_, anchor, {S(60, 80)}).until, kEndOfTime);
-  EXPECT_EQ(WindowOf(policy_, anchor, {{At(110), kEndOfTime}}).until, At(110));
+  EXPECT_EQ(Venues(anchor, {S(120, 200)}).until, At(120));
+  EXPECT_EQ(Venues(anchor, {S(90, 200)}).until, At(90));
+  EXPECT_EQ(Venues(anchor, {S(60, 80), S(120, 200)}).until, At(120));
+  EXPECT_EQ(Venues(anchor, {S(60, 80)}).until, kEndOfTime);
+  EXPECT_EQ(Venues(anchor, {{At(110), kEndOfTime}}).until, At(110));
 }
 
 TEST_F(CaseWindowTest, IsEmptyForWhoWasKeptApartAllAlong) {
-  const Span window = WindowOf(policy_, At(100), {S(1, 200)});
+  const Span window = Venues(At(100), {S(1, 200)});
   EXPECT_EQ(window.from, window.until);
+}
+
+TEST_F(CaseWindowTest, InTheHouseholdEndsWithASeparationOrWhenIsolationIsOver) {
+  EXPECT_EQ(HouseholdUntil({}, {}), kEndOfTime);
+  EXPECT_EQ(HouseholdUntil({{At(120), kEndOfTime}}, {}), kEndOfTime);
+  EXPECT_EQ(HouseholdUntil({S(120, 200)}, {}), At(200));
+  EXPECT_EQ(HouseholdUntil({S(60, 80)}, {}), kEndOfTime);
+  EXPECT_EQ(HouseholdUntil({S(60, 80), S(120, 200), S(300, 400)}, {}), At(200));
+  EXPECT_EQ(HouseholdUntil({S(120, 200)}, {S(150, 200)}), At(150));
+  EXPECT_EQ(HouseholdUntil({S(120, 200), S(300, 400)}, {S(300, 400)}), At(200));
+  EXPECT_EQ(HouseholdUntil({S(1, 200)}, {S(1, 200)}), At(2 * 24));
 }
 
 TEST_F(CaseWindowTest, TheAnchorIsTheEarlierOfOnsetAndSampling) {

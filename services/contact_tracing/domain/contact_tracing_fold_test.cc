@@ -110,6 +110,18 @@ TEST(ContactTracingFoldTest, IsolationAtHomeEndsVisitsOnlyAndSeparationTheHouseh
   EXPECT_EQ(city.Contacts("anna"), "bert home CLOSE 2022-01-01:0,2022-01-02:0");
 }
 
+TEST(ContactTracingFoldTest, WhoRecoversAtHomeExposesTheHouseholdNoLonger) {
+  FoldCity city;
+  city.Lives("anna", "home");
+  city.Lives("bert", "home");
+  city.Report("anna", 50);
+  city.Isolate("anna", 60, 84, false);
+  const std::string found = "bert home CLOSE 2022-01-01:0,2022-01-02:0,2022-01-03:0,2022-01-04:0";
+  EXPECT_EQ(city.Contacts("anna"), found);
+  city.Lives("carl", "home", 1200);
+  EXPECT_EQ(city.Contacts("anna"), found);
+}
+
 TEST(ContactTracingFoldTest, PresenceAtAnUnknownSettingIsMatchedWhenItArrives) {
   FoldCity city;
   city.Visit("anna", "cafe", 9, 11);

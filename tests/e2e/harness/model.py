@@ -82,10 +82,12 @@ class World:
         times = [test.sampled for test in self.tests[person_id].values() if test.positive]
         anchor = min(times + [time for time in (case.onset, case.sampled) if time])
         begin = self.calendar.start_of(self.calendar.day_of(anchor) - WINDOW_DAYS * DAY)
-        apart = self._separations(person_id)
-        if not at_home and person_id in self.kept_home:
-            apart.append(self.kept_home[person_id])
-        return begin, max(begin, min((start for start, end in _unite(apart) if end > anchor), default=OPEN))
+        kept_home = [self.kept_home[person_id]] if person_id in self.kept_home else []
+        isolated = [span for span in _unite(self._separations(person_id) + kept_home) if span[1] > anchor]
+        if not at_home:
+            return begin, max(begin, min((start for start, _ in isolated), default=OPEN))
+        separated = [start for start, end in self._separations(person_id) if end > anchor]
+        return begin, max(begin, min(separated + [end for _, end in isolated[:1]], default=OPEN))
 
     def contacts(self, person_id):
         """Of the person's case: by person, by setting."""
