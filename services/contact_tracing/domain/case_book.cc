@@ -147,10 +147,14 @@ void SetState(CaseRecord& record, v1::CaseState state) {
   record.set_excluded_by_tests(false);
 }
 
-// Takes what an agency reports into a case that is open or new.
+// Takes what an agency reports into a case that is open or new. The earliest of each time stands,
+// so that the order of reports does not matter.
 void Merge(const events::v1::OpenCase& open, CaseRecord& record) {
   if (record.state() != v1::CASE_STATE_CONFIRMED) SetState(record, open.state());
-  if (open.has_onset_time()) *record.mutable_onset_time() = open.onset_time();
+  if (open.has_onset_time() && !record.onset_corrected() &&
+      (!record.has_onset_time() || TimeOf(open.onset_time()) < TimeOf(record.onset_time()))) {
+    *record.mutable_onset_time() = open.onset_time();
+  }
   if (open.has_sampled_time() &&
       (!record.has_reported_sampled_time() ||
        TimeOf(open.sampled_time()) < TimeOf(record.reported_sampled_time()))) {
@@ -206,6 +210,7 @@ Status Change(const CaseUpdateRequested& requested, Work& work) {
   auto record = work.cells.GetProto<CaseRecord>(keys::Case(requested.case_id()));
   if (!record) return NotFound("CASE_UNKNOWN", "there is no case of this id");
   if (requested.has_onset_time()) {
+    record->set_onset_corrected(true);
     // Zero seconds: there are no symptoms.
     if (requested.onset_time().seconds() == 0) {
       record->clear_onset_time();

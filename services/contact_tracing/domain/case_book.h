@@ -1,7 +1,8 @@
 // A person's cases: opened and changed by agencies, opened by positive tests. What concerns the
 // same infection is one case: an anchor (the earlier of onset and sampling) within
 // TracingPolicy::reinfection of that of a case that was not excluded joins it, so that it does not
-// matter whether the laboratory or the hospital is first.
+// matter whether the laboratory or the hospital is first. Of several reports the earliest onset and
+// sampling stand; an onset that was corrected by an update stands whatever is reported.
 //
 // A provisional case rests on its tests: when none of them stands any more, it is excluded, and
 // when one does again, it is back. What an authority has said of a case stands whatever becomes of

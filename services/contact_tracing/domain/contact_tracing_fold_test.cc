@@ -225,6 +225,35 @@ TEST(ContactTracingFoldTest, ReportAndTestOfOneInfectionAreOneCaseInEitherOrder)
   EXPECT_EQ(a.state(), v1::CASE_STATE_REPORTED);
 }
 
+TEST(ContactTracingFoldTest, TheEarlierOfTwoReportedOnsetsStandsInEitherOrder) {
+  for (const bool earlier_first : {true, false}) {
+    FoldCity city;
+    city.Setting("cafe");
+    city.Visit("anna", "cafe", 9, 11);
+    city.Visit("bert", "cafe", 9, 11);
+    city.Report("anna", std::nullopt, earlier_first ? 30 : 100);
+    city.Report("anna", std::nullopt, earlier_first ? 100 : 30, 1);
+    EXPECT_EQ(city.Contacts("anna"), "bert cafe PLACE 2022-01-01:120");
+    EXPECT_EQ(city.CasesOf("anna").size(), 1u);
+  }
+}
+
+TEST(ContactTracingFoldTest, AReportDoesNotReplaceACorrectedOnset) {
+  FoldCity city;
+  city.Setting("cafe");
+  city.Visit("anna", "cafe", 9, 11);
+  city.Visit("bert", "cafe", 9, 11);
+  city.Report("anna", 100, 30);
+  city.SetOnset(city.CaseId("anna"), 90);
+  city.Report("anna", 100, 30, 1);
+  EXPECT_EQ(city.Contacts("anna"), "");
+  city.SetOnset(city.CaseId("anna"), std::nullopt);
+  city.Report("anna", 100, 30, 2);
+  EXPECT_EQ(city.Contacts("anna"), "");
+  city.SetOnset(city.CaseId("anna"), 40);
+  EXPECT_EQ(city.Contacts("anna"), "bert cafe PLACE 2022-01-01:120");
+}
+
 TEST(ContactTracingFoldTest, ANewInfectionIsANewCase) {
   FoldCity city;
   city.Setting("cafe");
