@@ -344,6 +344,10 @@ def test_a_corrected_onset_widens_and_narrows_the_window(city):
     assert set(city.contacts(case_id)) == {early.person_id, late.person_id}
     assert city.code(early).colour == "YELLOW"
 
+    # The answer says how many have been found.
+    answered = city.update_case(case_id, state=tracing.CASE_STATE_CONFIRMED)
+    assert (answered.contact_count, answered.search_state) == (2, tracing.SEARCH_STATE_COMPLETE)
+
     city.update_case(case_id, onset_time=at(2, "06:00"))
     city.quiet()
     assert time_of(city.case(ill), "window_from_time") == city.midnight(4)

@@ -175,6 +175,18 @@ std::string ContactTracingApi::NewCaseId(const std::string& person_id) {
   }
 }
 
+Task<v1::Case> ContactTracingApi::CaseOf(const Decision& decision) {
+  auto decided = ResultOf<v1::Case>(decision);
+  const Result<v1::Case> seen = co_await view_.GetCase(decided.case_id());
+  // It is decided whether the view answers or not.
+  if (!seen.ok()) co_return decided;
+  decided.set_search_state(seen->search_state());
+  decided.set_setting_count(seen->setting_count());
+  decided.set_searched_setting_count(seen->searched_setting_count());
+  decided.set_contact_count(seen->contact_count());
+  co_return decided;
+}
+
 Task<Status> ContactTracingApi::DoReportCase(Call& call, const v1::ReportCaseRequest& told,
                                              v1::ReportCaseResponse& response) {
   v1::ReportCaseRequest request = told;
@@ -197,7 +209,7 @@ Task<Status> ContactTracingApi::DoReportCase(Call& call, const v1::ReportCaseReq
   const std::vector<Decision> decisions =
       co_await calls_.Decide(call, request_id, {request.SerializeAsString()}, std::move(commands));
   EPIGRID_CO_RETURN_IF_ERROR(decisions[0].outcome.status);
-  *response.mutable_case_() = ResultOf<v1::Case>(decisions[0]);
+  *response.mutable_case_() = co_await CaseOf(decisions[0]);
   response.set_revision(calls_.Revision({decisions[0].at}));
   co_return OkStatus();
 }
@@ -223,7 +235,7 @@ Task<Status> ContactTracingApi::DoUpdateCase(Call& call, const v1::UpdateCaseReq
   const std::vector<Decision> decisions =
       co_await calls_.Decide(call, request_id, {request.SerializeAsString()}, std::move(commands));
   EPIGRID_CO_RETURN_IF_ERROR(decisions[0].outcome.status);
-  *response.mutable_case_() = ResultOf<v1::Case>(decisions[0]);
+  *response.mutable_case_() = co_await CaseOf(decisions[0]);
   response.set_revision(calls_.Revision({decisions[0].at}));
   co_return OkStatus();
 }

@@ -124,6 +124,8 @@ class ContactTracingApi final : public v1::ContactTracingService::CallbackServic
   // Decides the settings, which are valid, in their order.
   Task<std::vector<Decision>> DecideSettings(Call& call, const std::string& request_id,
                                              std::vector<v1::Setting> settings);
+  // The case as it was decided, with what has been found of it by now.
+  Task<v1::Case> CaseOf(const Decision& decision);
   std::string NewCaseId(const std::string& person_id);
   google::protobuf::Timestamp AsOf(const std::string& entity);
 
