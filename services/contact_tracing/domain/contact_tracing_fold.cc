@@ -95,6 +95,18 @@ std::optional<DayTimer> ReadDayTimer(std::string_view prefix, std::string_view i
   return timer;
 }
 
+// "<person>/<source>/<source id>", the last two of which are the key of a presence.
+struct Stray {
+  std::string person_id;
+  std::string key;
+};
+Stray ReadStrayTimer(std::string_view id) {
+  id.remove_prefix(keys::kStrayTimer.size());
+  const size_t slash = id.find('/');
+  EPIGRID_CHECK(slash != std::string_view::npos, "a stray presence's timer has no key");
+  return {std::string(id.substr(0, slash)), std::string(id.substr(slash + 1))};
+}
+
 }  // namespace
 
 ContactTracingFold::ContactTracingFold(uint32_t shard_count)
@@ -212,7 +224,8 @@ void ContactTracingFold::TimerNeeds(const Timer& timer, const CellReader& cells,
   } else if (const auto setting = ReadDayTimer(keys::kSettingDayTimer, timer.id)) {
     NeedsSettingDay(setting->entity, setting->day, cells, needs);
   } else {
-    NeedsStrays(timer.id.substr(keys::kStraysTimer.size()), cells, needs);
+    const Stray stray = ReadStrayTimer(timer.id);
+    NeedsStray(stray.person_id, stray.key, needs);
   }
 }
 
@@ -223,7 +236,8 @@ void ContactTracingFold::FireTimer(const Timer& timer, Cells& cells, Context& co
   } else if (const auto setting = ReadDayTimer(keys::kSettingDayTimer, timer.id)) {
     ForgetSettingDay(setting->entity, setting->day, work);
   } else {
-    ForgetStrays(timer.id.substr(keys::kStraysTimer.size()), work);
+    const Stray stray = ReadStrayTimer(timer.id);
+    ForgetStray(stray.person_id, stray.key, work);
   }
 }
 

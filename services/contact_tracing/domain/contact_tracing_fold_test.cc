@@ -346,6 +346,21 @@ TEST(ContactTracingFoldOrderTest, CheckInCheckOutCorrectionAndDeletion) {
   ExpectSameInEveryOrder(facts, "bert cafe PLACE 2022-01-01:45", false);
 }
 
+TEST(ContactTracingFoldOrderTest, ManyCheckOutsAndDeletionsBeforeTheirCheckIns) {
+  FoldCity city;
+  city.Setting("cafe");
+  city.Visit("anna", "cafe", 0, 24);
+  city.Report("anna", 30);
+  const auto id = [](int i) { return "presence" + std::to_string(i); };
+  for (int i = 0; i < 600; ++i) city.CheckOut("bert", id(i), 0.25 * (i % 48) + 0.5, 2);
+  for (int i = 0; i < 600; i += 3) city.Delete("bert", id(i), 3);
+  for (int i = 0; i < 600; ++i) city.Visit("bert", "cafe", 0.25 * (i % 48), std::nullopt, id(i));
+  EXPECT_EQ(city.Contacts("anna"), "bert cafe PLACE 2022-01-01:720");
+  for (int i = 0; i < 600; ++i) city.Delete("bert", id(i), 4);
+  EXPECT_EQ(city.Contacts("anna"), "");
+  for (const std::string& reason : city.driver().TakeIgnored()) EXPECT_EQ(reason, "PRESENCE_MANY");
+}
+
 TEST(ContactTracingFoldOrderTest, HouseholdSeparationAndMove) {
   const std::vector<std::function<void(FoldCity&)>> facts = {
       [](FoldCity& city) { city.Lives("anna", "home"); },

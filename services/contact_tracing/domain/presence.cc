@@ -15,8 +15,6 @@ using events::v1::PresenceObserved;
 using state::v1::PresenceDay;
 using state::v1::PresenceState;
 using state::v1::StoredStay;
-using state::v1::StrayPresence;
-using state::v1::StrayPresences;
 using state::v1::TracedPerson;
 using v1::PresenceObservation;
 
@@ -65,49 +63,6 @@ bool RemoveKey(Strings& keys, const std::string& key) {
   return true;
 }
 
-// --- strays -----------------------------------------------------------------------------------
-
-void MoveStraysTimer(const std::string& person_id, const StrayPresences& before,
-                     const StrayPresences& after, Work& work) {
-  const Time from = before.strays().empty() ? Time{} : TimeOf(before.strays(0).forget_time());
-  const Time to = after.strays().empty() ? Time{} : TimeOf(after.strays(0).forget_time());
-  if (from != to) work.cells.MoveTimer(keys::StraysTimer(person_id), from, to);
-}
-
-bool AddStray(const std::string& person_id, const std::string& key, Work& work) {
-  const std::string cell = keys::Strays(person_id);
-  const auto before = work.cells.GetProto<StrayPresences>(cell).value_or(StrayPresences());
-  if (before.strays_size() >= kStraysMax) return false;
-  const Time now = std::max(work.context.shard_time, work.context.recorded_at);
-  Time forget = work.policy.ForgetAt(work.policy.zone.LocalDay(now));
-  StrayPresences after = before;
-  if (!before.strays().empty()) {  // kept in order of time, should clocks differ
-    forget = std::max(forget, TimeOf(before.strays(before.strays_size() - 1).forget_time()));
-  }
-  StrayPresence& stray = *after.add_strays();
-  stray.set_key(key);
-  *stray.mutable_forget_time() = ToProto(forget);
-  work.cells.SetProto(cell, after);
-  MoveStraysTimer(person_id, before, after, work);
-  return true;
-}
-
-void RemoveStray(const std::string& person_id, const std::string& key, Work& work) {
-  const std::string cell = keys::Strays(person_id);
-  const auto before = work.cells.GetProto<StrayPresences>(cell).value_or(StrayPresences());
-  StrayPresences after = before;
-  auto& strays = *after.mutable_strays();
-  strays.erase(std::remove_if(strays.begin(), strays.end(),
-                              [&key](const StrayPresence& stray) { return stray.key() == key; }),
-               strays.end());
-  if (after.strays().empty()) {
-    work.cells.Delete(cell);
-  } else {
-    work.cells.SetProto(cell, after);
-  }
-  MoveStraysTimer(person_id, before, after, work);
-}
-
 // --- one observation --------------------------------------------------------------------------
 
 // What Apply works on.
@@ -116,25 +71,46 @@ struct Observed {
   const std::string key;
   const PresenceState before;
   PresenceState after;
+  TracedPerson& person;
   PersonDays days;
   bool is_new;  // nothing was known of the presence
+
+  bool was_stray() const { return before.has_stray_forget_time(); }
 };
 
-bool HasPastDay(const Observed& told, const TracedPerson& person, const Work& work) {
+bool HasPastDay(const Observed& told, const Work& work) {
   const auto is_past = [&](int32_t day) {
     return work.policy.IsPast(day, work.context.shard_time) ||
-           (person.has_forgotten_day() && day <= person.forgotten_day());
+           (told.person.has_forgotten_day() && day <= told.person.forgotten_day());
   };
-  if (!told.is_new && !told.before.stray() && is_past(told.before.day())) return true;
+  if (!told.is_new && !told.was_stray() && is_past(told.before.day())) return true;
   return told.observation.has_check_in() &&
          is_past(work.policy.zone.LocalDay(TimeOf(told.observation.check_in().start_time())));
 }
 
+// Remembers a presence whose check-in has not come; false: there are too many.
+bool AddStray(Observed& told, Work& work) {
+  if (told.person.stray_count() >= kStraysMax) return false;
+  const Time now = std::max(work.context.shard_time, work.context.recorded_at);
+  const Time forget = work.policy.ForgetAt(work.policy.zone.LocalDay(now));
+  *told.after.mutable_stray_forget_time() = ToProto(forget);
+  told.person.set_stray_count(told.person.stray_count() + 1);
+  work.cells.MoveTimer(keys::StrayTimer(told.observation.person_id(), told.key), Time{}, forget);
+  return true;
+}
+
+void RemoveStray(Observed& told, Work& work) {
+  told.after.clear_stray_forget_time();
+  told.person.set_stray_count(told.person.stray_count() - 1);
+  work.cells.MoveTimer(keys::StrayTimer(told.observation.person_id(), told.key),
+                       TimeOf(told.before.stray_forget_time()), Time{});
+}
+
 // A check-in that stands now; false: its day is full.
-bool PutCheckIn(Observed& told, const std::string& person_id, Work& work) {
+bool PutCheckIn(Observed& told, Work& work) {
   StoredStay stay = NewStay(told.key, told.observation.check_in());
   const int32_t day = work.policy.zone.LocalDay(TimeOf(stay.stay().start_time()));
-  const bool was_stay = !told.is_new && !told.before.stray();
+  const bool was_stay = !told.is_new && !told.was_stray();
   PresenceDay& block = told.days.Day(day);
   const bool same_day = was_stay && told.before.day() == day;
   const bool grows = !same_day || told.before.deleted();
@@ -148,23 +124,19 @@ bool PutCheckIn(Observed& told, const std::string& person_id, Work& work) {
       told.days.MarkChanged(told.before.day());
     }
   } else if (!told.is_new) {
-    RemoveStray(person_id, told.key, work);
+    RemoveStray(told, work);
   }
   if (SetEnd(told.after, stay)) work.context.Ignore("CHECK_OUT_INVALID");
   told.after.set_day(day);
-  told.after.set_stray(false);
   told.days.Put(day, std::move(stay));
   if (block.stays_size() > kStaysPerDayUsual) work.context.Ignore("PRESENCE_MANY");
   return true;
 }
 
 // A check-out or a deletion that stands now; false: there are too many strays.
-bool PutOther(Observed& told, const std::string& person_id, Work& work) {
-  if (told.is_new) {
-    told.after.set_stray(true);
-    return AddStray(person_id, told.key, work);
-  }
-  if (told.before.stray()) return true;
+bool PutOther(Observed& told, Work& work) {
+  if (told.is_new) return AddStray(told, work);
+  if (told.was_stray()) return true;
   std::optional<StoredStay> stay = told.days.Remove(told.before.day(), told.key);
   if (!stay) return true;  // deleted before
   if (told.after.deleted()) {
@@ -195,9 +167,7 @@ void Needs(const TracingPolicy& policy, const PresenceObserved& observed, const 
   if (!cells.HasMember(presences, key) || !cells.HasString(keys::Person(person_id))) return;
 
   const auto state = cells.GetMemberProto<PresenceState>(presences, key);
-  if (state ? state->stray() : !observation.has_check_in()) {
-    needs.String(keys::Strays(person_id));
-  } else if (state) {
+  if (state && !state->has_stray_forget_time()) {
     for (int32_t day = state->day() - 1; day <= state->day() + 1; ++day) {
       needs.String(keys::PresenceDay(person_id, day));
     }
@@ -219,6 +189,7 @@ void Apply(const PresenceObserved& observed, Work& work) {
                 key,
                 known.value_or(PresenceState()),
                 known.value_or(PresenceState()),
+                person,
                 PersonDays(work, person_id, person),
                 !known.has_value()};
   switch (Revise(observation, told.after)) {
@@ -226,12 +197,14 @@ void Apply(const PresenceObserved& observed, Work& work) {
     case Revised::kConflict: return work.context.Ignore("PRESENCE_CONFLICT");
     case Revised::kChanged: break;
   }
-  if (HasPastDay(told, person, work)) return work.context.Ignore("PRESENCE_TOO_OLD");
-  const bool taken_in = observation.has_check_in() ? PutCheckIn(told, person_id, work)
-                                                   : PutOther(told, person_id, work);
+  if (HasPastDay(told, work)) return work.context.Ignore("PRESENCE_TOO_OLD");
+  const uint32_t stray_count = person.stray_count();
+  const bool taken_in = observation.has_check_in() ? PutCheckIn(told, work) : PutOther(told, work);
   if (!taken_in) return work.context.Ignore("PRESENCE_LIMIT");
   work.cells.SetMemberProto(keys::Presences(person_id), key, told.after);
-  if (told.days.Save()) work.cells.SetProto(keys::Person(person_id), person);
+  if (told.days.Save() || person.stray_count() != stray_count) {
+    work.cells.SetProto(keys::Person(person_id), person);
+  }
   RestateCases(person_id, person, work);
 }
 
@@ -287,35 +260,17 @@ void ForgetPersonDay(const std::string& person_id, int32_t day, Work& work) {
   work.cells.Delete(cell);
 }
 
-void NeedsStrays(const std::string& person_id, const CellReader& cells, NeedSet& needs) {
-  const std::string cell = keys::Strays(person_id);
-  needs.String(cell);
-  if (!cells.HasString(cell)) return;
-  const auto strays = cells.GetProto<StrayPresences>(cell).value_or(StrayPresences());
-  for (const StrayPresence& stray : strays.strays()) {
-    needs.Member(keys::Presences(person_id), stray.key());
-  }
+void NeedsStray(const std::string& person_id, const std::string& key, NeedSet& needs) {
+  needs.String(keys::Person(person_id));
+  needs.Member(keys::Presences(person_id), key);
 }
 
-void ForgetStrays(const std::string& person_id, Work& work) {
-  const std::string cell = keys::Strays(person_id);
-  auto strays = work.cells.GetProto<StrayPresences>(cell).value_or(StrayPresences());
-  int gone = 0;
-  for (const StrayPresence& stray : strays.strays()) {
-    if (gone == kForgottenAtOnce || TimeOf(stray.forget_time()) > work.context.shard_time) break;
-    if (work.cells.GetMember(keys::Presences(person_id), stray.key()) != nullptr) {
-      work.cells.DeleteMember(keys::Presences(person_id), stray.key());
-    }
-    ++gone;
-  }
-  strays.mutable_strays()->DeleteSubrange(0, gone);
-  if (strays.strays().empty()) {
-    if (work.cells.Get(cell) != nullptr) work.cells.Delete(cell);
-    return;
-  }
-  work.cells.SetProto(cell, strays);
-  work.cells.MoveTimer(keys::StraysTimer(person_id), Time{},
-                       TimeOf(strays.strays(0).forget_time()));
+void ForgetStray(const std::string& person_id, const std::string& key, Work& work) {
+  if (work.cells.GetMember(keys::Presences(person_id), key) == nullptr) return;
+  work.cells.DeleteMember(keys::Presences(person_id), key);
+  TracedPerson person = LoadPerson(work.cells, person_id);
+  person.set_stray_count(person.stray_count() - 1);
+  work.cells.SetProto(keys::Person(person_id), person);
 }
 
 }  // namespace epigrid::contact_tracing

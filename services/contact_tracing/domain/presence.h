@@ -3,9 +3,9 @@
 //
 // Counted and otherwise ignored: PRESENCE_CONFLICT (the same revision, another content),
 // PRESENCE_INVALID (no such interval can be), PRESENCE_TOO_OLD (it concerns a past day),
-// PRESENCE_LIMIT (more than kStaysPerDayMax stays of one day, or too many strays). Counted and
-// taken in: PRESENCE_MANY (more than kStaysPerDayUsual), CHECK_OUT_INVALID (not after the check-in,
-// or more than 24 h).
+// PRESENCE_LIMIT (more than kStaysPerDayMax stays of one day, or more than kStraysMax check-outs
+// and deletions without a check-in). Counted and taken in: PRESENCE_MANY (more than
+// kStaysPerDayUsual), CHECK_OUT_INVALID (not after the check-in, or more than 24 h).
 #pragma once
 
 #include "common/projector/cells.h"
@@ -19,7 +19,8 @@ inline constexpr int kStaysPerDayMax = 1024;
 inline constexpr int kStaysPerDayUsual = 20;
 // Keys that one day remembers, deleted ones included.
 inline constexpr int kKeysPerDayMax = 2048;
-inline constexpr int kStraysMax = 64;
+// Check-outs and deletions may all come before their check-ins: as many as retention has stays.
+inline constexpr uint32_t kStraysMax = 16 * kStaysPerDayMax;
 
 void Needs(const TracingPolicy& policy, const events::v1::PresenceObserved& observed,
            const CellReader& cells, NeedSet& needs);
@@ -30,8 +31,8 @@ void NeedsPersonDay(const std::string& person_id, int32_t day, const CellReader&
                     NeedSet& needs);
 void ForgetPersonDay(const std::string& person_id, int32_t day, Work& work);
 
-// The timer keys::StraysTimer.
-void NeedsStrays(const std::string& person_id, const CellReader& cells, NeedSet& needs);
-void ForgetStrays(const std::string& person_id, Work& work);
+// The timer keys::StrayTimer: forgets a presence whose check-in has never come.
+void NeedsStray(const std::string& person_id, const std::string& key, NeedSet& needs);
+void ForgetStray(const std::string& person_id, const std::string& key, Work& work);
 
 }  // namespace epigrid::contact_tracing

@@ -20,7 +20,7 @@ enum class Revised {
   kChanged,
 };
 
-// Takes the observation into the state, all but `day` and `stray`.
+// Takes the observation into the state, all but `day` and `stray_forget_time`.
 Revised Revise(const v1::PresenceObservation& observation, state::v1::PresenceState& state);
 
 // The end that stands for a check-in at `start`: the check-out's if it is a possible one, else what

@@ -30,10 +30,6 @@ inline std::string Person(std::string_view person_id) { return Join("person:", p
 inline std::string PresenceDay(std::string_view person_id, int32_t day) {
   return Join("presence-day:", person_id, day);
 }
-// StrayPresences.
-inline std::string Strays(std::string_view person_id) {
-  return Join("presence-strays:", person_id);
-}
 // [<source>/<source id>] PresenceState.
 inline std::string Presences(std::string_view person_id) { return Join("presence:", person_id); }
 // [case] SharedSettings.
@@ -74,12 +70,15 @@ inline std::string Matches(std::string_view setting_id, std::string_view case_id
 
 // Timers.
 inline constexpr std::string_view kPersonDayTimer = "forget-presence:";
-inline constexpr std::string_view kStraysTimer = "forget-strays:";
+inline constexpr std::string_view kStrayTimer = "forget-stray:";
 inline constexpr std::string_view kSettingDayTimer = "forget-stays:";
 inline std::string PersonDayTimer(std::string_view person_id, int32_t day) {
   return Join(kPersonDayTimer, person_id, day);
 }
-inline std::string StraysTimer(std::string_view person_id) { return Join(kStraysTimer, person_id); }
+// Of the presence `key`, "<source>/<source id>".
+inline std::string StrayTimer(std::string_view person_id, std::string_view key) {
+  return Join(Join(kStrayTimer, person_id), "/").append(key);
+}
 inline std::string SettingDayTimer(std::string_view setting_id, int32_t day) {
   return Join(kSettingDayTimer, setting_id, day);
 }
