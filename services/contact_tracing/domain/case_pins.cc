@@ -290,8 +290,10 @@ void Apply(const events::v1::SettingSearched& searched, Work& work) {
     return stored.pin().setting_id() == searched.setting_id();
   });
   if (at == pins.end() || at->pin().version() != searched.pin_version()) return;
-  at->set_answered_version(searched.pin_version());
-  if (IsEmpty(at->pin())) pins.erase(at);
+  const uint64_t answered = searched.begins() ? 0 : searched.pin_version();
+  if (at->answered_version() == answered) return;
+  at->set_answered_version(answered);
+  if (!searched.begins() && IsEmpty(at->pin())) pins.erase(at);
   if (pins.empty()) {
     work.cells.DeleteMember(cell, number);
   } else {

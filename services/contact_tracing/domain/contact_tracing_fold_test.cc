@@ -128,9 +128,10 @@ TEST(ContactTracingFoldTest, PresenceAtAnUnknownSettingIsMatchedWhenItArrives) {
   city.Visit("bert", "cafe", 10);
   city.Report("anna", 30);
   EXPECT_EQ(city.Contacts("anna"), "");
-  EXPECT_EQ(city.Case(city.CaseId("anna")).search_state(), v1::SEARCH_STATE_COMPLETE);
+  EXPECT_EQ(city.Case(city.CaseId("anna")).search_state(), v1::SEARCH_STATE_SEARCHING);
   city.Setting("cafe");
   EXPECT_EQ(city.Contacts("anna"), "bert cafe PLACE 2022-01-01:60");
+  EXPECT_EQ(city.Case(city.CaseId("anna")).search_state(), v1::SEARCH_STATE_COMPLETE);
   city.Setting("cafe", v1::SETTING_CATEGORY_CATERING, 30);
   EXPECT_EQ(city.Contacts("anna"), "bert cafe PLACE 2022-01-01:30");
   city.Setting("cafe", v1::SETTING_CATEGORY_HOUSEHOLD, 30);
@@ -158,6 +159,32 @@ TEST(ContactTracingFoldTest, ACrowdIsSearchedInPartsAndEverybodyIsFound) {
     city.SetState(city.CaseId("anna"), v1::CASE_STATE_EXCLUDED);
     EXPECT_EQ(city.Contacts("anna"), "");
     EXPECT_EQ(city.Case(city.CaseId("anna")).search_state(), v1::SEARCH_STATE_COMPLETE);
+  }
+}
+
+TEST(ContactTracingFoldTest, ASettingThatChangesIsSearchedAgainBeforeItIsComplete) {
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    FoldCity city(seed);
+    city.Setting("hall");
+    for (int i = 0; i < 100; ++i) city.Visit("guest" + std::to_string(i), "hall", 9);
+    city.Visit("anna", "hall", 9);
+    city.Report("anna", 30);
+    city.Run();
+    city.Setting("hall", v1::SETTING_CATEGORY_CATERING, 30);
+    city.Setting("hall", v1::SETTING_CATEGORY_CATERING, 45);
+    bool was_searching = false;
+    while (city.driver().Step()) {
+      const bool is_searching = city.IsSearching(city.CaseId("anna"));
+      if (was_searching && !is_searching) {
+        const std::string listed = city.Listed(city.CaseId("anna"));
+        ASSERT_EQ(std::count(listed.begin(), listed.end(), ';'), 99);
+        ASSERT_EQ(listed.find(":30"), std::string::npos);
+        ASSERT_EQ(listed.find(":120"), std::string::npos);
+      }
+      was_searching |= is_searching;
+    }
+    EXPECT_TRUE(was_searching);
+    EXPECT_FALSE(city.IsSearching(city.CaseId("anna")));
   }
 }
 

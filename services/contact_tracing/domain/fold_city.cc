@@ -21,6 +21,12 @@ Proto Parse(const std::string& bytes) {
   return *CellReader::ParseProto<Proto>(&bytes);
 }
 
+std::string Join(const std::map<std::string, std::string>& lines) {
+  std::string text;
+  for (const auto& [name, line] : lines) text += (text.empty() ? "" : "; ") + line;
+  return text;
+}
+
 }  // namespace
 
 FoldCity::FoldCity(uint64_t seed, uint32_t shard_count)
@@ -214,28 +220,35 @@ std::string FoldCity::Contacts(const std::string& person, int number) {
   return ContactsOf(CaseId(person, number));
 }
 
-std::string FoldCity::ContactsOf(const std::string& case_id) {
-  Run();
-  std::map<std::string, std::string> listed, held, published;  // by name
-  const auto describe = [&](const std::string& person_id, const std::string& bytes) {
-    google::protobuf::RepeatedPtrField<v1::SettingExposure> settings;
-    const auto shared = Parse<state::v1::SharedSettings>(bytes);
-    for (const auto& match : shared.matches()) {
-      *settings.Add() = ToSettingExposure(match);
-    }
-    return Describe(person_id, settings);
-  };
+std::string FoldCity::DescribeShared(const std::string& person_id, const std::string& bytes) {
+  google::protobuf::RepeatedPtrField<v1::SettingExposure> settings;
+  const auto shared = Parse<state::v1::SharedSettings>(bytes);
+  for (const auto& match : shared.matches()) *settings.Add() = ToSettingExposure(match);
+  return Describe(person_id, settings);
+}
+
+std::map<std::string, std::string> FoldCity::ListOf(const std::string& case_id) {
+  std::map<std::string, std::string> listed;
   for (const std::string& id : driver_.Index(case_id, keys::ContactIndex(case_id))) {
     const auto bytes = driver_.Get(case_id, keys::Contact(case_id, id));
     EXPECT_TRUE(bytes.has_value());
-    if (bytes) listed[NameOf(id)] = describe(id, *bytes);
+    if (bytes) listed[NameOf(id)] = DescribeShared(id, *bytes);
   }
+  return listed;
+}
+
+std::string FoldCity::Listed(const std::string& case_id) { return Join(ListOf(case_id)); }
+
+std::string FoldCity::ContactsOf(const std::string& case_id) {
+  Run();
+  const std::map<std::string, std::string> listed = ListOf(case_id);
+  std::map<std::string, std::string> held, published;  // by name
   for (Shard shard = 0; shard < shard_count_; ++shard) {
     for (const auto& [key, members] : driver_.stored(shard).members) {
       const std::string prefix = keys::Exposures("");
       if (!key.starts_with(prefix) || !members.contains(case_id)) continue;
       const std::string id = key.substr(prefix.size());
-      held[NameOf(id)] = describe(id, members.at(case_id));
+      held[NameOf(id)] = DescribeShared(id, members.at(case_id));
     }
   }
   for (const auto& event : driver_.published(kExposureTopic)) {
@@ -250,13 +263,19 @@ std::string FoldCity::ContactsOf(const std::string& case_id) {
   EXPECT_EQ(listed, held);
   EXPECT_EQ(listed, published);
   CheckDigests();
-  std::string text;
-  for (const auto& [name, line] : listed) text += (text.empty() ? "" : "; ") + line;
-  return text;
+  return Join(listed);
+}
+
+bool FoldCity::IsSearching(const std::string& case_id) const {
+  return CaseNow(case_id).search_state() == v1::SEARCH_STATE_SEARCHING;
 }
 
 v1::Case FoldCity::Case(const std::string& case_id) {
   Run();
+  return CaseNow(case_id);
+}
+
+v1::Case FoldCity::CaseNow(const std::string& case_id) const {
   const auto bytes = driver_.Get(case_id, keys::Case(case_id));
   if (!bytes) return {};
   return MakeCase(Parse<state::v1::CaseRecord>(*bytes),

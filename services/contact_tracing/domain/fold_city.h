@@ -9,6 +9,7 @@
 //   EXPECT_EQ(city.Contacts("anna"), "bert cafe PLACE 2022-01-01:60");
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -62,6 +63,9 @@ class FoldCity {
   // each person, and of what the persons' shards hold: the three must agree. Runs first.
   std::string Contacts(const std::string& person, int number = 0);
   std::string ContactsOf(const std::string& case_id);
+  // The case's list alone, as it is now.
+  std::string Listed(const std::string& case_id);
+  bool IsSearching(const std::string& case_id) const;
   v1::Case Case(const std::string& case_id);
   std::vector<std::string> CasesOf(const std::string& person);
   // Fails the test unless every digest is true.
@@ -72,6 +76,9 @@ class FoldCity {
 
  private:
   std::string NameOf(const std::string& id) const;
+  std::map<std::string, std::string> ListOf(const std::string& case_id);  // by name
+  std::string DescribeShared(const std::string& person_id, const std::string& bytes);
+  v1::Case CaseNow(const std::string& case_id) const;
   std::string Describe(const std::string& person_id,
                        const google::protobuf::RepeatedPtrField<v1::SettingExposure>& settings);
   void Observe(v1::PresenceObservation observation);

@@ -80,25 +80,42 @@ void SettingSearch::Continue(const PinStated& pin, const std::vector<std::string
     part.set_setting_id(setting_id_);
     part.set_case_id(pin.case_id());
     part.set_pin_version(pin.version());
+    part.set_rule_version(setting_.rule_version());
     for (size_t i = from; i < until; ++i) part.add_person_ids(people[i]);
     part.set_last(answer && until == people.size());
     work_.context.EmitToInbox(setting_id_, std::move(event));
   }
 }
 
+void SettingSearch::SearchAnew(const PinStated& pin) {
+  Tell(pin, true);
+  Event event;
+  events::v1::PinSearchContinued& search = *event.mutable_pin_search_continued();
+  search.set_setting_id(setting_id_);
+  search.set_case_id(pin.case_id());
+  search.set_pin_version(pin.version());
+  search.set_rule_version(setting_.rule_version());
+  search.set_last(true);
+  work_.context.EmitToInbox(setting_id_, std::move(event));
+}
+
 bool SettingSearch::Finish(const PinStated& pin) {
+  if (!rule_.known && !pin.stays().empty()) return false;
+  Tell(pin, false);
+  const std::string pins = keys::Pins(setting_id_);
+  if (!IsEmpty(pin) || work_.cells.GetMember(pins, pin.case_id()) == nullptr) return false;
+  work_.cells.DeleteMember(pins, pin.case_id());
+  return true;
+}
+
+void SettingSearch::Tell(const PinStated& pin, bool begins) {
   Event event;
   events::v1::SettingSearched& searched = *event.mutable_setting_searched();
   searched.set_case_id(pin.case_id());
   searched.set_setting_id(setting_id_);
   searched.set_pin_version(pin.version());
-  searched.set_contact_count(static_cast<uint32_t>(
-      work_.cells.GetMembers(keys::Matches(setting_id_, pin.case_id())).size()));
+  searched.set_begins(begins);
   work_.context.EmitToInbox(pin.case_id(), std::move(event));
-  const std::string pins = keys::Pins(setting_id_);
-  if (!IsEmpty(pin) || work_.cells.GetMember(pins, pin.case_id()) == nullptr) return false;
-  work_.cells.DeleteMember(pins, pin.case_id());
-  return true;
 }
 
 std::vector<std::string> SettingSearch::People(const PinStated& pin) const {

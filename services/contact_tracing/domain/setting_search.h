@@ -3,8 +3,8 @@
 //
 // A pin is searched for in one event if it concerns few people; else it is cut into parts, each a
 // PinSearchContinued of its own to the same shard, all emitted at once. A part of a pin that has
-// changed since does nothing: the search for the newer one covers everybody who is there or was
-// matched before.
+// changed since, or in a setting that has, does nothing: the newer search covers everybody who is
+// there or was matched before.
 //
 // Threads: none; keeps nothing.
 #pragma once
@@ -35,8 +35,9 @@ class SettingSearch {
   template <typename Concerns>
   void RematchPerson(const std::string& person_id, const Concerns& concerns);
 
-  // Matches these people with a pin, here or in parts. `answer`: then tells the case's shard, and
-  // forgets the pin if it is a withdrawal. True: the pin was forgotten.
+  // Matches these people with a pin, here or in parts. `answer`: then tells the case's shard,
+  // unless there are stays in a setting that was never made known, and forgets the pin if it is a
+  // withdrawal. True: the pin was forgotten.
   bool Search(const events::v1::PinStated& pin, const std::vector<std::string>& people,
               bool answer);
 
@@ -52,12 +53,14 @@ class SettingSearch {
                           const state::v1::TracedSetting& setting, const events::v1::PinStated& pin,
                           NeedSet& needs);
 
-  const SettingRule& rule() const { return rule_; }
+  // Tells the case's shard that what was answered for the pin does not hold, and searches anew.
+  void SearchAnew(const events::v1::PinStated& pin);
 
  private:
   void Continue(const events::v1::PinStated& pin, const std::vector<std::string>& people,
                 bool answer);
   bool Finish(const events::v1::PinStated& pin);
+  void Tell(const events::v1::PinStated& pin, bool begins);
 
   Work& work_;
   const std::string setting_id_;

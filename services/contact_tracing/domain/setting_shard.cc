@@ -52,6 +52,12 @@ auto IsNear(const TracingPolicy& policy, int32_t day) {
   };
 }
 
+// Whether a newer search covers what this part was to search.
+bool IsOvertaken(const PinSearchContinued& part, const PinStated& pin,
+                 const TracedSetting& setting) {
+  return pin.version() != part.pin_version() || setting.rule_version() != part.rule_version();
+}
+
 bool HasStanding(const PinStated& pin) { return !pin.standing().empty(); }
 
 }  // namespace
@@ -72,20 +78,15 @@ void Apply(const SettingUpdateRequested& requested, Work& work) {
   work.context.Answer({OkStatus(), requested.setting().SerializeAsString()});
   if (same) return;
   *setting.mutable_setting() = requested.setting();
-  work.cells.SetProto(keys::Setting(setting_id), setting);
-
   const SettingRule after = RuleOf(work.policy, setting);
-  if (setting.pin_count() == 0 || (before.known && before.category == after.category &&
-                                   before.stays.usual_stay == after.stays.usual_stay)) {
-    return;
-  }
+  const bool rule_changed = !before.known || before.category != after.category ||
+                            before.stays.usual_stay != after.stays.usual_stay;
+  if (rule_changed) setting.set_rule_version(VersionOf(work.context));
+  work.cells.SetProto(keys::Setting(setting_id), setting);
+  if (!rule_changed || setting.pin_count() == 0) return;
+  SettingSearch search(work, setting_id, setting);
   for (const auto& [case_id, bytes] : work.cells.GetMembers(keys::Pins(setting_id))) {
-    Event event;
-    PinSearchContinued& search = *event.mutable_pin_search_continued();
-    search.set_setting_id(setting_id);
-    search.set_case_id(case_id);
-    search.set_pin_version(CellReader::ParseProto<PinStated>(&bytes)->version());
-    work.context.EmitToInbox(setting_id, std::move(event));
+    search.SearchAnew(*CellReader::ParseProto<PinStated>(&bytes));
   }
 }
 
@@ -183,11 +184,10 @@ void Needs(const TracingPolicy& policy, const PinSearchContinued& part, const Ce
   const auto setting = NeedSetting(part.setting_id(), cells, needs);
   if (!setting || !cells.HasMember(keys::Pins(part.setting_id()), part.case_id())) return;
   const auto pin = cells.GetMemberProto<PinStated>(keys::Pins(part.setting_id()), part.case_id());
-  if (!pin || pin->version() != part.pin_version()) return;
+  if (!pin || IsOvertaken(part, *pin, *setting)) return;
   if (part.person_ids().empty()) {
     return SettingSearch::NeedsPeople(policy, part.setting_id(), *setting, *pin, needs);
   }
-  if (part.last()) needs.Members(keys::Matches(part.setting_id(), part.case_id()));
   for (const std::string& person_id : part.person_ids()) {
     SettingSearch::NeedsPerson(policy, part.setting_id(), *setting, *pin, person_id, needs);
   }
@@ -196,8 +196,8 @@ void Needs(const TracingPolicy& policy, const PinSearchContinued& part, const Ce
 void Apply(const PinSearchContinued& part, Work& work) {
   const std::string& setting_id = part.setting_id();
   const auto pin = work.cells.GetMemberProto<PinStated>(keys::Pins(setting_id), part.case_id());
-  if (!pin || pin->version() != part.pin_version()) return;
   TracedSetting setting = LoadSetting(work.cells, setting_id);
+  if (!pin || IsOvertaken(part, *pin, setting)) return;
   SettingSearch search(work, setting_id, setting);
   const std::vector<std::string> people =
       part.person_ids().empty()
