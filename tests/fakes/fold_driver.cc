@@ -191,6 +191,7 @@ void FoldDriver::Finish(Shard shard, Context& context, std::optional<size_t> num
   state.digest = state.cells.digest();
   ignored_.insert(ignored_.end(), context.ignored.begin(), context.ignored.end());
   if (number && context.answer) outcomes_[*number] = *std::move(context.answer);
+  emissions_max_ = std::max(emissions_max_, context.emissions.size());
   for (Emission& emission : context.emissions) {
     if (emission.topic.empty()) {
       shards_[ShardOfEntity(emission.entity)].queue.push_back(

@@ -89,6 +89,8 @@ class FoldDriver {
   // What was ignored since the last call.
   std::vector<std::string> TakeIgnored() { return std::exchange(ignored_, {}); }
   size_t events_folded() const { return events_folded_; }
+  // The most that one event or timer has emitted: larger work has to go on by itself.
+  size_t emissions_max() const { return emissions_max_; }
 
   const Stored& stored(Shard shard) const { return shards_[shard].stored; }
   const Stored& stored_of(std::string_view entity) const { return stored(ShardOfEntity(entity)); }
@@ -135,6 +137,7 @@ class FoldDriver {
   std::mt19937_64 turns_;
   size_t commands_ = 0;
   size_t events_folded_ = 0;
+  size_t emissions_max_ = 0;
   std::map<size_t, Outcome> outcomes_;
   std::vector<Emission> published_;
   std::vector<std::string> ignored_;

@@ -188,6 +188,24 @@ TEST(ContactTracingFoldTest, ASettingThatChangesIsSearchedAgainBeforeItIsComplet
   }
 }
 
+TEST(ContactTracingFoldTest, ACrowdIsListedAPageAtATime) {
+  FoldCity city;
+  city.Setting("station");
+  for (int i = 0; i < 4000; ++i) city.Visit("guest" + std::to_string(i), "station", 9, 10);
+  city.Visit("anna", "station", 9, 10);
+  city.Report("anna", 30);
+  city.Run();
+  EXPECT_EQ(city.Case(city.CaseId("anna")).search_state(), v1::SEARCH_STATE_COMPLETE);
+  EXPECT_LE(city.driver().emissions_max(), 200u);
+  const std::string all = city.Listed(city.CaseId("anna"));
+  EXPECT_EQ(std::count(all.begin(), all.end(), ';'), 3999);
+  city.Setting("station", v1::SETTING_CATEGORY_TRANSPORT, 30);
+  city.SetState(city.CaseId("anna"), v1::CASE_STATE_EXCLUDED);
+  EXPECT_EQ(city.Contacts("anna"), "");
+  EXPECT_LE(city.driver().emissions_max(), 200u);
+  EXPECT_EQ(city.Case(city.CaseId("anna")).search_state(), v1::SEARCH_STATE_COMPLETE);
+}
+
 TEST(ContactTracingFoldTest, ManyCasesInOneSettingAllMeetALateGuest) {
   FoldCity city;
   city.Setting("hall");

@@ -1,6 +1,7 @@
 #include "services/contact_tracing/domain/setting_search.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "services/contact_tracing/view/keys.h"
@@ -8,6 +9,7 @@
 namespace epigrid::contact_tracing {
 
 using events::v1::MatchStated;
+using events::v1::PinSearchContinued;
 using events::v1::PinStated;
 using events::v1::StandingStated;
 using events::v1::StaysStated;
@@ -58,45 +60,59 @@ bool SettingSearch::Rematch(const PinStated& pin, const PinnedPresence& index,
   return true;
 }
 
-bool SettingSearch::Search(const PinStated& pin, const std::vector<std::string>& people,
-                           bool answer) {
-  if (people.size() > kPeoplePerPart) {
-    Continue(pin, people, answer);
-    return false;
+bool SettingSearch::SearchAfter(const PinStated& pin, const std::string& person_id) {
+  std::vector<std::string> people = PeopleAfter(pin, person_id, kPeopleAtOnce + 1);
+  if (people.size() <= kPeoplePerPart) {
+    MatchAll(pin, people);
+    return Finish(pin);
   }
+  const bool is_end = people.size() <= kPeopleAtOnce;
+  if (!is_end) people.pop_back();
+  for (size_t from = 0; from < people.size(); from += kPeoplePerPart) {
+    const size_t until = std::min(from + kPeoplePerPart, people.size());
+    PinSearchContinued part = NewPart(pin);
+    for (size_t i = from; i < until; ++i) part.add_person_ids(people[i]);
+    part.set_last(is_end && until == people.size());
+    Emit(std::move(part));
+  }
+  if (is_end) return false;
+  PinSearchContinued next = NewPart(pin);
+  next.set_after_person_id(people.back());
+  Emit(std::move(next));
+  return false;
+}
+
+bool SettingSearch::SearchPart(const PinStated& pin, const PinSearchContinued& part) {
+  if (part.person_ids().empty()) return SearchAfter(pin, part.after_person_id());
+  MatchAll(pin, {part.person_ids().begin(), part.person_ids().end()});
+  return part.last() && Finish(pin);
+}
+
+void SettingSearch::MatchAll(const PinStated& pin, const std::vector<std::string>& people) {
   const PinnedPresence index = Pinned(rule_, pin);
   for (const std::string& person_id : people) {
     if (person_id != pin.index_person_id()) Rematch(pin, index, person_id);
   }
-  return answer && Finish(pin);
 }
 
-void SettingSearch::Continue(const PinStated& pin, const std::vector<std::string>& people,
-                             bool answer) {
-  for (size_t from = 0; from < people.size(); from += kPeoplePerPart) {
-    const size_t until = std::min(from + kPeoplePerPart, people.size());
-    Event event;
-    events::v1::PinSearchContinued& part = *event.mutable_pin_search_continued();
-    part.set_setting_id(setting_id_);
-    part.set_case_id(pin.case_id());
-    part.set_pin_version(pin.version());
-    part.set_rule_version(setting_.rule_version());
-    for (size_t i = from; i < until; ++i) part.add_person_ids(people[i]);
-    part.set_last(answer && until == people.size());
-    work_.context.EmitToInbox(setting_id_, std::move(event));
-  }
+PinSearchContinued SettingSearch::NewPart(const PinStated& pin) const {
+  PinSearchContinued part;
+  part.set_setting_id(setting_id_);
+  part.set_case_id(pin.case_id());
+  part.set_pin_version(pin.version());
+  part.set_rule_version(setting_.rule_version());
+  return part;
+}
+
+void SettingSearch::Emit(PinSearchContinued part) {
+  Event event;
+  *event.mutable_pin_search_continued() = std::move(part);
+  work_.context.EmitToInbox(setting_id_, std::move(event));
 }
 
 void SettingSearch::SearchAnew(const PinStated& pin) {
   Tell(pin, true);
-  Event event;
-  events::v1::PinSearchContinued& search = *event.mutable_pin_search_continued();
-  search.set_setting_id(setting_id_);
-  search.set_case_id(pin.case_id());
-  search.set_pin_version(pin.version());
-  search.set_rule_version(setting_.rule_version());
-  search.set_last(true);
-  work_.context.EmitToInbox(setting_id_, std::move(event));
+  Emit(NewPart(pin));
 }
 
 bool SettingSearch::Finish(const PinStated& pin) {
@@ -118,18 +134,26 @@ void SettingSearch::Tell(const PinStated& pin, bool begins) {
   work_.context.EmitToInbox(pin.case_id(), std::move(event));
 }
 
-std::vector<std::string> SettingSearch::People(const PinStated& pin) const {
+std::vector<std::string> SettingSearch::PeopleAfter(const PinStated& pin,
+                                                    const std::string& person_id,
+                                                    size_t limit) const {
   std::set<std::string> people;
-  const auto add = [&people](const auto& members) {
-    for (const auto& [person_id, bytes] : members) people.insert(person_id);
+  const auto add = [&](const auto& members) {
+    size_t added = 0;
+    for (auto at = members.upper_bound(person_id); at != members.end() && added < limit; ++at) {
+      if (at->first == pin.index_person_id()) continue;
+      people.insert(at->first);
+      ++added;
+    }
   };
   for (const int32_t day : DaysNear(work_.policy, pin, setting_.days())) {
     add(work_.cells.GetMembers(keys::Stays(setting_id_, day)));
   }
   if (!pin.standing().empty()) add(work_.cells.GetMembers(keys::Standing(setting_id_)));
   add(work_.cells.GetMembers(keys::Matches(setting_id_, pin.case_id())));
-  people.erase(pin.index_person_id());
-  return {people.begin(), people.end()};
+  auto end = people.begin();
+  std::advance(end, std::min(limit, people.size()));
+  return {people.begin(), end};
 }
 
 void SettingSearch::NeedsPerson(const TracingPolicy& policy, const std::string& setting_id,

@@ -1,10 +1,11 @@
 // SettingSearch: matches the people of a setting with the cases pinned to it, over the cells of the
 // setting's shard, and tells both sides what has changed.
 //
-// A pin is searched for in one event if it concerns few people; else it is cut into parts, each a
-// PinSearchContinued of its own to the same shard, all emitted at once. A part of a pin that has
-// changed since, or in a setting that has, does nothing: the newer search covers everybody who is
-// there or was matched before.
+// A pin is searched for in one event if it concerns few people; else they are cut into parts, each
+// a PinSearchContinued of its own to the same shard. So many parts are emitted at once, and after
+// them one that goes on with the next people, so that no event emits more, however great the crowd.
+// A part of a pin that has changed since, or in a setting that has, does nothing: the newer search
+// covers everybody who is there or was matched before.
 //
 // Threads: none; keeps nothing.
 #pragma once
@@ -21,6 +22,8 @@ namespace epigrid::contact_tracing {
 // People matched in one event: leaves room for the pin, the setting and the presence that caused it
 // within kWritesPerEventMax.
 inline constexpr size_t kPeoplePerPart = 12;
+// People cut into parts in one event: these fill a record.
+inline constexpr size_t kPeopleAtOnce = kPeoplePerPart * kEventsPerRecordMax;
 
 class SettingSearch {
  public:
@@ -35,30 +38,33 @@ class SettingSearch {
   template <typename Concerns>
   void RematchPerson(const std::string& person_id, const Concerns& concerns);
 
-  // Matches these people with a pin, here or in parts. `answer`: then tells the case's shard,
-  // unless there are stays in a setting that was never made known, and forgets the pin if it is a
-  // withdrawal. True: the pin was forgotten.
-  bool Search(const events::v1::PinStated& pin, const std::vector<std::string>& people,
-              bool answer);
-
-  // Everybody whom the pin may concern: with stays near its own, with standing presence, or matched
-  // before; in order. The cells of NeedsPeople must be loaded.
-  std::vector<std::string> People(const events::v1::PinStated& pin) const;
+  // Matches everybody whom the pin may concern, from who comes after that one in order of id, here
+  // or in parts; then tells the case's shard, unless there are stays in a setting that was never
+  // made known, and forgets the pin if it is a withdrawal. True: the pin was forgotten. The cells
+  // of NeedsPeople must be loaded.
+  bool SearchAfter(const events::v1::PinStated& pin, const std::string& person_id);
+  // A part of it; the end only if it is the last.
+  bool SearchPart(const events::v1::PinStated& pin, const events::v1::PinSearchContinued& part);
+  // Tells the case's shard that what was answered for the pin does not hold, and searches anew.
+  void SearchAnew(const events::v1::PinStated& pin);
 
   static void NeedsPerson(const TracingPolicy& policy, const std::string& setting_id,
                           const state::v1::TracedSetting& setting, const events::v1::PinStated& pin,
                           const std::string& person_id, NeedSet& needs);
-  // Also names what Search needs, as long as those people fit into one event.
+  // Also names what matching them needs, as long as they fit into one event.
   static void NeedsPeople(const TracingPolicy& policy, const std::string& setting_id,
                           const state::v1::TracedSetting& setting, const events::v1::PinStated& pin,
                           NeedSet& needs);
 
-  // Tells the case's shard that what was answered for the pin does not hold, and searches anew.
-  void SearchAnew(const events::v1::PinStated& pin);
-
  private:
-  void Continue(const events::v1::PinStated& pin, const std::vector<std::string>& people,
-                bool answer);
+  // Whom the pin may concern: with stays near its own, with standing presence, or matched before.
+  // The first `limit` after that one, in order.
+  std::vector<std::string> PeopleAfter(const events::v1::PinStated& pin,
+                                       const std::string& person_id, size_t limit) const;
+  void MatchAll(const events::v1::PinStated& pin, const std::vector<std::string>& people);
+  // A part to be filled in.
+  events::v1::PinSearchContinued NewPart(const events::v1::PinStated& pin) const;
+  void Emit(events::v1::PinSearchContinued part);
   bool Finish(const events::v1::PinStated& pin);
   void Tell(const events::v1::PinStated& pin, bool begins);
 
@@ -75,7 +81,9 @@ void SettingSearch::RematchPerson(const std::string& person_id, const Concerns& 
     const auto pin = *CellReader::ParseProto<events::v1::PinStated>(&bytes);
     if (pin.index_person_id() == person_id || !concerns(pin)) continue;
     if (changed == kPeoplePerPart) {
-      Continue(pin, {person_id}, false);
+      events::v1::PinSearchContinued part = NewPart(pin);
+      part.add_person_ids(person_id);
+      Emit(std::move(part));
     } else if (Rematch(pin, Pinned(rule_, pin), person_id)) {
       ++changed;
     }

@@ -171,8 +171,7 @@ void Apply(const PinStated& pin, Work& work) {
   // A withdrawal stands too until everybody it concerns has been told.
   if (stands || !IsEmpty(pin)) work.cells.SetMemberProto(pins, pin.case_id(), pin);
   if (!stands && !IsEmpty(pin)) ++pin_count;
-  SettingSearch search(work, pin.setting_id(), setting);
-  if (search.Search(pin, search.People(pin), true)) --pin_count;
+  if (SettingSearch(work, pin.setting_id(), setting).SearchAfter(pin, {})) --pin_count;
   if (pin_count == setting.pin_count()) return;
   setting.set_pin_count(pin_count);
   work.cells.SetProto(keys::Setting(pin.setting_id()), setting);
@@ -198,12 +197,7 @@ void Apply(const PinSearchContinued& part, Work& work) {
   const auto pin = work.cells.GetMemberProto<PinStated>(keys::Pins(setting_id), part.case_id());
   TracedSetting setting = LoadSetting(work.cells, setting_id);
   if (!pin || IsOvertaken(part, *pin, setting)) return;
-  SettingSearch search(work, setting_id, setting);
-  const std::vector<std::string> people =
-      part.person_ids().empty()
-          ? search.People(*pin)
-          : std::vector<std::string>(part.person_ids().begin(), part.person_ids().end());
-  if (!search.Search(*pin, people, part.last())) return;
+  if (!SettingSearch(work, setting_id, setting).SearchPart(*pin, part)) return;
   setting.set_pin_count(setting.pin_count() - 1);
   work.cells.SetProto(keys::Setting(setting_id), setting);
 }
