@@ -219,10 +219,12 @@ void ContactTracingFold::Apply(const Event& event, Cells& cells, Context& contex
 void ContactTracingFold::TimerNeeds(const Timer& timer, const CellReader& cells,
                                     NeedSet& needs) const {
   needs.String(keys::Configuration());
+  const TracingPolicy* policy = Policy(cells);
+  if (policy == nullptr) return;
   if (const auto person = ReadDayTimer(keys::kPersonDayTimer, timer.id)) {
     NeedsPersonDay(person->entity, person->day, cells, needs);
   } else if (const auto setting = ReadDayTimer(keys::kSettingDayTimer, timer.id)) {
-    NeedsSettingDay(setting->entity, setting->day, cells, needs);
+    NeedsSettingDay(*policy, setting->entity, setting->day, cells, needs);
   } else {
     const Stray stray = ReadStrayTimer(timer.id);
     NeedsStray(stray.person_id, stray.key, needs);

@@ -53,6 +53,7 @@ TEST(ContactTracingRetentionTest, PresenceIsForgottenAndContactsStayUntilExclusi
   city.SetState(city.CaseId("anna"), v1::CASE_STATE_EXCLUDED);
   EXPECT_EQ(city.Contacts("anna"), "");
   EXPECT_EQ(CountKeys(city, "pins:"), 0u);
+  EXPECT_EQ(CountKeys(city, "settled-pins:"), 0u);
   EXPECT_EQ(CountKeys(city, "matches:"), 0u);
   EXPECT_EQ(CountKeys(city, "case-pins:"), 0u);
 }
@@ -93,6 +94,9 @@ TEST(ContactTracingRetentionTest, WhatIsForgottenIsNotTakenInAgain) {
   EXPECT_EQ(city.Contacts("anna"), "bert cafe PLACE 2022-01-01:120");
   EXPECT_EQ(city.driver().TakeIgnored(), std::vector<std::string>{"PRESENCE_TOO_OLD"});
   EXPECT_EQ(CountKeys(city, "presence-day:"), 1u);
+  // Searched anew, the setting does not take the forgotten day for one on which nobody was there.
+  city.Setting("cafe", v1::SETTING_CATEGORY_CATERING, 30);
+  EXPECT_EQ(city.Contacts("anna"), "bert cafe PLACE 2022-01-01:120");
 }
 
 TEST(ContactTracingRetentionTest, WhatIsOlderThanRetentionIsNotTakenIn) {
@@ -103,6 +107,53 @@ TEST(ContactTracingRetentionTest, WhatIsOlderThanRetentionIsNotTakenIn) {
   city.Run();
   EXPECT_EQ(city.driver().TakeIgnored(), std::vector<std::string>{"PRESENCE_TOO_OLD"});
   EXPECT_EQ(CountKeys(city, "presence-day:"), 1u);
+}
+
+// Members of the keys of all shards that begin so.
+size_t CountMembers(const FoldCity& city, std::string_view prefix) {
+  size_t count = 0;
+  for (Shard shard = 0; shard < city.driver().shard_count(); ++shard) {
+    for (const auto& [key, members] : city.driver().stored(shard).members) {
+      if (key.starts_with(prefix)) count += members.size();
+    }
+  }
+  return count;
+}
+
+TEST(ContactTracingRetentionTest, WhatComesLaterDoesNotReadPinsOfWhichAllIsForgotten) {
+  FoldCity city;
+  city.Tick(12);
+  city.Setting("hall");
+  city.Visit("bert", "hall", 9, 10);
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = "case" + std::to_string(i);
+    city.Visit(name, "hall", 9, 10);
+    city.Report(name, 30);
+  }
+  city.Visit("bert", "hall", 48, 49);
+  const std::string found = city.Contacts("case0");
+  EXPECT_NE(found.find("bert hall PLACE 2022-01-01:60"), std::string::npos);
+  EXPECT_EQ(CountMembers(city, "pins:"), 20u);
+
+  city.Tick(19 * 24);
+  EXPECT_EQ(CountMembers(city, "pins:"), 0u);
+  EXPECT_EQ(CountMembers(city, "settled-pins:"), 20u);
+  city.Visit("anna", "hall", 18 * 24, 18 * 24 + 1);
+  city.Visit("bert", "hall", 18 * 24, 18 * 24 + 1);
+  city.Report("anna", 18 * 24);
+  EXPECT_EQ(city.Contacts("anna"), "bert hall PLACE 2022-01-19:60");
+  EXPECT_EQ(CountMembers(city, "pins:"), 1u);
+
+  // They stay until their cases say otherwise, and follow the setting.
+  EXPECT_EQ(city.Contacts("case0"), found);
+  city.Setting("hall", v1::SETTING_CATEGORY_HOUSEHOLD);
+  EXPECT_NE(city.Contacts("case0").find("bert hall CLOSE 2022-01-01:60"), std::string::npos);
+  for (int i = 0; i < 20; ++i) {
+    city.SetState(city.CaseId("case" + std::to_string(i)), v1::CASE_STATE_EXCLUDED);
+  }
+  EXPECT_EQ(city.Contacts("case0"), "");
+  EXPECT_EQ(CountMembers(city, "settled-pins:"), 0u);
+  EXPECT_EQ(CountMembers(city, "pins:"), 1u);
 }
 
 TEST(ContactTracingRetentionTest, ADayAtTheEdgeKeepsWhatReachesInFromTheDayBefore) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include "common/base/clock.h"
 #include "common/base/local_day.h"
@@ -30,8 +31,11 @@ struct TracingPolicy {
 
   // Presence that began on a past day is neither taken in nor searched any more: the day ended more
   // than `retention_days` ago. Before the first tick nothing is past.
-  bool IsPast(int32_t day, Time shard_time) const {
-    return shard_time.is_set() && zone.StartOfDay(day + retention_days + 1) <= shard_time;
+  bool IsPast(int32_t day, Time shard_time) const { return day <= LastPastDay(shard_time); }
+  // The last day that is past.
+  int32_t LastPastDay(Time shard_time) const {
+    return shard_time.is_set() ? zone.LocalDay(shard_time) - retention_days - 1
+                               : std::numeric_limits<int32_t>::min();
   }
   // When what began on the day is forgotten: a day after it is past, because stays reach over
   // midnight and the first day that is not past needs them.

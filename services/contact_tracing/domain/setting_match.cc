@@ -28,9 +28,9 @@ struct Count {
   }
 };
 
-void CountStays(const TracingPolicy& policy, const Spans& shared, Time shard_time, Count& count) {
+void CountStays(const TracingPolicy& policy, const Spans& shared, int32_t past_day, Count& count) {
   for (const DayMinutes& day : MinutesByDay(policy.zone, shared)) {
-    if (!policy.IsPast(day.day, shard_time)) count.days[day.day] = day.minutes;
+    if (day.day > past_day) count.days[day.day] = day.minutes;
   }
   for (const Span& span : shared) {
     const int32_t last_day = policy.zone.LocalDay(span.until - Duration(1));
@@ -45,12 +45,12 @@ void CountStays(const TracingPolicy& policy, const Spans& shared, Time shard_tim
 
 // What was counted on past days stays, since the presence that it came from may be gone.
 void KeepPastDays(const TracingPolicy& policy, const PinStated& pin, const MatchStated& previous,
-                  Time shard_time, Count& count) {
+                  int32_t past_day, Count& count) {
   const Span window = ToSpan(pin.window());
   const Time previous_first = TimeOf(previous.first_time());
   const Time previous_last = previous.has_last_time() ? TimeOf(previous.last_time()) : kEndOfTime;
   for (const events::v1::MatchedDay& day : previous.days()) {
-    if (day.minutes() == 0 || !IsDay(day.day()) || !policy.IsPast(day.day(), shard_time)) continue;
+    if (day.minutes() == 0 || !IsDay(day.day()) || day.day() > past_day) continue;
     const Time start = policy.zone.StartOfDay(day.day());
     const Time end = policy.zone.StartOfDay(day.day() + 1);
     const Time from = std::max({start, window.from, previous_first});
@@ -98,6 +98,12 @@ SettingRule RuleOf(const TracingPolicy& policy, const state::v1::TracedSetting& 
   return rule;
 }
 
+int32_t PastDay(const TracingPolicy& policy, const state::v1::TracedSetting& setting,
+                Time shard_time) {
+  const int32_t past = policy.LastPastDay(shard_time);
+  return setting.has_forgotten_day() ? std::max(past, setting.forgotten_day()) : past;
+}
+
 PinnedPresence Pinned(const SettingRule& rule, const PinStated& pin) {
   const Span window = ToSpan(pin.window());
   if (window.from >= window.until) return {};
@@ -108,14 +114,14 @@ PinnedPresence Pinned(const SettingRule& rule, const PinStated& pin) {
 }
 
 MatchStated Match(const TracingPolicy& policy, const SettingRule& rule, const PinStated& pin,
-                  const PinnedPresence& index, const Guest& guest, Time shard_time) {
+                  const PinnedPresence& index, const Guest& guest, int32_t past_day) {
   Count count;
   if (rule.known && !index.stays.empty()) {
-    CountStays(policy, Intersect(index.stays, ClosedStays(rule.stays, guest.stays)), shard_time,
+    CountStays(policy, Intersect(index.stays, ClosedStays(rule.stays, guest.stays)), past_day,
                count);
   }
   if (guest.previous != nullptr && !pin.stays().empty()) {
-    KeepPastDays(policy, pin, *guest.previous, shard_time, count);
+    KeepPastDays(policy, pin, *guest.previous, past_day, count);
   }
   if (guest.standing != nullptr && !index.standing.empty()) {
     CountStanding(policy, Intersect(index.standing, ToSpans(guest.standing->intervals())), count);
@@ -146,6 +152,15 @@ MatchStated Match(const TracingPolicy& policy, const SettingRule& rule, const Pi
   match.set_ongoing(count.ongoing);
   match.set_estimated(count.estimated);
   return match;
+}
+
+bool IsSettled(const TracingPolicy& policy, const state::v1::TracedSetting& setting,
+               const PinStated& pin) {
+  if (!setting.has_forgotten_day() || !pin.standing().empty() || pin.stays().empty()) return false;
+  return std::all_of(pin.stays().begin(), pin.stays().end(), [&](const events::v1::Stay& stay) {
+    return policy.zone.LocalDay(TimeOf(stay.start_time()) + kDeclaredStayMax) <=
+           setting.forgotten_day();
+  });
 }
 
 std::vector<int32_t> DaysNear(const TracingPolicy& policy, const PinStated& pin,

@@ -40,7 +40,8 @@ bool SettingSearch::Rematch(const PinStated& pin, const PinnedPresence& index,
               .standing = standing ? &*standing : nullptr,
               .previous = previous ? &*previous : nullptr};
   for (const StaysStated& stated : stays) guest.stays.push_back(&stated);
-  MatchStated match = Match(work_.policy, rule_, pin, index, guest, work_.context.shard_time);
+  MatchStated match = Match(work_.policy, rule_, pin, index, guest,
+                            PastDay(work_.policy, setting_, work_.context.shard_time));
 
   if (match.days().empty()) {
     if (!previous) return false;

@@ -1,6 +1,7 @@
 #include "services/contact_tracing/domain/setting_shard.h"
 
 #include <algorithm>
+#include <map>
 
 #include "services/contact_tracing/domain/setting_search.h"
 #include "services/contact_tracing/domain/times.h"
@@ -28,7 +29,20 @@ std::optional<TracedSetting> NeedSetting(const std::string& setting_id, const Ce
   return LoadSetting(cells, setting_id);
 }
 
-// Asks for all pins and, of those that concern, for what matching this person with them touches.
+void NeedPin(const std::string& setting_id, const std::string& case_id, NeedSet& needs) {
+  needs.Member(keys::Pins(setting_id), case_id);
+  needs.Member(keys::SettledPins(setting_id), case_id);
+}
+
+std::optional<PinStated> LoadPin(const std::string& setting_id, const std::string& case_id,
+                                 const CellReader& cells) {
+  auto pin = cells.GetMemberProto<PinStated>(keys::Pins(setting_id), case_id);
+  if (pin) return pin;
+  return cells.GetMemberProto<PinStated>(keys::SettledPins(setting_id), case_id);
+}
+
+// Asks for all pins that are not settled and, of those that concern, for what matching this person
+// with them touches.
 template <typename Concerns>
 void NeedRematch(const TracingPolicy& policy, const std::string& setting_id,
                  const TracedSetting& setting, const std::string& person_id,
@@ -41,6 +55,31 @@ void NeedRematch(const TracingPolicy& policy, const std::string& setting_id,
     if (!concerns(pin)) continue;
     SettingSearch::NeedsPerson(policy, setting_id, setting, pin, person_id, needs);
   }
+}
+
+void Forget(int32_t day, TracedSetting& setting) {
+  RemoveDay(*setting.mutable_days(), day);
+  if (!setting.has_forgotten_day() || setting.forgotten_day() < day) {
+    setting.set_forgotten_day(day);
+  }
+}
+
+// Pins that are settled at a time: within kWritesPerEventMax.
+constexpr size_t kSettledAtOnce = 6;
+
+// The first pins, by case, of which all is forgotten.
+std::map<std::string, std::string> ToBeSettled(const TracingPolicy& policy,
+                                               const std::string& setting_id,
+                                               const TracedSetting& setting,
+                                               const CellReader& cells) {
+  std::map<std::string, std::string> pins;
+  for (const auto& [case_id, bytes] : cells.GetMembers(keys::Pins(setting_id))) {
+    if (pins.size() == kSettledAtOnce) break;
+    if (IsSettled(policy, setting, *CellReader::ParseProto<PinStated>(&bytes))) {
+      pins.emplace(case_id, bytes);
+    }
+  }
+  return pins;
 }
 
 // Whether stays that began on this day may meet the pin's.
@@ -66,7 +105,9 @@ void Needs(const TracingPolicy&, const SettingUpdateRequested& requested, const 
            NeedSet& needs) {
   const std::string& setting_id = requested.setting().setting_id();
   const auto setting = NeedSetting(setting_id, cells, needs);
-  if (setting && setting->pin_count() > 0) needs.Members(keys::Pins(setting_id));
+  if (!setting) return;
+  if (setting->pin_count() > 0) needs.Members(keys::Pins(setting_id));
+  if (setting->has_forgotten_day()) needs.Members(keys::SettledPins(setting_id));
 }
 
 void Apply(const SettingUpdateRequested& requested, Work& work) {
@@ -83,11 +124,15 @@ void Apply(const SettingUpdateRequested& requested, Work& work) {
                             before.stays.usual_stay != after.stays.usual_stay;
   if (rule_changed) setting.set_rule_version(VersionOf(work.context));
   work.cells.SetProto(keys::Setting(setting_id), setting);
-  if (!rule_changed || setting.pin_count() == 0) return;
+  if (!rule_changed) return;
   SettingSearch search(work, setting_id, setting);
-  for (const auto& [case_id, bytes] : work.cells.GetMembers(keys::Pins(setting_id))) {
-    search.SearchAnew(*CellReader::ParseProto<PinStated>(&bytes));
-  }
+  const auto search_anew = [&](const std::string& key) {
+    for (const auto& [case_id, bytes] : work.cells.GetMembers(key)) {
+      search.SearchAnew(*CellReader::ParseProto<PinStated>(&bytes));
+    }
+  };
+  if (setting.pin_count() > 0) search_anew(keys::Pins(setting_id));
+  if (setting.has_forgotten_day()) search_anew(keys::SettledPins(setting_id));
 }
 
 void Needs(const TracingPolicy& policy, const StaysStated& stated, const CellReader& cells,
@@ -102,13 +147,13 @@ void Needs(const TracingPolicy& policy, const StaysStated& stated, const CellRea
 
 void Apply(const StaysStated& stated, Work& work) {
   if (!IsDay(stated.day())) return work.context.Ignore("DAY_OUT_OF_RANGE");
-  if (work.policy.IsPast(stated.day(), work.context.shard_time)) {
+  const std::string& setting_id = stated.setting_id();
+  TracedSetting setting = LoadSetting(work.cells, setting_id);
+  if (stated.day() <= PastDay(work.policy, setting, work.context.shard_time)) {
     return work.context.Ignore("STAYS_TOO_OLD");
   }
-  const std::string& setting_id = stated.setting_id();
   const std::string key = keys::Stays(setting_id, stated.day());
   const std::string* before = work.cells.GetMember(key, stated.person_id());
-  TracedSetting setting = LoadSetting(work.cells, setting_id);
   if (stated.stays().empty()) {
     if (before == nullptr) return;
     work.cells.DeleteMember(key, stated.person_id());
@@ -157,7 +202,7 @@ void Apply(const StandingStated& stated, Work& work) {
 
 void Needs(const TracingPolicy& policy, const PinStated& pin, const CellReader& cells,
            NeedSet& needs) {
-  needs.Member(keys::Pins(pin.setting_id()), pin.case_id());
+  NeedPin(pin.setting_id(), pin.case_id(), needs);
   if (const auto setting = NeedSetting(pin.setting_id(), cells, needs)) {
     SettingSearch::NeedsPeople(policy, pin.setting_id(), *setting, pin, needs);
   }
@@ -165,12 +210,19 @@ void Needs(const TracingPolicy& policy, const PinStated& pin, const CellReader& 
 
 void Apply(const PinStated& pin, Work& work) {
   const std::string pins = keys::Pins(pin.setting_id());
-  const bool stands = work.cells.GetMember(pins, pin.case_id()) != nullptr;
+  const std::string settled_pins = keys::SettledPins(pin.setting_id());
+  const bool was_open = work.cells.GetMember(pins, pin.case_id()) != nullptr;
+  const bool was_settled = work.cells.GetMember(settled_pins, pin.case_id()) != nullptr;
   TracedSetting setting = LoadSetting(work.cells, pin.setting_id());
-  uint32_t pin_count = setting.pin_count();
+  const bool settled = IsSettled(work.policy, setting, pin);
   // A withdrawal stands too until everybody it concerns has been told.
-  if (stands || !IsEmpty(pin)) work.cells.SetMemberProto(pins, pin.case_id(), pin);
-  if (!stands && !IsEmpty(pin)) ++pin_count;
+  const bool open = !settled && (was_open || was_settled || !IsEmpty(pin));
+  if (was_open && !open) work.cells.DeleteMember(pins, pin.case_id());
+  if (was_settled && !settled) work.cells.DeleteMember(settled_pins, pin.case_id());
+  if (open || settled) {
+    work.cells.SetMemberProto(settled ? settled_pins : pins, pin.case_id(), pin);
+  }
+  uint32_t pin_count = setting.pin_count() + (open ? 1 : 0) - (was_open ? 1 : 0);
   if (SettingSearch(work, pin.setting_id(), setting).SearchAfter(pin, {})) --pin_count;
   if (pin_count == setting.pin_count()) return;
   setting.set_pin_count(pin_count);
@@ -179,10 +231,13 @@ void Apply(const PinStated& pin, Work& work) {
 
 void Needs(const TracingPolicy& policy, const PinSearchContinued& part, const CellReader& cells,
            NeedSet& needs) {
-  needs.Member(keys::Pins(part.setting_id()), part.case_id());
+  NeedPin(part.setting_id(), part.case_id(), needs);
   const auto setting = NeedSetting(part.setting_id(), cells, needs);
-  if (!setting || !cells.HasMember(keys::Pins(part.setting_id()), part.case_id())) return;
-  const auto pin = cells.GetMemberProto<PinStated>(keys::Pins(part.setting_id()), part.case_id());
+  if (!setting || !cells.HasMember(keys::Pins(part.setting_id()), part.case_id()) ||
+      !cells.HasMember(keys::SettledPins(part.setting_id()), part.case_id())) {
+    return;
+  }
+  const auto pin = LoadPin(part.setting_id(), part.case_id(), cells);
   if (!pin || IsOvertaken(part, *pin, *setting)) return;
   if (part.person_ids().empty()) {
     return SettingSearch::NeedsPeople(policy, part.setting_id(), *setting, *pin, needs);
@@ -194,7 +249,7 @@ void Needs(const TracingPolicy& policy, const PinSearchContinued& part, const Ce
 
 void Apply(const PinSearchContinued& part, Work& work) {
   const std::string& setting_id = part.setting_id();
-  const auto pin = work.cells.GetMemberProto<PinStated>(keys::Pins(setting_id), part.case_id());
+  const auto pin = LoadPin(setting_id, part.case_id(), work.cells);
   TracedSetting setting = LoadSetting(work.cells, setting_id);
   if (!pin || IsOvertaken(part, *pin, setting)) return;
   if (!SettingSearch(work, setting_id, setting).SearchPart(*pin, part)) return;
@@ -202,23 +257,42 @@ void Apply(const PinSearchContinued& part, Work& work) {
   work.cells.SetProto(keys::Setting(setting_id), setting);
 }
 
-void NeedsSettingDay(const std::string& setting_id, int32_t day, const CellReader&,
-                     NeedSet& needs) {
-  needs.String(keys::Setting(setting_id));
+void NeedsSettingDay(const TracingPolicy& policy, const std::string& setting_id, int32_t day,
+                     const CellReader& cells, NeedSet& needs) {
+  auto setting = NeedSetting(setting_id, cells, needs);
   needs.Members(keys::Stays(setting_id, day));
+  if (!setting || setting->pin_count() == 0) return;
+  needs.Members(keys::Pins(setting_id));
+  if (!cells.HasMembers(keys::Pins(setting_id))) return;
+  Forget(day, *setting);
+  for (const auto& [case_id, bytes] : ToBeSettled(policy, setting_id, *setting, cells)) {
+    needs.Member(keys::SettledPins(setting_id), case_id);
+  }
 }
 
 void ForgetSettingDay(const std::string& setting_id, int32_t day, Work& work) {
+  const std::string timer = keys::SettingDayTimer(setting_id, day);
+  TracedSetting setting = LoadSetting(work.cells, setting_id);
+  const bool begun = setting.has_forgotten_day() && day <= setting.forgotten_day();
   // Retention may have been made longer since the timer was set.
-  if (const Time due = work.policy.ForgetAt(day); due > work.context.shard_time) {
-    work.cells.MoveTimer(keys::SettingDayTimer(setting_id, day), Time{}, due);
-    return;
+  if (const Time due = work.policy.ForgetAt(day); !begun && due > work.context.shard_time) {
+    return work.cells.MoveTimer(timer, Time{}, due);
   }
   work.cells.DeleteMembers(keys::Stays(setting_id, day));
-  TracedSetting setting = LoadSetting(work.cells, setting_id);
-  if (RemoveDay(*setting.mutable_days(), day)) {
-    work.cells.SetProto(keys::Setting(setting_id), setting);
+  Forget(day, setting);
+  if (setting.pin_count() > 0) {
+    auto pins = ToBeSettled(work.policy, setting_id, setting, work.cells);
+    for (auto& [case_id, bytes] : pins) {
+      work.cells.DeleteMember(keys::Pins(setting_id), case_id);
+      work.cells.SetMember(keys::SettledPins(setting_id), case_id, std::move(bytes));
+    }
+    setting.set_pin_count(setting.pin_count() - static_cast<uint32_t>(pins.size()));
+    // There may be more.
+    if (pins.size() == kSettledAtOnce) {
+      work.cells.MoveTimer(timer, Time{}, work.context.shard_time);
+    }
   }
+  work.cells.SetProto(keys::Setting(setting_id), setting);
 }
 
 }  // namespace epigrid::contact_tracing

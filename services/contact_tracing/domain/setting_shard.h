@@ -2,7 +2,8 @@
 // pinned to it. Each comes as a pair: Needs names the cells, Apply works on them.
 //
 // Order does not matter: presence is matched with the pins that are there, a pin with the presence
-// that is there, and a setting that becomes known (or another usual stay) with all of both.
+// that is there, and a setting that becomes known (or another usual stay) with all of both. Pins of
+// which all is forgotten are settled: kept apart, so that what comes later does not read them.
 #pragma once
 
 #include "common/projector/cells.h"
@@ -34,8 +35,8 @@ void Needs(const TracingPolicy& policy, const events::v1::PinSearchContinued& pa
 void Apply(const events::v1::PinSearchContinued& part, Work& work);
 
 // The timer keys::SettingDayTimer.
-void NeedsSettingDay(const std::string& setting_id, int32_t day, const CellReader& cells,
-                     NeedSet& needs);
+void NeedsSettingDay(const TracingPolicy& policy, const std::string& setting_id, int32_t day,
+                     const CellReader& cells, NeedSet& needs);
 void ForgetSettingDay(const std::string& setting_id, int32_t day, Work& work);
 
 }  // namespace epigrid::contact_tracing

@@ -61,8 +61,11 @@ inline std::string Stays(std::string_view setting_id, int32_t day) {
 }
 // [person] StandingStated.
 inline std::string Standing(std::string_view setting_id) { return Join("standing:", setting_id); }
-// [case] PinStated.
+// [case] PinStated, of those that what comes may concern, and of those of which all is forgotten.
 inline std::string Pins(std::string_view setting_id) { return Join("pins:", setting_id); }
+inline std::string SettledPins(std::string_view setting_id) {
+  return Join("settled-pins:", setting_id);
+}
 // [person] MatchStated.
 inline std::string Matches(std::string_view setting_id, std::string_view case_id) {
   return Join(Join("matches:", setting_id), ":").append(case_id);
