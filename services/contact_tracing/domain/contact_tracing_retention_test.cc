@@ -156,6 +156,40 @@ TEST(ContactTracingRetentionTest, WhatComesLaterDoesNotReadPinsOfWhichAllIsForgo
   EXPECT_EQ(CountMembers(city, "pins:"), 1u);
 }
 
+TEST(ContactTracingRetentionTest, WhoMovesOftenIsTracedInTheHouseholdOfNow) {
+  FoldCity city;
+  city.Lives("anna", "home0", 0, 900);
+  city.Lives("bert", "home0", 0, 900);
+  city.Report("bert", 30);
+  city.Isolate("bert", 60, 300);
+  const std::string first_home = city.Contacts("bert");
+  EXPECT_NE(first_home.find("anna home0 CLOSE"), std::string::npos);
+  for (int move = 1; move < 40; ++move) {
+    city.Lives("bert", "home" + std::to_string(move), move * 1000, move * 1000 + 900);
+    city.Tick(move * 1000 + 500);
+  }
+  EXPECT_EQ(city.driver().TakeIgnored(), std::vector<std::string>());
+  city.Lives("anna", "home39", 39 * 1000);
+  city.Report("anna", 39 * 1000 + 100);
+  EXPECT_NE(city.Contacts("anna").find("bert home39 CLOSE"), std::string::npos);
+  // What a case rests on is not let go of; and what was let go of can still be taken back.
+  EXPECT_EQ(city.Contacts("bert"), first_home);
+  const std::string let_go = "standing:" + city.HouseholdId("home1");
+  EXPECT_EQ(CountMembers(city, let_go), 1u);
+  city.Lives("bert", "home1", std::nullopt);
+  city.Lives("bert", "home0", std::nullopt);
+  EXPECT_EQ(city.Contacts("bert"), "");
+  EXPECT_EQ(CountMembers(city, let_go), 0u);
+}
+
+TEST(ContactTracingRetentionTest, TooManyHouseholdsAtOnceAreNotTakenIn) {
+  FoldCity city;
+  city.Tick(48);
+  for (int i = 0; i < 17; ++i) city.Lives("bert", "home" + std::to_string(i));
+  city.Run();
+  EXPECT_EQ(city.driver().TakeIgnored(), std::vector<std::string>{"MEMBERSHIP_LIMIT"});
+}
+
 TEST(ContactTracingRetentionTest, ADayAtTheEdgeKeepsWhatReachesInFromTheDayBefore) {
   FoldCity city;
   city.Tick(10 * 24);

@@ -30,10 +30,8 @@ Spans PresenceIn(const TracedPerson& person, const std::string& household_id) {
   return {};
 }
 
-void StateDifference(const std::string& person_id, const std::string& household_id,
-                     const TracedPerson& before, const TracedPerson& after, Work& work) {
-  const Spans spans = PresenceIn(after, household_id);
-  if (spans == PresenceIn(before, household_id)) return;
+void State(const std::string& person_id, const std::string& household_id, const Spans& spans,
+           Work& work) {
   Event event;
   events::v1::StandingStated& stated = *event.mutable_standing_stated();
   stated.set_setting_id(household_id);
@@ -41,6 +39,45 @@ void StateDifference(const std::string& person_id, const std::string& household_
   stated.set_category(v1::SETTING_CATEGORY_HOUSEHOLD);
   for (const Span& span : spans) *stated.add_intervals() = ToInterval(span);
   work.context.EmitToInbox(household_id, std::move(event));
+}
+
+void StateDifference(const std::string& person_id, const std::string& household_id,
+                     const TracedPerson& before, const TracedPerson& after, Work& work) {
+  const Spans spans = PresenceIn(after, household_id);
+  if (spans != PresenceIn(before, household_id)) State(person_id, household_id, spans, work);
+}
+
+bool IsPinned(const TracedPerson& person, const std::string& household_id,
+              const CellReader& cells) {
+  for (const std::string& case_id : person.case_ids()) {
+    for (const auto& [number, slice] : ReadSlices(cells.GetMembers(keys::CasePins(case_id)))) {
+      for (const state::v1::StoredPin& stored : slice.pins()) {
+        if (stored.pin().setting_id() == household_id && !stored.pin().standing().empty()) {
+          return true;
+        }
+      }
+    }
+  }
+  return false;
+}
+
+// Makes room for another membership: lets go of the one that ended first, if that was on a past day
+// and no case rests on it. What the household was told of it stays there.
+bool LetGoOfOne(TracedPerson& person, const Work& work) {
+  auto& memberships = *person.mutable_memberships();
+  auto first = memberships.end();
+  for (auto at = memberships.begin(); at != memberships.end(); ++at) {
+    const Time until = ToSpan(at->interval()).until;
+    if (until == kEndOfTime ||
+        !work.policy.IsPast(work.policy.zone.LocalDay(until), work.context.shard_time) ||
+        IsPinned(person, at->household_id(), work.cells)) {
+      continue;
+    }
+    if (first == memberships.end() || until < ToSpan(first->interval()).until) first = at;
+  }
+  if (first == memberships.end()) return false;
+  memberships.erase(first);
+  return true;
 }
 
 void Save(const std::string& person_id, const TracedPerson& before, const TracedPerson& after,
@@ -63,13 +100,16 @@ void Apply(const MembershipChanged& changed, Work& work) {
   const auto at = std::find_if(memberships.begin(), memberships.end(), [&](const Membership& m) {
     return m.household_id() == changed.household_id();
   });
+  const bool known = at != memberships.end();
   if (!changed.has_from_time()) {
-    if (at != memberships.end()) memberships.erase(at);
+    // One that was let go of still stands in its household.
+    if (!known) return State(changed.person_id(), changed.household_id(), {}, work);
+    memberships.erase(at);
   } else {
-    if (at == memberships.end() && memberships.size() >= kMembershipsMax) {
+    if (!known && memberships.size() >= kMembershipsMax && !LetGoOfOne(after, work)) {
       return work.context.Ignore("MEMBERSHIP_LIMIT");
     }
-    Membership& membership = at == memberships.end() ? *memberships.Add() : *at;
+    Membership& membership = known ? *at : *memberships.Add();
     membership.set_household_id(changed.household_id());
     membership.clear_interval();
     *membership.mutable_interval()->mutable_from_time() = changed.from_time();

@@ -1,7 +1,8 @@
 // Standing presence: who lives where, with separations from the household cut out, stated to the
 // households and pinned there when the person is a case.
 //
-// Counted and ignored: MEMBERSHIP_LIMIT (more than kMembershipsMax).
+// Counted and ignored: MEMBERSHIP_LIMIT (more than kMembershipsMax, not counting those that ended
+// before presence is kept and on which no case of the person rests: these are let go of).
 #pragma once
 
 #include "common/projector/cells.h"
