@@ -1,7 +1,8 @@
 // Arithmetic of intervals: what two people share. Pure.
 //
-//   Spans contact = Unite(CloseStays(stays, rule));
-//   Spans shared = Intersect(Clip(index, window), contact);
+//   Spans contact;
+//   AppendClosed(stays, rule, contact);
+//   Spans shared = Intersect(Intersect(index, {window}), Unite(std::move(contact)));
 //   std::vector<DayMinutes> days = MinutesByDay(zone, shared);
 #pragma once
 
