@@ -8,6 +8,7 @@
 #include "common/base/ids.h"
 #include "common/base/proto_time.h"
 #include "common/rpc/fields.h"
+#include "services/contact_tracing/domain/case_book.h"
 
 namespace epigrid::contact_tracing {
 namespace {
@@ -58,10 +59,6 @@ Status CheckCheckIn(const TracingPolicy& policy, Time now, const v1::CheckIn& ch
 Status CheckRevision(uint32_t revision) {
   if (revision >= 2) return OkStatus();
   return InvalidField("REVISION_TOO_LOW", "must be higher than that of the check-in", "revision");
-}
-
-bool IsAgencyState(v1::CaseState state) {
-  return state == v1::CASE_STATE_REPORTED || state == v1::CASE_STATE_CONFIRMED;
 }
 
 // An onset or a sampling: further back it is another infection, and no presence is left to search.

@@ -138,10 +138,6 @@ CaseRecord NewCase(const std::string& case_id, const std::string& person_id, v1:
   return record;
 }
 
-bool IsAgencyState(v1::CaseState state) {
-  return state == v1::CASE_STATE_REPORTED || state == v1::CASE_STATE_CONFIRMED;
-}
-
 void SetState(CaseRecord& record, v1::CaseState state) {
   record.set_state(state);
   record.set_excluded_by_tests(false);

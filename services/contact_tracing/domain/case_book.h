@@ -19,6 +19,11 @@ namespace epigrid::contact_tracing {
 inline constexpr int kCasesPerPersonMax = 32;
 inline constexpr int kTestsPerCaseMax = 256;
 
+// What an agency may say of a case that it holds to be one.
+inline bool IsAgencyState(v1::CaseState state) {
+  return state == v1::CASE_STATE_REPORTED || state == v1::CASE_STATE_CONFIRMED;
+}
+
 // Decided; answered with the case. Errors: NOT_FOUND CASE_UNKNOWN, INVALID_ARGUMENT
 // CASE_TIME_MISSING, CASE_STATE_INVALID, CASE_ID_MISPLACED, ALREADY_EXISTS CASE_ID_TAKEN,
 // RESOURCE_EXHAUSTED CASE_LIMIT.
