@@ -53,18 +53,20 @@ void BuiltInPolicy::AddCloseContact(const ExposureFact& exposure,
     holds.push_back(std::move(red));
     return;
   }
-  red.until = EndOfDay(exposure.last, configuration_.close_red_days());
+  // Of the last day on which they were together: `last` itself is excluded.
+  const int32_t day_zero = zone_.LocalDay(exposure.last - Duration(1));
+  red.until = EndOfDay(day_zero + static_cast<int32_t>(configuration_.close_red_days()));
   red.cleared_by = "TIME";
 
-  const Time last_day_begins = zone_.StartOfDay(
-      zone_.LocalDay(exposure.last) + static_cast<int32_t>(configuration_.close_yellow_days()));
+  const int32_t last_day = day_zero + static_cast<int32_t>(configuration_.close_yellow_days());
+  const Time last_day_begins = zone_.StartOfDay(last_day);
   Time cleared = kEndOfTime;
   for (const NegativeFact& negative : negatives) {
     if (negative.sampled >= last_day_begins) cleared = std::min(cleared, negative.reported);
   }
   Hold yellow = red;
   yellow.from = red.until;
-  yellow.until = std::max(EndOfDay(exposure.last, configuration_.close_yellow_days()), cleared);
+  yellow.until = std::max(EndOfDay(last_day), cleared);
   yellow.colour = v1::COLOUR_YELLOW;
   yellow.measure = v1::MEASURE_HOME;
   yellow.cleared_by = "NEGATIVE_ON_OR_AFTER";
@@ -100,8 +102,6 @@ void BuiltInPolicy::AddPlaceExposure(const ExposureFact& exposure,
                    .cleared_from = exposure.last});
 }
 
-Time BuiltInPolicy::EndOfDay(Time anchor, uint32_t days_after) const {
-  return zone_.StartOfDay(zone_.LocalDay(anchor) + static_cast<int32_t>(days_after) + 1);
-}
+Time BuiltInPolicy::EndOfDay(int32_t day) const { return zone_.StartOfDay(day + 1); }
 
 }  // namespace epigrid::health_code

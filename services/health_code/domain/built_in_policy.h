@@ -7,9 +7,10 @@
 //   PLACE_EXPOSURE  yellow, health monitoring, from the first exposure until two negatives are reported that were both
 //                   sampled after the last exposure, at least 24 h apart
 //
-// Days are local days of the configured zone: day 0 is the date of the last exposure, "through day
-// n" ends at 24:00 of day n (the CALENDAR clock of the 9th edition of the prevention and control
-// plan, 28 June 2022, with 7 days central and 3 at home). The numbers are PolicyConfiguration's.
+// Days are local days of the configured zone: day 0 is the last one on which they were together (a
+// contact that ends at midnight ends on the day before), "through day n" ends at 24:00 of day n
+// (the CALENDAR clock of the 9th edition of the prevention and control plan, 28 June 2022, with 7
+// days central and 3 at home). The numbers are PolicyConfiguration's.
 #pragma once
 
 #include "common/base/local_day.h"
@@ -33,8 +34,8 @@ class BuiltInPolicy final : public Policy {
                        std::vector<Hold>& holds) const;
   void AddPlaceExposure(const ExposureFact& exposure, const std::vector<NegativeFact>& negatives,
                         std::vector<Hold>& holds) const;
-  // 24:00 of the n-th local day after the day of `anchor`.
-  Time EndOfDay(Time anchor, uint32_t days_after) const;
+  // 24:00 of a local day.
+  Time EndOfDay(int32_t day) const;
 
   const state::v1::PolicyConfiguration configuration_;
   const TimeZone zone_;

@@ -54,6 +54,19 @@ TEST_F(BuiltInPolicyTest, CloseContactIsRedThroughDay7AndYellowUntilANegativeOfD
   EXPECT_EQ(holds[1].cleared_from, At("2022-07-13T00:00:00+08:00"));
 }
 
+// Times are [from, until): who is apart from midnight on was last together on the day before.
+TEST_F(BuiltInPolicyTest, DayZeroOfAContactThatEndsAtMidnightIsTheDayThatEnds) {
+  const PersonFacts facts{
+      .cases = {},
+      .exposures = {Close("2022-06-29T20:00:00+08:00", "2022-07-01T00:00:00+08:00")},
+      .negatives = {{At("2022-07-10T00:00:00+08:00"), At("2022-07-10T09:00:00+08:00")}}};
+  const std::vector<Hold> holds = policy_.Holds(facts);
+  ASSERT_EQ(holds.size(), 2u);
+  EXPECT_EQ(holds[0].until, At("2022-07-08T00:00:00+08:00"));  // 24:00 of 7 July
+  EXPECT_EQ(holds[1].cleared_from, At("2022-07-10T00:00:00+08:00"));
+  EXPECT_EQ(holds[1].until, At("2022-07-11T00:00:00+08:00"));
+}
+
 TEST_F(BuiltInPolicyTest, CloseContactWithAnEarlyReportedNegativeIsYellowThroughDay10) {
   const PersonFacts facts{
       .cases = {},

@@ -26,8 +26,8 @@ struct ExposureFact {
   std::string case_id;
   bool close = false;    // else at an implicated place only
   bool ongoing = false;  // they live together still; `last` is unset
-  Time first;
-  Time last;
+  Time first;            // included
+  Time last;             // excluded
 };
 
 // A sampling of which every valid specimen was negative.

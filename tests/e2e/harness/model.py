@@ -211,7 +211,7 @@ class World:
                            if last < early[0] and early[0] + NEGATIVES_GAP <= late[0]]
                 yield ("YELLOW", "HEALTH_MONITORING", "PLACE_EXPOSURE", case_id, first, min(cleared, default=OPEN), last)
                 continue
-            day = self.calendar.day_of(last)
+            day = self.calendar.day_of(last - datetime.timedelta.resolution)  # `last` is excluded
             red_until = self.calendar.start_of(day + (CLOSE_RED_DAYS + 1) * DAY)
             test_from = self.calendar.start_of(day + CLOSE_YELLOW_DAYS * DAY)
             cleared = min((reported for sampled, reported in negatives if sampled >= test_from), default=OPEN)
