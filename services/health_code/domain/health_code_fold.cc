@@ -1,5 +1,7 @@
 #include "services/health_code/domain/health_code_fold.h"
 
+#include <algorithm>
+
 #include "common/base/local_day.h"
 #include "common/base/proto_time.h"
 #include "common/projector/version.h"
@@ -48,6 +50,34 @@ StoredPerson LoadPerson(const std::string& person_id, const CellReader& cells) {
       .exposures = ParseMembers<events::v1::ExposureChanged>(cells, keys::Exposures(person_id)),
       .cases = ParseMembers<events::v1::CaseChanged>(cells, keys::Cases(person_id)),
   };
+}
+
+StoredCode StoredCodeOf(const std::string& person_id, const CellReader& cells) {
+  return cells.GetProto<StoredCode>(keys::Code(person_id)).value_or(StoredCode());
+}
+
+// Whether the person was still to be told of the exposure.
+bool ForgetUntold(const std::string& case_id, StoredCode& code) {
+  auto& untold = *code.mutable_untold_exposures();
+  const auto end = std::remove_if(untold.begin(), untold.end(),
+                                  [&](const auto& one) { return one.case_id() == case_id; });
+  const bool found = end != untold.end();
+  untold.erase(end, untold.end());
+  return found;
+}
+
+// Of the exposures that the person is still to be told of, those that have begun are told together,
+// under the case of the first of them; empty: none.
+std::string TakeBegun(Time shard_time, StoredCode& code) {
+  std::string case_id;
+  auto& untold = *code.mutable_untold_exposures();
+  const auto end = std::remove_if(untold.begin(), untold.end(), [&](const auto& one) {
+    if (FromProto(one.first_time()) > shard_time) return false;
+    if (case_id.empty()) case_id = one.case_id();
+    return true;
+  });
+  untold.erase(end, untold.end());
+  return case_id;
 }
 
 BuiltInPolicy PolicyInForce(const CellReader& cells) {
@@ -139,7 +169,7 @@ void HealthCodeFold::ApplyEvidence(const v1::Evidence& evidence, Cells& cells,
                     TestResultEvent(evidence, test, VersionOf(context)));
   }
   PublishIsolation(person_id, LoadPerson(person_id, cells), cells, context);
-  Recompute(person_id, "", cells, context);
+  Recompute(person_id, StoredCodeOf(person_id, cells), cells, context);
 }
 
 void HealthCodeFold::ApplyExposure(const events::v1::ExposureChanged& exposure, Cells& cells,
@@ -147,12 +177,19 @@ void HealthCodeFold::ApplyExposure(const events::v1::ExposureChanged& exposure, 
   const std::string key = keys::Exposures(exposure.person_id());
   const bool known = cells.GetMembers(key).contains(exposure.case_id());
   const bool holds = !exposure.settings().empty();
+  StoredCode code = StoredCodeOf(exposure.person_id(), cells);
+  const bool untold = ForgetUntold(exposure.case_id(), code);
   if (!holds) {
     cells.DeleteMember(key, exposure.case_id());
   } else {
     cells.SetMemberProto(key, exposure.case_id(), exposure);
+    if (!known || untold) {
+      state::v1::UntoldExposure& added = *code.add_untold_exposures();
+      added.set_case_id(exposure.case_id());
+      *added.mutable_first_time() = exposure.first_time();
+    }
   }
-  Recompute(exposure.person_id(), holds && !known ? exposure.case_id() : "", cells, context);
+  Recompute(exposure.person_id(), std::move(code), cells, context);
 }
 
 void HealthCodeFold::ApplyCase(const events::v1::CaseChanged& changed, Cells& cells,
@@ -163,7 +200,7 @@ void HealthCodeFold::ApplyCase(const events::v1::CaseChanged& changed, Cells& ce
   } else {
     cells.SetMemberProto(key, changed.case_id(), changed);
   }
-  Recompute(changed.person_id(), "", cells, context);
+  Recompute(changed.person_id(), StoredCodeOf(changed.person_id(), cells), cells, context);
 }
 
 void HealthCodeFold::PublishIsolation(const std::string& person_id, const StoredPerson& person,
@@ -182,23 +219,20 @@ void HealthCodeFold::PublishIsolation(const std::string& person_id, const Stored
   context.Publish(std::string(kIsolationTopic), person_id, std::move(event));
 }
 
-void HealthCodeFold::Recompute(const std::string& person_id,
-                               const std::string& newly_exposing_case_id, Cells& cells,
+void HealthCodeFold::Recompute(const std::string& person_id, StoredCode code, Cells& cells,
                                Context& context) const {
   const PersonFacts facts = FactsOf(LoadPerson(person_id, cells));
-  StoredCode code = cells.GetProto<StoredCode>(keys::Code(person_id)).value_or(StoredCode());
   *code.mutable_timeline() = MakeTimeline(PolicyInForce(cells).Holds(facts));
   code.clear_last_negative_sampled_time();
   if (!facts.negatives.empty()) {
     *code.mutable_last_negative_sampled_time() = ToProto(facts.negatives.back().sampled);
   }
   code.set_version(VersionOf(context));
-  PublishCode(person_id, newly_exposing_case_id, std::move(code), cells, context);
+  PublishCode(person_id, std::move(code), cells, context);
 }
 
-void HealthCodeFold::PublishCode(const std::string& person_id,
-                                 const std::string& newly_exposing_case_id, StoredCode code,
-                                 Cells& cells, Context& context) const {
+void HealthCodeFold::PublishCode(const std::string& person_id, StoredCode code, Cells& cells,
+                                 Context& context) const {
   static const v1::TimelineEntry kGreen = [] {
     v1::TimelineEntry green;
     green.set_colour(v1::COLOUR_GREEN);
@@ -211,6 +245,7 @@ void HealthCodeFold::PublishCode(const std::string& person_id,
     code.set_published_colour(kGreen.colour());
     code.set_published_measure(kGreen.measure());
   }
+  const std::string newly_exposing_case_id = TakeBegun(context.shard_time, code);
   if (now->colour() != code.published_colour() || now->measure() != code.published_measure() ||
       !newly_exposing_case_id.empty()) {
     Event event;
@@ -229,7 +264,10 @@ void HealthCodeFold::PublishCode(const std::string& person_id,
     code.set_published_measure(now->measure());
   }
   const Time armed = FromProto(code.timer_due_time());
-  const Time next = NextChange(code.timeline(), context.shard_time);
+  Time next = NextChange(code.timeline(), context.shard_time);
+  for (const auto& untold : code.untold_exposures()) {
+    next = std::min(next, FromProto(untold.first_time()));
+  }
   const Time due = next == kEndOfTime ? Time{} : next;
   cells.MoveTimer(keys::CodeTimer(person_id), armed, due);
   if (due.is_set()) {
@@ -248,7 +286,7 @@ void HealthCodeFold::FireTimer(const Timer& timer, Cells& cells, Context& contex
   std::optional<StoredCode> code = cells.GetProto<StoredCode>(timer.id);
   EPIGRID_CHECK(code.has_value(), "a code's timer has a code");
   code->clear_timer_due_time();
-  PublishCode(timer.id.substr(keys::kCodeTimerPrefix.size()), "", std::move(*code), cells, context);
+  PublishCode(timer.id.substr(keys::kCodeTimerPrefix.size()), *std::move(code), cells, context);
 }
 
 }  // namespace epigrid::health_code

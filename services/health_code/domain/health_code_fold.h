@@ -8,6 +8,10 @@
 // Every change recomputes the person's timeline from all that is stored, so that the order in which
 // facts arrive does not matter and a withdrawal needs no code of its own. A timer is armed for the
 // next entry of the timeline: when it fires, the change that time alone brought is published.
+//
+// Shard time is behind the clock by up to ten seconds, so an exposure may begin after it: somebody
+// checks in where a case is sitting. It is told when it has begun, together with the colour that it
+// brings.
 #pragma once
 
 #include <memory>
@@ -42,13 +46,12 @@ class HealthCodeFold final : public Fold {
   void ApplyCase(const events::v1::CaseChanged& changed, Cells& cells, Context& context) const;
   void PublishIsolation(const std::string& person_id, const StoredPerson& person, Cells& cells,
                         Context& context) const;
-  // `newly_exposing_case_id`: of an exposure that is new; else empty.
-  void Recompute(const std::string& person_id, const std::string& newly_exposing_case_id,
-                 Cells& cells, Context& context) const;
+  void Recompute(const std::string& person_id, state::v1::StoredCode code, Cells& cells,
+                 Context& context) const;
   // Publishes what holds now if it is not what was published or a case newly exposes the person,
   // and arms the timer for what comes next.
-  void PublishCode(const std::string& person_id, const std::string& newly_exposing_case_id,
-                   state::v1::StoredCode code, Cells& cells, Context& context) const;
+  void PublishCode(const std::string& person_id, state::v1::StoredCode code, Cells& cells,
+                   Context& context) const;
 };
 
 }  // namespace epigrid::health_code

@@ -74,6 +74,7 @@ Event Exposed(bool close, std::string_view first = "", std::string_view last = "
   setting.set_exposure_class(close ? tracing::EXPOSURE_CLASS_CLOSE : tracing::EXPOSURE_CLASS_PLACE);
   *setting.mutable_first_time() = ToProto(At(first));
   *setting.mutable_last_time() = ToProto(At(last));
+  *exposure.mutable_first_time() = setting.first_time();
   return event;
 }
 
@@ -180,6 +181,43 @@ TEST_F(HealthCodeFoldTest, AnExposureThatIsNewIsToldAlsoWithoutAChangeOfColour) 
   EXPECT_EQ(codes[0].colour(), codes[0].previous_colour());
   Send(Exposed(false, "2022-07-01T08:00:00+08:00", "2022-07-01T10:00:00+08:00", other));
   EXPECT_TRUE(TakeCodes().empty()) << "more minutes are no news";
+}
+
+// Somebody sits down beside a case: the shard's last tick is older than their being together.
+TEST_F(HealthCodeFoldTest, AnExposureThatBeginsAfterTheLastTickIsToldOnceAndWithItsColour) {
+  Send(Exposed(false, "2022-07-02T00:00:04+08:00", "2022-07-02T02:00:04+08:00"));
+  EXPECT_TRUE(TakeCodes().empty()) << "what is told must be what the code shows";
+  driver_.Tick(At("2022-07-02T00:00:05+08:00"));
+  const std::vector<events::v1::CodeChanged> codes = TakeCodes();
+  ASSERT_EQ(codes.size(), 1u);
+  EXPECT_EQ(codes[0].colour(), v1::COLOUR_YELLOW);
+  EXPECT_EQ(codes[0].previous_colour(), v1::COLOUR_GREEN);
+  EXPECT_EQ(codes[0].newly_exposing_case_id(), kCase);
+  driver_.Tick(At("2022-07-02T00:01:00+08:00"));
+  EXPECT_TRUE(TakeCodes().empty());
+}
+
+TEST_F(HealthCodeFoldTest, AnExposureThatBeginsAfterTheLastTickIsToldAlsoWhereTheCodeStays) {
+  Send(Infected(tracing::CASE_STATE_CONFIRMED));
+  TakeCodes();
+  const std::string other = DeriveId(kCaseId, {"another case"});
+  Send(Exposed(false, "2022-07-02T00:00:04+08:00", "2022-07-02T02:00:04+08:00", other));
+  Send(Exposed(false, "2022-07-02T00:00:06+08:00", "2022-07-02T02:00:04+08:00", other));
+  EXPECT_TRUE(TakeCodes().empty());
+  driver_.Tick(At("2022-07-02T00:00:05+08:00"));
+  EXPECT_TRUE(TakeCodes().empty()) << "it was corrected to begin later";
+  driver_.Tick(At("2022-07-02T00:00:06+08:00"));
+  const std::vector<events::v1::CodeChanged> codes = TakeCodes();
+  ASSERT_EQ(codes.size(), 1u);
+  EXPECT_EQ(codes[0].newly_exposing_case_id(), other);
+  EXPECT_EQ(codes[0].colour(), v1::COLOUR_RED);
+}
+
+TEST_F(HealthCodeFoldTest, AnExposureThatIsTakenBackBeforeItBeginsTellsNobody) {
+  Send(Exposed(false, "2022-07-02T00:00:04+08:00", "2022-07-02T02:00:04+08:00"));
+  Send(Exposed(false));
+  driver_.Tick(At("2022-07-02T00:01:00+08:00"));
+  EXPECT_TRUE(TakeCodes().empty());
 }
 
 TEST_F(HealthCodeFoldTest, ChangesWithinOneRecordAreToldApart) {
