@@ -10,6 +10,7 @@
 #include "epigrid/health_code/state/v1/state.pb.h"
 #include "services/contact_tracing/domain/contact_tracing_fold.h"
 #include "services/health_code/domain/health_code_fold.h"
+#include "services/health_code/domain/timeline.h"
 #include "services/identity/domain/identity_fold.h"
 #include "tests/fakes/fold_driver.h"
 
@@ -44,8 +45,9 @@ void AddContact(const std::string& rest, const std::string& bytes, CityPicture& 
   for (const std::string& line : lines) picture.cases[case_id] += "\n  " + line;
 }
 
-void AddCode(const std::string& person, const std::string& bytes, CityPicture& picture) {
-  const auto code = Parse<StoredCode>(bytes);
+void AddCode(const std::string& person, const std::string& bytes, Time now, CityPicture& picture) {
+  auto code = Parse<StoredCode>(bytes);
+  health_code::MoveOn(*code.mutable_timeline(), now);
   // Who was exposed and is not any more is as one of whom nothing is known.
   if (code.timeline().empty() && !code.has_last_negative_sampled_time()) return;
   std::string text;
@@ -79,13 +81,14 @@ CityPicture PictureOf(uint32_t shard_count,
     }
     const ShardCells codes = find("health_code", shard);
     for (const auto& [key, bytes] : *codes.strings) {
-      if (key.starts_with("code:")) AddCode(key.substr(5), bytes, picture);
+      if (key.starts_with("code:")) AddCode(key.substr(5), bytes, codes.time, picture);
     }
   }
   return picture;
 }
 
-CityPicture ExpectedPicture(const CityFacts& facts, uint32_t shard_count) {
+CityPicture ExpectedPicture(const CityFacts& facts, uint32_t shard_count,
+                            const std::function<Time(Shard)>& time) {
   const identity::IdentityFold identity_fold(facts.keys(), facts.claim_key());
   const contact_tracing::ContactTracingFold tracing_fold(shard_count);
   const health_code::HealthCodeFold code_fold;
@@ -114,7 +117,7 @@ CityPicture ExpectedPicture(const CityFacts& facts, uint32_t shard_count) {
   return PictureOf(shard_count, [&](const std::string& service, Shard shard) {
     const FoldDriver::Stored& stored =
         (service == "contact_tracing" ? tracing : codes).stored(shard);
-    return ShardCells{&stored.strings, &stored.members};
+    return ShardCells{time(shard), &stored.strings, &stored.members};
   });
 }
 

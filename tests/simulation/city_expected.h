@@ -10,7 +10,8 @@
 
 namespace epigrid {
 
-// What people can see, as text: by case "state window contacts", by person the code's timeline.
+// What people can see, as text: by case "state window contacts", by person the code's timeline from
+// the shard's time on.
 struct CityPicture {
   std::map<std::string, std::string> cases;
   std::map<std::string, std::string> codes;
@@ -26,15 +27,17 @@ struct CityPicture {
   std::map<std::string, Window> windows;
 };
 
-// From the cells of both services: `find(service, shard)` gives the strings and hashes of a shard.
+// From the cells of both services: `find(service, shard)` gives a shard's time, strings and hashes.
 struct ShardCells {
+  Time time;
   const std::map<std::string, std::string>* strings = nullptr;
   const std::map<std::string, std::map<std::string, std::string>>* hashes = nullptr;
 };
 CityPicture PictureOf(uint32_t shard_count,
                       const std::function<ShardCells(const std::string& service, Shard)>& find);
 
-// Folds the facts aside.
-CityPicture ExpectedPicture(const CityFacts& facts, uint32_t shard_count);
+// Folds the facts aside; seen at the times that the health_code service's shards have come to.
+CityPicture ExpectedPicture(const CityFacts& facts, uint32_t shard_count,
+                            const std::function<Time(Shard)>& time);
 
 }  // namespace epigrid

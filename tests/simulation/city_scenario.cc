@@ -42,7 +42,7 @@ class CityScenario final : public Scenario {
  private:
   static ShardCells CellsOf(World& world, const std::string& service, Shard shard) {
     const SimGeneration* live = world.service(service).view().Live(shard);
-    return {&live->strings, &live->hashes};
+    return {live->meta.shard_time, &live->strings, &live->hashes};
   }
   static std::string UnsentMessages(World& world);
   void CheckPicture(World& world);
@@ -138,7 +138,9 @@ void CityScenario::CheckPicture(World& world) {
   const CityPicture picture = PictureOf(
       world.options().shard_count,
       [&](const std::string& service, Shard shard) { return CellsOf(world, service, shard); });
-  const CityPicture expected = ExpectedPicture(facts_, world.options().shard_count);
+  const CityPicture expected =
+      ExpectedPicture(facts_, world.options().shard_count,
+                      [&](Shard shard) { return CellsOf(world, kCodes, shard).time; });
   auto compare = [&](const auto& got, const auto& want, const char* what) {
     for (const auto& [id, text] : want) {
       auto found = got.find(id);

@@ -6,6 +6,7 @@
 #include "common/base/proto_time.h"
 #include "common/projector/version.h"
 #include "services/health_code/domain/built_in_policy.h"
+#include "services/health_code/domain/evidence_limit.h"
 #include "services/health_code/domain/timeline.h"
 #include "services/health_code/view/keys.h"
 
@@ -143,11 +144,11 @@ void HealthCodeFold::ApplyEvidence(const v1::Evidence& evidence, Cells& cells,
   const std::string& person_id = evidence.person_id();
   const std::string key = keys::Evidence(person_id);
   const std::string field = evidence.source() + "/" + evidence.source_id();
-  const auto& members = cells.GetMembers(key);
-  const auto known = members.find(field);
+  StoredPerson person = LoadPerson(person_id, cells);
+  const auto known = person.evidence.find(field);
   StoredEvidence before;
-  if (known != members.end()) {
-    before = *CellReader::ParseProto<StoredEvidence>(&known->second);
+  if (known != person.evidence.end()) {
+    before = known->second;
     if (evidence.revision() < before.evidence().revision()) {
       return context.Ignore("EVIDENCE_SUPERSEDED");
     }
@@ -161,15 +162,21 @@ void HealthCodeFold::ApplyEvidence(const v1::Evidence& evidence, Cells& cells,
   StoredEvidence stored;
   *stored.mutable_evidence() = evidence;
   *stored.mutable_recorded_time() = ToProto(context.recorded_at);
-  cells.SetMemberProto(key, field, stored);
+  person.evidence[field] = stored;
+  if (const std::string let_go = EvidenceToLetGo(person.evidence, field); !let_go.empty()) {
+    if (let_go == field && known == person.evidence.end()) return context.Ignore("EVIDENCE_LIMIT");
+    person.evidence.erase(let_go);
+    cells.DeleteMember(key, let_go);
+  }
+  if (person.evidence.contains(field)) cells.SetMemberProto(key, field, stored);
 
   if (evidence.has_test() || before.evidence().has_test()) {
     const v1::TestResult& test = evidence.has_test() ? evidence.test() : before.evidence().test();
     context.Publish(std::string(kTestResultTopic), person_id,
                     TestResultEvent(evidence, test, VersionOf(context)));
   }
-  PublishIsolation(person_id, LoadPerson(person_id, cells), cells, context);
-  Recompute(person_id, StoredCodeOf(person_id, cells), cells, context);
+  PublishIsolation(person_id, person, cells, context);
+  Recompute(person_id, person, StoredCodeOf(person_id, cells), cells, context);
 }
 
 void HealthCodeFold::ApplyExposure(const events::v1::ExposureChanged& exposure, Cells& cells,
@@ -189,7 +196,8 @@ void HealthCodeFold::ApplyExposure(const events::v1::ExposureChanged& exposure, 
       *added.mutable_first_time() = exposure.first_time();
     }
   }
-  Recompute(exposure.person_id(), std::move(code), cells, context);
+  Recompute(exposure.person_id(), LoadPerson(exposure.person_id(), cells), std::move(code), cells,
+            context);
 }
 
 void HealthCodeFold::ApplyCase(const events::v1::CaseChanged& changed, Cells& cells,
@@ -200,7 +208,8 @@ void HealthCodeFold::ApplyCase(const events::v1::CaseChanged& changed, Cells& ce
   } else {
     cells.SetMemberProto(key, changed.case_id(), changed);
   }
-  Recompute(changed.person_id(), StoredCodeOf(changed.person_id(), cells), cells, context);
+  Recompute(changed.person_id(), LoadPerson(changed.person_id(), cells),
+            StoredCodeOf(changed.person_id(), cells), cells, context);
 }
 
 void HealthCodeFold::PublishIsolation(const std::string& person_id, const StoredPerson& person,
@@ -219,15 +228,16 @@ void HealthCodeFold::PublishIsolation(const std::string& person_id, const Stored
   context.Publish(std::string(kIsolationTopic), person_id, std::move(event));
 }
 
-void HealthCodeFold::Recompute(const std::string& person_id, StoredCode code, Cells& cells,
-                               Context& context) const {
-  const PersonFacts facts = FactsOf(LoadPerson(person_id, cells));
-  *code.mutable_timeline() = MakeTimeline(PolicyInForce(cells).Holds(facts));
+void HealthCodeFold::Recompute(const std::string& person_id, const StoredPerson& person,
+                               StoredCode code, Cells& cells, Context& context) const {
+  const PersonFacts facts = FactsOf(person);
+  const StoredCode before = code;
+  *code.mutable_timeline() = MakeTimeline(PolicyInForce(cells).Holds(facts), context.shard_time);
   code.clear_last_negative_sampled_time();
   if (!facts.negatives.empty()) {
     *code.mutable_last_negative_sampled_time() = ToProto(facts.negatives.back().sampled);
   }
-  code.set_version(VersionOf(context));
+  if (code.SerializeAsString() != before.SerializeAsString()) code.set_version(VersionOf(context));
   PublishCode(person_id, std::move(code), cells, context);
 }
 
@@ -257,11 +267,12 @@ void HealthCodeFold::PublishCode(const std::string& person_id, StoredCode code, 
     *changed.mutable_reasons() = now->reasons();
     changed.set_previous_colour(code.published_colour());
     changed.set_previous_measure(code.published_measure());
-    *changed.mutable_since_time() = now->from_time();
+    if (now->has_from_time()) *changed.mutable_since_time() = now->from_time();
     changed.set_newly_exposing_case_id(newly_exposing_case_id);
     context.Publish(std::string(kCodeTopic), person_id, std::move(event));
     code.set_published_colour(now->colour());
     code.set_published_measure(now->measure());
+    code.set_version(VersionOf(context));
   }
   const Time armed = FromProto(code.timer_due_time());
   Time next = NextChange(code.timeline(), context.shard_time);
@@ -286,6 +297,9 @@ void HealthCodeFold::FireTimer(const Timer& timer, Cells& cells, Context& contex
   std::optional<StoredCode> code = cells.GetProto<StoredCode>(timer.id);
   EPIGRID_CHECK(code.has_value(), "a code's timer has a code");
   code->clear_timer_due_time();
+  const int entries = code->timeline_size();
+  MoveOn(*code->mutable_timeline(), context.shard_time);
+  if (code->timeline_size() != entries) code->set_version(VersionOf(context));
   PublishCode(timer.id.substr(keys::kCodeTimerPrefix.size()), *std::move(code), cells, context);
 }
 

@@ -46,8 +46,8 @@ class HealthCodeFold final : public Fold {
   void ApplyCase(const events::v1::CaseChanged& changed, Cells& cells, Context& context) const;
   void PublishIsolation(const std::string& person_id, const StoredPerson& person, Cells& cells,
                         Context& context) const;
-  void Recompute(const std::string& person_id, state::v1::StoredCode code, Cells& cells,
-                 Context& context) const;
+  void Recompute(const std::string& person_id, const StoredPerson& person,
+                 state::v1::StoredCode code, Cells& cells, Context& context) const;
   // Publishes what holds now if it is not what was published or a case newly exposes the person,
   // and arms the timer for what comes next.
   void PublishCode(const std::string& person_id, state::v1::StoredCode code, Cells& cells,

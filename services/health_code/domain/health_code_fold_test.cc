@@ -7,6 +7,7 @@
 #include "common/base/ids.h"
 #include "common/base/local_day.h"
 #include "common/base/proto_time.h"
+#include "services/health_code/domain/evidence_limit.h"
 #include "services/health_code/domain/timeline.h"
 #include "services/health_code/view/keys.h"
 #include "tests/fakes/fold_driver.h"
@@ -52,6 +53,13 @@ Event Withdrawal(std::string source_id, uint32_t revision) {
   evidence.set_source_id(std::move(source_id));
   evidence.set_revision(revision);
   evidence.set_withdrawn(true);
+  return Observed(std::move(evidence));
+}
+
+Event Declared(std::string source_id, std::string_view at) {
+  v1::Evidence evidence;
+  evidence.set_source_id(std::move(source_id));
+  *evidence.mutable_declaration()->mutable_declared_time() = ToProto(At(at));
   return Observed(std::move(evidence));
 }
 
@@ -260,6 +268,51 @@ TEST_F(HealthCodeFoldTest, TestResultsAndIsolationArePublished) {
   const std::vector<Event> isolations = driver_.published(kIsolationTopic);
   ASSERT_EQ(isolations.size(), 1u) << "tests do not isolate";
   EXPECT_EQ(isolations[0].isolation_changed().separations_size(), 1);
+}
+
+TEST_F(HealthCodeFoldTest, TheVersionRisesOnlyWithTheCode) {
+  Send(Exposed(false, "2022-07-01T08:00:00+08:00", "2022-07-01T09:00:00+08:00"));
+  const uint64_t exposed = Code().version();
+  Send(Declared("d1", "2022-07-01T20:00:00+08:00"));
+  EXPECT_EQ(Code().version(), exposed);
+  Send(Tested("t1", v1::TEST_OUTCOME_NEGATIVE, "2022-07-01T20:00:00+08:00"));
+  const uint64_t tested = Code().version();
+  EXPECT_GT(tested, exposed) << "the last negative is part of the code";
+  Send(Exposed(true, "2022-06-20T20:00:00+08:00", "2022-06-23T22:00:00+08:00"));
+  const uint64_t close = Code().version();
+  EXPECT_GT(close, tested);
+  Send(Exposed(true, "2022-06-23T20:00:00+08:00", "2022-06-25T22:00:00+08:00"));
+  const uint64_t red = Code().version();
+  driver_.Tick(At("2022-07-03T00:00:00+08:00"));
+  EXPECT_GT(Code().version(), red) << "time alone made it yellow";
+}
+
+TEST_F(HealthCodeFoldTest, OfManyDeclarationsTheNewestAreKept) {
+  const Time first = At("2022-04-01T08:00:00+08:00");
+  for (size_t i = 0; i < kDeclarationsMax + 8; ++i) {
+    // Every other one comes late.
+    const size_t day = (i * 7) % (kDeclarationsMax + 8);
+    Send(Declared("d" + std::to_string(day),
+                  FormatRfc3339(first + std::chrono::hours(24 * static_cast<int64_t>(day)))));
+  }
+  const auto kept = driver_.Members(kPerson, keys::Evidence(kPerson));
+  EXPECT_EQ(kept.size(), kDeclarationsMax);
+  EXPECT_FALSE(kept.contains("lab/d7"));
+  EXPECT_TRUE(kept.contains("lab/d8"));
+}
+
+// The cell is read at each gate check: what is over weighs nothing.
+TEST_F(HealthCodeFoldTest, ManyExposuresMakeASmallCode) {
+  const Time first = At("2022-06-20T08:00:00+08:00");
+  size_t bytes_max = 0;
+  for (int i = 0; i < 400; ++i) {
+    const Time from = first + std::chrono::minutes(20 * i);
+    Send(Exposed(i % 8 == 0, FormatRfc3339(from), FormatRfc3339(from + std::chrono::minutes(15)),
+                 DeriveId(kCaseId, {std::to_string(i)})));
+    bytes_max = std::max(bytes_max, driver_.Get(kPerson, keys::Code(kPerson))->size());
+  }
+  EXPECT_LT(bytes_max, 40'000u);
+  EXPECT_EQ(ColourAt("2022-07-02T00:00:00+08:00"), v1::COLOUR_RED);
 }
 
 // The same facts in any order give the same code.

@@ -10,7 +10,7 @@ namespace {
 
 const std::string kPerson = "person_1";
 
-std::string StoredCell() {
+std::string StoredCell(int64_t folded_at = 0) {
   state::v1::StoredCode stored;
   *stored.mutable_timeline() = MakeTimeline({{.rule = "RULE",
                                               .evidence = "case_1",
@@ -19,7 +19,8 @@ std::string StoredCell() {
                                               .colour = v1::COLOUR_RED,
                                               .measure = v1::MEASURE_CENTRAL,
                                               .cleared_by = "TIME",
-                                              .cleared_from = {}}});
+                                              .cleared_from = {}}},
+                                            Time::FromSeconds(folded_at));
   stored.set_version(7);
   *stored.mutable_last_negative_sampled_time() = ToProto(Time::FromSeconds(50));
   return stored.SerializeAsString();
@@ -36,7 +37,8 @@ TEST(CodeViewTest, NobodyKnownIsGreen) {
 TEST(CodeViewTest, TheTimelineSaysWhatHoldsAtAnyTime) {
   const v1::Code before = CodeAsOf(kPerson, StoredCell(), Time::FromSeconds(99));
   EXPECT_EQ(before.colour(), v1::COLOUR_GREEN);
-  EXPECT_EQ(before.timeline_size(), 2);
+  EXPECT_EQ(before.timeline_size(), 3);
+  EXPECT_FALSE(before.timeline(0).has_from_time());
 
   const v1::Code during = CodeAsOf(kPerson, StoredCell(), Time::FromSeconds(100));
   EXPECT_EQ(during.colour(), v1::COLOUR_RED);
@@ -50,6 +52,13 @@ TEST(CodeViewTest, TheTimelineSaysWhatHoldsAtAnyTime) {
   EXPECT_EQ(after.colour(), v1::COLOUR_GREEN);
   EXPECT_TRUE(after.reasons().empty());
   EXPECT_EQ(after.timeline_size(), 1);
+}
+
+// The API's sample of shard time is a little behind the cell.
+TEST(CodeViewTest, ACellThatIsAheadOfItsShardsTimeShowsWhatItHasComeTo) {
+  const v1::Code code = CodeAsOf(kPerson, StoredCell(100), Time::FromSeconds(99));
+  EXPECT_EQ(code.colour(), v1::COLOUR_RED);
+  EXPECT_EQ(code.timeline_size(), 2);
 }
 
 TEST(CodeViewTest, UnderReviewSaysNothing) {
