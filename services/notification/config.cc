@@ -40,7 +40,8 @@ void Config::AddTo(ConfigSpec& spec) {
   spec.Add(&messages_in_hand_max, "notification.messages_in_hand_max",
            "messages that this process works on at once")
       .Range(1, 10'000);
-  spec.Add(&webhook_timeout, "notification.webhook_timeout", "of a whole POST")
+  spec.Add(&webhook_timeout, "notification.webhook_timeout",
+           "of a POST, and before it of waiting for a connection")
       .Range(milliseconds(100), minutes(5));
   spec.Add(&webhook_connect_timeout, "notification.webhook_connect_timeout",
            "of making a connection")
@@ -69,9 +70,10 @@ void Config::AddTo(ConfigSpec& spec) {
                 });
   spec.AddCheck(
       {"notification.attempt_timeout", "notification.webhook_timeout"}, [this]() -> std::string {
-        if (attempt_timeout >= 2 * webhook_timeout) return "";
-        return "attempt_timeout must be at least twice webhook_timeout: an attempt that is "
-               "given up while it is being sent would be sent twice";
+        if (attempt_timeout >= 3 * webhook_timeout) return "";
+        return "attempt_timeout must be at least three times webhook_timeout, which is what "
+               "waiting for a connection and the POST may each take: an attempt that is given up "
+               "while it is being sent would be sent twice";
       });
   spec.AddCheck({"notification.endpoints"}, [this] { return ReadEndpoints(); });
   spec.AddCheck({"notification.identity_certificate"}, [this] { return ReadCertificate(); });
@@ -116,7 +118,7 @@ SenderOptions Config::SenderSettings(uint32_t shard_count) const {
   SenderOptions options;
   options.shard_count = shard_count;
   options.in_hand_max = messages_in_hand_max;
-  options.send_timeout = webhook_timeout;
+  options.send_timeout = 2 * webhook_timeout;  // waits for a connection, and sends
   return options;
 }
 

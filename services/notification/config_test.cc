@@ -40,7 +40,7 @@ TEST(NotificationConfigTest, RefusesWhatDoesNotFitTogether) {
     return Load(config, std::move(flags));
   };
   EXPECT_THAT(errors_of({"--notification-attempt-timeout=10s"}),
-              ElementsAre(HasSubstr("at least twice webhook_timeout")));
+              ElementsAre(HasSubstr("at least three times webhook_timeout")));
   EXPECT_THAT(errors_of({"--notification-backoff-initial=5s", "--notification-backoff-max=1s"}),
               ElementsAre(HasSubstr("backoff_max must be at least")));
   EXPECT_THAT(errors_of({"--notification-expire-after=5m"}), Contains(HasSubstr("expire")));

@@ -128,7 +128,7 @@ class NotificationComponentTest : public testing::Test {
         "--notification-endpoints=" + (directory_ / "endpoints.yaml").string(),
         "--notification-identity-address=" + identity_.address(),
         "--notification-identity-token=token", "--notification-drain-deadline=0s",
-        "--notification-attempt-timeout=5s", "--notification-webhook-timeout=2s"});
+        "--notification-attempt-timeout=6s", "--notification-webhook-timeout=2s"});
   }
 
   // As health_code would.

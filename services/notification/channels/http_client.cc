@@ -42,7 +42,7 @@ struct Transfer {
   std::string url;
   std::vector<std::string> headers;
   std::string body;
-  SteadyTime deadline;
+  SteadyTime start_by;
   Promise<HttpResponse> done;
   curl_slist* header_list = nullptr;
 
@@ -52,7 +52,7 @@ using TransferPtr = std::unique_ptr<Transfer>;
 
 // What goes to one URL.
 struct Lane {
-  std::deque<TransferPtr> waiting;  // earliest deadline first
+  std::deque<TransferPtr> waiting;  // in the order of start_by
   size_t active = 0;
 };
 
@@ -78,12 +78,12 @@ class HttpClient::Loop {
   }
 
   Future<HttpResponse> Enqueue(TransferPtr transfer) {
-    transfer->deadline = std::chrono::steady_clock::now() + options_.timeout;
+    transfer->start_by = std::chrono::steady_clock::now() + options_.timeout;
     Future<HttpResponse> done = transfer->done.future();
     {
       std::lock_guard lock(mutex_);
       if (under_way_ >= options_.queued_max) {
-        return Ready(HttpResponse{.code = 0, .reason = "QUEUE_FULL"});
+        return Ready(HttpResponse{.code = 0, .reason = "QUEUE_FULL", .called = false});
       }
       ++under_way_;
       arrived_.push_back(std::move(transfer));
@@ -100,7 +100,7 @@ class HttpClient::Loop {
       for (auto lane = lanes_.begin(); lane != lanes_.end();) {
         StartWaiting(lane->second, now);
         if (!lane->second.waiting.empty()) {
-          next = std::min(next, lane->second.waiting.front()->deadline);
+          next = std::min(next, lane->second.waiting.front()->start_by);
         }
         const bool done = lane->second.waiting.empty() && lane->second.active == 0;
         lane = done ? lanes_.erase(lane) : std::next(lane);
@@ -134,20 +134,20 @@ class HttpClient::Loop {
   }
 
   void StartWaiting(Lane& lane, SteadyTime now) {
-    while (!lane.waiting.empty() && lane.waiting.front()->deadline <= now) {
+    while (!lane.waiting.empty() && lane.waiting.front()->start_by <= now) {
       TransferPtr late = std::move(lane.waiting.front());
       lane.waiting.pop_front();
-      Answer(std::move(late), {.code = 0, .reason = "TIMEOUT"});
+      Answer(std::move(late), {.code = 0, .reason = "ENDPOINT_BUSY", .called = false});
     }
     while (!lane.waiting.empty() && lane.active < options_.connections_per_url_max) {
       TransferPtr transfer = std::move(lane.waiting.front());
       lane.waiting.pop_front();
       ++lane.active;
-      Start(std::move(transfer), now);
+      Start(std::move(transfer));
     }
   }
 
-  void Start(TransferPtr transfer, SteadyTime now) {
+  void Start(TransferPtr transfer) {
     CURL* easy = idle_.empty() ? curl_easy_init() : idle_.back();
     EPIGRID_CHECK(easy != nullptr, "libcurl makes a handle");
     if (!idle_.empty()) idle_.pop_back();
@@ -155,7 +155,6 @@ class HttpClient::Loop {
     for (const std::string& header : transfer->headers) {
       transfer->header_list = curl_slist_append(transfer->header_list, header.c_str());
     }
-    const auto left = std::chrono::duration_cast<Duration>(transfer->deadline - now);
     curl_easy_setopt(easy, CURLOPT_URL, transfer->url.c_str());
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
@@ -164,7 +163,7 @@ class HttpClient::Loop {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->body.data());
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(transfer->body.size()));
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, Discard);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, Millis(left));
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, Millis(options_.timeout));
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, Millis(options_.connect_timeout));
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_multi_add_handle(multi_, easy);

@@ -3,9 +3,10 @@
 //   HttpClient http({.timeout = 10s});
 //   HttpResponse response = co_await http.Post(url, {"content-type: application/json"}, body);
 //
-// Connections are kept and used again, a few to each URL; what finds none waits, and its time runs
-// while it waits. No redirect is followed, since an endpoint that moved is the operator's to mend
-// and a signed body goes nowhere else; no proxy is taken from the environment.
+// Connections are kept and used again, a few to each URL; what finds none free waits for one, for
+// at most as long as a POST may take, and its own time begins when it is sent: a receiver is never
+// blamed for what waited here. No redirect is followed, since an endpoint that moved is the
+// operator's to mend and a signed body goes nowhere else; no proxy is taken from the environment.
 //
 // Threads: Post from any; Futures are set on the client's thread. The destructor answers what is
 // under way with "SHUTTING_DOWN".
@@ -21,7 +22,7 @@
 namespace epigrid::notification {
 
 struct HttpClientOptions {
-  Duration timeout = std::chrono::seconds(10);  // of a whole POST, from the call on
+  Duration timeout = std::chrono::seconds(10);  // of waiting for a connection, and of a POST then
   Duration connect_timeout = std::chrono::seconds(3);
   size_t connections_per_url_max = 16;
   size_t queued_max = 10'000;  // calls under way, of all URLs
@@ -29,7 +30,9 @@ struct HttpClientOptions {
 
 struct HttpResponse {
   int code = 0;        // 0: there was no answer
-  std::string reason;  // why not: "TIMEOUT", "CONNECTION", "TLS", "QUEUE_FULL", "SHUTTING_DOWN"
+  std::string reason;  // why not: "TIMEOUT", "CONNECTION", "TLS", "SHUTTING_DOWN", or as below
+  // False: the receiver was not called: "QUEUE_FULL", or "ENDPOINT_BUSY": no connection came free.
+  bool called = true;
 };
 
 class HttpClient {

@@ -41,7 +41,7 @@ Task<SendResult> WebhookChannel::Post(OutgoingMessage message) {
       fmt::format("webhook-timestamp: {}", now.seconds()),
       "webhook-signature: " + secret_.Sign(message.message_id, now, body)};
   const HttpResponse response = co_await http_.Post(url_, std::move(headers), std::move(body));
-  breaker_.Record(response.code != 0, clock_.Now());
+  if (response.called) breaker_.Record(response.code != 0, clock_.Now());
   co_return ResultOf(response);
 }
 

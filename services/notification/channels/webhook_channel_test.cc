@@ -108,6 +108,20 @@ TEST(WebhookChannelTest, LeavesASilentEndpointAloneUntilAProbeIsAnswered) {
   EXPECT_EQ(channel.Send(SomeMessage()).Wait().outcome, v1::ATTEMPT_OUTCOME_DELIVERED);
 }
 
+TEST(WebhookChannelTest, WhatFoundNoConnectionDoesNotOpenTheBreaker) {
+  WebhookReceiver receiver([](const Post&) { return WebhookReceiver::kHold; });
+  HttpClient http({.timeout = std::chrono::milliseconds(200), .connections_per_url_max = 1});
+  SystemClock clock;
+  WebhookChannel channel(http, clock, receiver.url(), Secret(), {.failures_max = 3});
+  std::vector<Future<SendResult>> under_way;
+  for (int i = 0; i < 10; ++i) under_way.push_back(channel.Send(SomeMessage()));
+  int busy = 0;
+  for (auto& result : under_way) busy += std::move(result).Wait().reason == "ENDPOINT_BUSY";
+  EXPECT_GE(busy, 8);
+  receiver.ReleaseHeld();
+  EXPECT_EQ(channel.Send(SomeMessage()).Wait().outcome, v1::ATTEMPT_OUTCOME_DELIVERED);
+}
+
 TEST(WebhookChannelTest, AnswersOfFailureDoNotOpenTheBreaker) {
   WebhookReceiver receiver([](const Post&) { return 503; });
   HttpClient http({});

@@ -15,7 +15,7 @@ from harness.load_check import check, summary
 from harness.webhooks import WebhookReceiver
 
 # Short, so that a send whose sender died is taken up again soon; at least twice the time of a POST.
-SETTINGS = {"notification-attempt-timeout": "5s", "notification-webhook-timeout": "2s",
+SETTINGS = {"notification-attempt-timeout": "6s", "notification-webhook-timeout": "2s",
             "notification-backoff-initial": "200ms"}
 
 
