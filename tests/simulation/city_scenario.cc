@@ -217,7 +217,7 @@ void CityScenario::CheckMessages(World& world) {
         notification::state::v1::StoredMessage stored;
         EPIGRID_CHECK(stored.ParseFromString(bytes), "a message parses");
         got.insert(id);
-        world.Trace("mailbox {} at {}: {}", id, stored.created_at_offset(),
+        world.Trace("mailbox {} at {}: {}", id, stored.created_at_version(),
                     stored.ShortDebugString());
         if (id == newest_of[person].second) newest = stored;
         if (stored.message().state() == notification::v1::MESSAGE_STATE_DELIVERED &&

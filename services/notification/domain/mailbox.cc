@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "common/base/proto_time.h"
+#include "common/projector/version.h"
 #include "services/notification/domain/notification_fold.h"
+#include "services/notification/domain/templates.h"
 #include "services/notification/view/keys.h"
 
 namespace epigrid::notification {
@@ -17,11 +19,15 @@ constexpr Duration kWorkerLeadMax = std::chrono::minutes(10);
 
 }  // namespace
 
-Duration BackoffAfter(uint32_t failed_attempts, const std::string& message_id,
+Duration BackoffAfter(v1::AttemptOutcome outcome, uint32_t failed_attempts,
+                      const std::string& message_id,
                       const state::v1::SendingConfiguration& configuration) {
-  const uint64_t doubled = uint64_t{configuration.backoff_initial_ms()}
-                           << std::min<uint32_t>(failed_attempts - 1, 20);
-  const uint64_t pause_ms = std::min<uint64_t>(doubled, configuration.backoff_max_ms());
+  const bool unreachable = outcome == v1::ATTEMPT_OUTCOME_UNREACHABLE;
+  const uint64_t initial_ms =
+      unreachable ? configuration.backoff_max_ms() : configuration.backoff_initial_ms();
+  const uint64_t doubled = initial_ms << std::min<uint32_t>(failed_attempts - 1, 20);
+  const uint64_t pause_ms =
+      unreachable ? doubled : std::min<uint64_t>(doubled, configuration.backoff_max_ms());
   const uint64_t hash = XXH3_64bits_withSeed(message_id.data(), message_id.size(), failed_attempts);
   const uint64_t permille = 750 + hash % 501;
   return Duration(pause_ms * permille);  // ms times permille is microseconds
@@ -52,7 +58,7 @@ void Mailbox::Add(v1::Message message) {
   ForgetOldest();
   Stored stored;
   *stored.mutable_message() = std::move(message);
-  stored.set_created_at_offset(context_.offset);
+  stored.set_created_at_version(VersionOf(context_));
   Wait(stored, Time{});
   Save(stored);
   Settle();
@@ -71,6 +77,8 @@ bool Mailbox::Start(const std::string& message_id, v1::Attempt attempt) {
   MoveTimer(stored, started + std::chrono::seconds(configuration_.attempt_timeout_seconds()));
   v1::Message& message = *stored.mutable_message();
   message.set_state(v1::MESSAGE_STATE_STARTED);
+  // What told the change may have been superseded, or given up.
+  if (!IsTold(message)) message.set_template_name(std::string(kCodeChangedTemplate));
   if (message.attempts_size() == kAttemptsListedMax) {
     message.mutable_attempts()->DeleteSubrange(0, 1);
   }
@@ -101,11 +109,17 @@ bool Mailbox::Finish(const std::string& message_id, const v1::Attempt& result) {
   if (person_.waiting_message_id() == message_id) person_.clear_waiting_message_id();
   if (delivered) {
     *stored->mutable_message()->mutable_delivered_time() = result.end_time();
+    if (stored->created_at_version() > person_.told_version()) {
+      person_.set_told_colour(stored->message().colour());
+      person_.set_told_measure(stored->message().measure());
+      person_.set_told_version(stored->created_at_version());
+    }
     Close(std::move(*stored), v1::MESSAGE_STATE_DELIVERED);
   } else {
     const Time ended = Believed(FromProto(result.end_time()));
-    const Time due = ended + BackoffAfter(stored->attempt_count(), message_id, configuration_);
-    Reschedule(std::move(*stored), ended, result.outcome() == v1::ATTEMPT_OUTCOME_FAILED, due);
+    const Time due =
+        ended + BackoffAfter(result.outcome(), stored->attempt_count(), message_id, configuration_);
+    Reschedule(std::move(*stored), ended, result.outcome() != v1::ATTEMPT_OUTCOME_REFUSED, due);
   }
   Settle();
   return true;
@@ -128,6 +142,12 @@ void Mailbox::OnTimer(const std::string& message_id, Time now) {
     }
   }
   Settle();
+}
+
+bool Mailbox::IsTold(const v1::Message& message) const {
+  const bool none = person_.told_version() == 0;  // nobody is told that the code is green at first
+  return message.colour() == (none ? health_code::v1::COLOUR_GREEN : person_.told_colour()) &&
+         message.measure() == (none ? health_code::v1::MEASURE_NONE : person_.told_measure());
 }
 
 void Mailbox::Abandon(Stored stored, Time now) {
@@ -215,7 +235,7 @@ void Mailbox::ForgetOldest() {
   for (const auto& [message_id, bytes] : messages) {
     if (message_id == person_.started_message_id()) continue;
     Stored stored = *CellReader::ParseProto<Stored>(&bytes);
-    if (!oldest.has_value() || stored.created_at_offset() < oldest->created_at_offset()) {
+    if (!oldest.has_value() || stored.created_at_version() < oldest->created_at_version()) {
       oldest = std::move(stored);
     }
   }

@@ -41,6 +41,8 @@ class Mailbox {
   void MoveIndex(const std::string& index, const std::string& from_message_id,
                  const std::string& to_message_id);
   void MoveTimer(Stored& stored, Time due);
+  // Whether the person's last delivered message told this colour and measure.
+  bool IsTold(const v1::Message& message) const;
   void Abandon(Stored stored, Time now);
   // After an attempt that did not deliver: again at `due` (unset: now), or never.
   void Reschedule(Stored stored, Time failed_at, bool again, Time due);
@@ -62,10 +64,12 @@ class Mailbox {
   state::v1::StoredPerson person_;
 };
 
-// The pause after the n-th failed attempt (from 1): doubles from the initial one up to the longest,
-// times a factor between 0.75 and 1.25 that is a function of message and attempt, so that many
-// messages that failed at once do not come back at once.
-Duration BackoffAfter(uint32_t failed_attempts, const std::string& message_id,
+// The pause after the n-th failed attempt (from 1): doubles from the initial one up to the longest;
+// after an attempt that found nobody to send to, doubles from the longest one on, since there are
+// many whom nothing reaches. Times a factor between 0.75 and 1.25 that is a function of message and
+// attempt, so that many messages that failed at once do not come back at once.
+Duration BackoffAfter(v1::AttemptOutcome outcome, uint32_t failed_attempts,
+                      const std::string& message_id,
                       const state::v1::SendingConfiguration& configuration);
 
 }  // namespace epigrid::notification

@@ -107,6 +107,47 @@ TEST_F(MailboxTest, WhatFailsWhileANewerOneWaitsIsSuperseded) {
   }
 }
 
+TEST_F(MailboxTest, ACodeStaysOnlyForWhoWasToldIt) {
+  const auto sent_as = [&](const std::string& message_id, const std::string& attempt_id) {
+    EXPECT_TRUE(shard_.Start(kPerson, message_id, attempt_id));
+    return shard_.Message(kPerson, message_id).template_name();
+  };
+  // The change was not sent before a further case came.
+  shard_.Change(kPerson, COLOUR_YELLOW);
+  const std::string first = shard_.Expose(kPerson, COLOUR_YELLOW);
+  EXPECT_EQ(sent_as(first, "one"), "code_changed");
+  // While it is being sent, another; it fails, so that nothing was told yet.
+  const std::string second = shard_.Expose(kPerson, COLOUR_YELLOW);
+  ASSERT_TRUE(shard_.Finish(kPerson, first, "one", v1::ATTEMPT_OUTCOME_FAILED, "HTTP_503"));
+  EXPECT_EQ(StateOf(first), v1::MESSAGE_STATE_SUPERSEDED);
+  EXPECT_EQ(sent_as(second, "two"), "code_changed");
+  ASSERT_TRUE(shard_.Finish(kPerson, second, "two", v1::ATTEMPT_OUTCOME_REFUSED, "HTTP_410"));
+  // That one was given up.
+  const std::string third = shard_.Expose(kPerson, COLOUR_YELLOW);
+  EXPECT_EQ(sent_as(third, "three"), "code_changed");
+  ASSERT_TRUE(shard_.Finish(kPerson, third, "three", v1::ATTEMPT_OUTCOME_DELIVERED));
+  const std::string fourth = shard_.Expose(kPerson, COLOUR_YELLOW);
+  EXPECT_EQ(sent_as(fourth, "four"), "newly_exposed");
+  // Red and back, of which nothing was sent: the code is what was told.
+  ASSERT_TRUE(shard_.Finish(kPerson, fourth, "four", v1::ATTEMPT_OUTCOME_DELIVERED));
+  shard_.Change(kPerson, COLOUR_RED);
+  const std::string fifth = shard_.Expose(kPerson, COLOUR_RED);
+  EXPECT_EQ(sent_as(fifth, "five"), "code_changed");
+}
+
+TEST_F(MailboxTest, ALateDeliveryOfAnOlderMessageTellsNothingNewer) {
+  const std::string older = shard_.Change(kPerson, COLOUR_RED);
+  ASSERT_TRUE(shard_.Start(kPerson, older, "one"));
+  const std::string newer = shard_.Change(kPerson, COLOUR_YELLOW);
+  shard_.Tick(shard_.now + seconds(60));
+  ASSERT_TRUE(shard_.Start(kPerson, newer, "two"));
+  ASSERT_TRUE(shard_.Finish(kPerson, newer, "two", v1::ATTEMPT_OUTCOME_DELIVERED));
+  ASSERT_TRUE(shard_.Finish(kPerson, older, "one", v1::ATTEMPT_OUTCOME_DELIVERED));
+  const std::string further = shard_.Expose(kPerson, COLOUR_YELLOW);
+  ASSERT_TRUE(shard_.Start(kPerson, further, "three"));
+  EXPECT_EQ(shard_.Message(kPerson, further).template_name(), "newly_exposed");
+}
+
 TEST_F(MailboxTest, OnlyTheNewestOfManyIsSent) {
   const std::string sent = shard_.Change(kPerson, COLOUR_RED);
   ASSERT_TRUE(shard_.Start(kPerson, sent, "one"));
@@ -138,7 +179,8 @@ TEST_F(MailboxTest, AFailedMessageBacksOffAndIsOfferedAgain) {
   const v1::Message failed = shard_.Message(kPerson, message);
   EXPECT_EQ(failed.state(), v1::MESSAGE_STATE_DUE);
   EXPECT_EQ(FromProto(failed.due_time()),
-            shard_.now + BackoffAfter(1, message, DefaultSendingConfiguration()));
+            shard_.now + BackoffAfter(v1::ATTEMPT_OUTCOME_FAILED, 1, message,
+                                      DefaultSendingConfiguration()));
   EXPECT_EQ(failed.attempts(0).reason(), "HTTP_503");
   EXPECT_TRUE(shard_.offered().empty());
   EXPECT_FALSE(shard_.Start(kPerson, message, "two"));
@@ -152,7 +194,7 @@ TEST_F(MailboxTest, AFailedMessageBacksOffAndIsOfferedAgain) {
 TEST_F(MailboxTest, ARefusedMessageIsGivenUp) {
   const std::string message = shard_.Change(kPerson, COLOUR_RED);
   ASSERT_TRUE(shard_.Start(kPerson, message, "one"));
-  ASSERT_TRUE(shard_.Finish(kPerson, message, "one", v1::ATTEMPT_OUTCOME_REFUSED, "HTTP_404"));
+  ASSERT_TRUE(shard_.Finish(kPerson, message, "one", v1::ATTEMPT_OUTCOME_REFUSED, "HTTP_410"));
   EXPECT_EQ(StateOf(message), v1::MESSAGE_STATE_UNDELIVERABLE);
   EXPECT_TRUE(shard_.timers().empty());
   EXPECT_EQ(shard_.published().back(), message + " MESSAGE_STATE_UNDELIVERABLE");
@@ -303,12 +345,24 @@ TEST(BackoffTest, DoublesUpToTheLongestWithinItsJitter) {
         std::min(100.0 * std::pow(2, std::min(failed - 1, 20u)), 3'600'000.0);
     std::set<Duration> seen;
     for (int i = 0; i < 200; ++i) {
-      const Duration pause = BackoffAfter(failed, "message_" + std::to_string(i), configuration);
+      const Duration pause = BackoffAfter(v1::ATTEMPT_OUTCOME_FAILED, failed,
+                                          "message_" + std::to_string(i), configuration);
       EXPECT_GE(pause.count(), static_cast<int64_t>(expected_ms * 750));
       EXPECT_LE(pause.count(), static_cast<int64_t>(expected_ms * 1250));
       seen.insert(pause);
     }
     EXPECT_GT(seen.size(), 100u) << "messages that failed at once come back spread";
+  }
+}
+
+TEST(BackoffTest, GrowsWithoutALimitWhereNobodyIsReached) {
+  const state::v1::SendingConfiguration configuration = DefaultSendingConfiguration();
+  for (const uint32_t failed : {1u, 2u, 5u, 8u, 1000u}) {
+    const double expected_ms = 600'000.0 * std::pow(2, std::min(failed - 1, 20u));
+    const Duration pause =
+        BackoffAfter(v1::ATTEMPT_OUTCOME_UNREACHABLE, failed, "message_a", configuration);
+    EXPECT_GE(static_cast<double>(pause.count()), expected_ms * 750);
+    EXPECT_LE(static_cast<double>(pause.count()), expected_ms * 1250);
   }
 }
 

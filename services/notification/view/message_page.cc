@@ -7,11 +7,10 @@
 namespace epigrid::notification {
 namespace {
 
-// What orders a person's messages: the record that made them. A record makes one message of a
-// person at most, but in theory may make more, so the id comes second.
+// What orders a person's messages: what made them, and, to be total, their ids.
 using Place = std::pair<uint64_t, std::string>;
 
-// "<offset>/<message id>".
+// "<created_at_version>/<message id>".
 Result<Place> ParsePlace(const std::string& text) {
   Place place;
   const size_t slash = text.find('/');
@@ -36,7 +35,7 @@ Result<MessagePage> PageOfMessages(const std::map<std::string, std::string>& cel
   for (const auto& [message_id, bytes] : cells) {
     state::v1::StoredMessage stored;
     EPIGRID_CHECK(stored.ParseFromString(bytes), "the cell was written by this service");
-    Place place{stored.created_at_offset(), message_id};
+    Place place{stored.created_at_version(), message_id};
     if (place < before) messages.emplace(std::move(place), std::move(*stored.mutable_message()));
   }
   MessagePage page;

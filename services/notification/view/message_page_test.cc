@@ -8,13 +8,13 @@ namespace {
 
 using testing::ElementsAre;
 
-// Messages by id, each with the offset of the record that made it.
-std::map<std::string, std::string> Cells(const std::map<std::string, uint64_t>& offsets) {
+// Messages by id, each with the version that it was made at.
+std::map<std::string, std::string> Cells(const std::map<std::string, uint64_t>& versions) {
   std::map<std::string, std::string> cells;
-  for (const auto& [message_id, offset] : offsets) {
+  for (const auto& [message_id, version] : versions) {
     state::v1::StoredMessage stored;
     stored.mutable_message()->set_message_id(message_id);
-    stored.set_created_at_offset(offset);
+    stored.set_created_at_version(version);
     cells[message_id] = stored.SerializeAsString();
   }
   return cells;

@@ -15,12 +15,23 @@ void MailboxShard::Configure(const state::v1::SendingConfiguration& configuratio
 }
 
 std::string MailboxShard::Change(const std::string& person_id, health_code::v1::Colour colour) {
+  return FoldCode(person_id, colour, health_code::v1::COLOUR_UNSPECIFIED);
+}
+
+std::string MailboxShard::Expose(const std::string& person_id, health_code::v1::Colour colour) {
+  return FoldCode(person_id, colour, colour);
+}
+
+std::string MailboxShard::FoldCode(const std::string& person_id, health_code::v1::Colour colour,
+                                   health_code::v1::Colour previous) {
   Event event;
   events::v1::CodeChanged& changed = *event.mutable_code_changed();
   changed.set_person_id(person_id);
   changed.set_version(offset_ + 1000);
   changed.set_colour(colour);
   changed.set_measure(health_code::v1::MEASURE_HOME);
+  changed.set_previous_colour(previous);
+  changed.set_previous_measure(health_code::v1::MEASURE_HOME);
   changed.add_reasons()->set_rule("PLACE_EXPOSURE");
   Fold(event);
   return CellReader::ParseProto<state::v1::StoredPerson>(&strings_.at(keys::Person(person_id)))

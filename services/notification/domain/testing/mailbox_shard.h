@@ -28,6 +28,8 @@ class MailboxShard {
   void Configure(const state::v1::SendingConfiguration& configuration);
   // A code that changed to this colour; its message's id.
   std::string Change(const std::string& person_id, health_code::v1::Colour colour);
+  // A further case that exposes a person whose code stays of this colour; its message's id.
+  std::string Expose(const std::string& person_id, health_code::v1::Colour colour);
   // Whether the fold accepted it.
   bool Start(const std::string& person_id, const std::string& message_id,
              const std::string& attempt_id);
@@ -61,6 +63,8 @@ class MailboxShard {
   Time now = Time::FromSeconds(1'640'000'000);
 
  private:
+  std::string FoldCode(const std::string& person_id, health_code::v1::Colour colour,
+                       health_code::v1::Colour previous);
   template <typename ApplyFn>
   std::vector<std::string> Run(ApplyFn apply, const std::function<void(NeedSet&)>& name_needs);
   CellFound Read(const CellRead& read) const;
