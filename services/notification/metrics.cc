@@ -17,7 +17,8 @@ SenderMetrics::SenderMetrics(Metrics& metrics)
                              "Messages that wait for a sender, in the shards of this process")) {
   const std::string prefix = "ATTEMPT_OUTCOME_";
   for (const v1::AttemptOutcome outcome :
-       {v1::ATTEMPT_OUTCOME_DELIVERED, v1::ATTEMPT_OUTCOME_FAILED, v1::ATTEMPT_OUTCOME_REFUSED}) {
+       {v1::ATTEMPT_OUTCOME_DELIVERED, v1::ATTEMPT_OUTCOME_FAILED, v1::ATTEMPT_OUTCOME_REFUSED,
+        v1::ATTEMPT_OUTCOME_UNREACHABLE}) {
     attempts_[outcome] =
         &metrics.Counter("epigrid_notification_attempts_total", "Attempts to send that ended",
                          {{"outcome", v1::AttemptOutcome_Name(outcome).substr(prefix.size())}});

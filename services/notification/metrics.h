@@ -1,6 +1,6 @@
 // What sending does, for Prometheus.
 //
-//   epigrid_notification_attempts_total{outcome}   attempts that ended: DELIVERED, FAILED, REFUSED
+//   epigrid_notification_attempts_total{outcome}   attempts that ended: DELIVERED, FAILED, REFUSED, UNREACHABLE
 //   epigrid_notification_messages_total{state}     messages that ended: DELIVERED, UNDELIVERABLE, SUPERSEDED
 //   epigrid_notification_delivery_seconds          from what gave rise to a message until a channel took it
 //   epigrid_notification_offered                   messages that wait for a sender, in the shards of this process

@@ -398,6 +398,20 @@ def test_messages_come_of_colours_and_new_cases_never_of_minutes(city):
     assert told(city, guest) == ["YELLOW", "YELLOW", "GREEN"]
 
 
+def test_who_sits_down_beside_a_case_now_is_told_once(city):
+    ill, guest = city.register("ill", "guest")
+    canteen = city.venue("canteen")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    city.record(city.check_in(ill, canteen, now - 30 * MINUTE))
+    city.test(ill, POSITIVE, sampled=now - HOUR)
+    city.quiet()
+    city.record(city.check_in(guest, canteen, datetime.datetime.now(datetime.timezone.utc)))
+    city.await_message(guest, notification.MESSAGE_STATE_DELIVERED)
+    city.quiet()
+    assert told(city, guest) == ["YELLOW"]
+    assert city.code(guest).colour == "YELLOW"
+
+
 def test_a_message_that_was_not_sent_is_superseded_by_a_newer_one(city):
     (ill,) = city.register("ill")
     receiver = city.epigrid.receiver
@@ -475,14 +489,16 @@ def test_contacts_come_in_pages(city):
     assert sum(pages, []) == sorted(guest.person_id for guest in guests)
 
 
-def test_a_person_without_a_phone_has_a_code_and_an_undeliverable_message(city):
+def test_a_person_without_a_phone_has_a_code_and_a_message_that_waits_for_one(city):
     (ill,) = city.register("ill:zh:none")
     city.test(ill, POSITIVE, sampled=city.at(0, "08:00"))
     city.quiet()
     (message,) = city.messages(ill)
     assert city.code(ill).colour == "RED"
-    assert message.state == notification.MESSAGE_STATE_UNDELIVERABLE
-    assert [attempt.reason for attempt in message.attempts] == ["NO_CONTACT_POINT"]
+    assert message.state == notification.MESSAGE_STATE_DUE
+    (attempt,) = message.attempts
+    assert (attempt.outcome, attempt.reason) == (notification.ATTEMPT_OUTCOME_UNREACHABLE, "NO_CONTACT_POINT")
+    assert time_of(message, "due_time") - time_of(attempt, "end_time") > 5 * MINUTE
 
 
 def test_a_document_is_one_person_however_often_and_by_whomever_it_is_registered(city):

@@ -11,8 +11,10 @@ SendResult ResultOf(const HttpResponse& response) {
   const int code = response.code;
   if (code == 0) return {.outcome = v1::ATTEMPT_OUTCOME_FAILED, .reason = response.reason};
   if (code >= 200 && code < 300) return {.outcome = v1::ATTEMPT_OUTCOME_DELIVERED, .reason = ""};
-  const bool again = code == 408 || code == 425 || code == 429 || code >= 500;
-  return {.outcome = again ? v1::ATTEMPT_OUTCOME_FAILED : v1::ATTEMPT_OUTCOME_REFUSED,
+  // What the receiver says of this one message, or of this address. All else, a wrong secret or a
+  // moved path, is mended by somebody while the message waits.
+  const bool refused = code == 410 || code == 413 || code == 422;
+  return {.outcome = refused ? v1::ATTEMPT_OUTCOME_REFUSED : v1::ATTEMPT_OUTCOME_FAILED,
           .reason = fmt::format("HTTP_{}", code)};
 }
 

@@ -6,10 +6,10 @@
 //   webhook-timestamp: 1674087231       when this attempt was signed
 //   webhook-signature: v1,<base64>
 //
-// 2xx: DELIVERED. 408, 425, 429 and 5xx: FAILED with "HTTP_<code>", as are calls without an answer
-// ("TIMEOUT", "CONNECTION", "TLS", "QUEUE_FULL", "SHUTTING_DOWN") and those that were not made
-// because the endpoint has not answered for a while ("ENDPOINT_DOWN"). Every other answer,
-// redirects among them: REFUSED with "HTTP_<code>".
+// 2xx: DELIVERED. 410, 413 and 422: REFUSED with "HTTP_<code>". Every other answer, redirects among
+// them: FAILED with "HTTP_<code>", as are calls without an answer ("TIMEOUT", "CONNECTION", "TLS",
+// "SHUTTING_DOWN") and those that were not made: the endpoint has not answered for a while
+// ("ENDPOINT_DOWN"), or no connection to it came free ("ENDPOINT_BUSY", "QUEUE_FULL").
 //
 // Life cycle: the client and the clock outlive it, and it outlives its Futures. Threads: any.
 #pragma once

@@ -17,7 +17,8 @@ struct ContactPoint {
 };
 
 struct ResolvedContact {
-  // OK, or why not: PERSON_UNKNOWN, PERSON_ERASED, or UNAVAILABLE for this person alone.
+  // OK, or why not: NOT_FOUND (PERSON_UNKNOWN), FAILED_PRECONDITION (PERSON_ERASED), or what else
+  // identity says of this person alone.
   Status status;
   std::vector<ContactPoint> contact_points;  // in the order in which they are to be tried
   std::string language;                      // "zh" or "en"

@@ -6,20 +6,21 @@
 // The fold decides who sends: a message is sent only when, after AttemptStarted was applied, its
 // last attempt is this sender's and it is STARTED. So it is sent by one worker at a time, never
 // after a newer one took its place, and again only when its attempt had its time without a result.
-// Nothing is started while contacts cannot be resolved.
+// Nothing is started while identity cannot be asked.
 //
 // It is woken by Wake(shard) when something was applied there, and looks into every shard each
 // `poll_interval` all the same. Messages in hand are bounded; what does not fit stays in the view.
 // A batch is resolved, started and read back as one; sends run side by side; results are appended
 // together with those that came meanwhile.
 //
-// A contact point whose endpoint is not configured is passed over. Contact points are tried in
-// order until one takes the message; if none does, the attempt FAILED if any of them did, else it
-// is REFUSED. Reasons of its own:
-//   NO_CONTACT_POINT  REFUSED: the person has none at a configured endpoint
-//   PERSON_UNKNOWN    FAILED: identity does not know the person yet
+// Contact points are tried in order until one takes the message; if none does, the attempt FAILED
+// if any of them did, else it is REFUSED. Reasons of its own:
+//   NO_CONTACT_POINT  UNREACHABLE: the person has none
+//   PERSON_UNKNOWN    UNREACHABLE: identity does not know the person yet
 //   PERSON_ERASED     REFUSED
-//   TOO_LATE          FAILED: the attempt's time was nearly over before anything was sent
+//   ENDPOINT_UNKNOWN  FAILED: the contact point's endpoint is not configured here
+//   TOO_LATE          FAILED: the attempt's time was nearly over before it was sent
+// and what identity says of this person alone: FAILED.
 //
 // Life cycle: construct, Start, Stop, destroy; what it was given outlives it. Threads: all on the
 // scheduler's, where also the Futures of channels and resolver are set (on_scheduler.h).
@@ -59,7 +60,7 @@ struct SenderOptions {
   size_t in_hand_max = 1024;  // messages
   size_t batch_max = 256;     // messages whose contacts are resolved at once
   // How long a channel may take: nothing is sent that could end after the attempt.
-  Duration send_timeout = std::chrono::seconds(10);
+  Duration send_timeout = std::chrono::seconds(20);
 };
 
 class Sender {

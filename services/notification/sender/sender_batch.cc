@@ -35,10 +35,22 @@ OutgoingMessage OutgoingOf(const v1::Message& message, const std::string& addres
           .created = FromProto(message.create_time())};
 }
 
-// Whether the person's contact may be had later, so that no attempt is begun now.
-bool IsTransient(const Status& status) {
-  return !status.ok() && status.code() != Code::kNotFound &&
-         status.code() != Code::kFailedPrecondition;
+// Why a person cannot be sent to: erased is for good, unknown may become known, and whatever else
+// identity says of this one person is for its operator to mend.
+v1::AttemptOutcome OutcomeOf(const Status& unresolved) {
+  switch (unresolved.code()) {
+    case Code::kFailedPrecondition: return v1::ATTEMPT_OUTCOME_REFUSED;
+    case Code::kNotFound: return v1::ATTEMPT_OUTCOME_UNREACHABLE;
+    default: return v1::ATTEMPT_OUTCOME_FAILED;
+  }
+}
+
+// What an attempt comes to that several contact points answered: the most hopeful of it.
+bool IsMoreHopeful(v1::AttemptOutcome outcome, v1::AttemptOutcome than) {
+  constexpr v1::AttemptOutcome kFromWorst[] = {
+      v1::ATTEMPT_OUTCOME_UNSPECIFIED, v1::ATTEMPT_OUTCOME_REFUSED, v1::ATTEMPT_OUTCOME_FAILED,
+      v1::ATTEMPT_OUTCOME_DELIVERED};
+  return std::ranges::find(kFromWorst, outcome) > std::ranges::find(kFromWorst, than);
 }
 
 bool IsAttempt(const std::optional<state::v1::StoredMessage>& stored,
@@ -64,7 +76,7 @@ Task<void> Sender::State::SendBatch(std::vector<std::string> items) {
   }
 }
 
-// Those of whom it is known where they can be reached, or that they cannot.
+// Each with where the person can be reached, or why that is not known; none: nobody could be asked.
 Task<std::vector<Sender::State::Letter>> Sender::State::Resolve(std::vector<std::string> items) {
   std::vector<Letter> letters(items.size());
   std::vector<std::string> people(items.size());
@@ -74,24 +86,17 @@ Task<std::vector<Sender::State::Letter>> Sender::State::Resolve(std::vector<std:
     letters[i].message = {std::move(person_id), std::move(message_id)};
   }
   Result<std::vector<ResolvedContact>> contacts = co_await contacts_.Resolve(std::move(people));
-  Status unavailable = contacts.status();
-  std::vector<Letter> resolved;
-  for (size_t i = 0; i < letters.size(); ++i) {
-    if (contacts.ok()) letters[i].contact = std::move((*contacts)[i]);
-    const bool later = !contacts.ok() || IsTransient(letters[i].contact.status);
-    if (later && contacts.ok()) unavailable = letters[i].contact.status;
-    if (draining_ || later) {
-      Release(letters[i].message);
-    } else {
-      resolved.push_back(std::move(letters[i]));
-    }
-  }
-  if (!resolved.empty()) {
+  if (contacts.ok()) {
     pause_ = Duration(0);
-  } else if (!unavailable.ok()) {
-    BackOff("identity", unavailable);
+  } else {
+    BackOff("identity", contacts.status());
   }
-  co_return resolved;
+  if (draining_ || !contacts.ok()) {
+    for (const Letter& letter : letters) Release(letter.message);
+    co_return std::vector<Letter>();
+  }
+  for (size_t i = 0; i < letters.size(); ++i) letters[i].contact = std::move((*contacts)[i]);
+  co_return letters;
 }
 
 // The messages as they stand once the attempts are decided; empty: none was begun.
@@ -170,37 +175,38 @@ Task<void> Sender::State::Deliver(Letter letter, v1::Message message) {
 Task<events::v1::AttemptFinished> Sender::State::Send(const Letter& letter,
                                                       const v1::Message& message) {
   events::v1::AttemptFinished finished;
-  auto set = [&](v1::AttemptOutcome outcome, const std::string& reason) {
-    finished.set_outcome(outcome);
-    finished.set_reason(reason);
-  };
   if (const Status& status = letter.contact.status; !status.ok()) {
-    // An unknown person may become known.
-    const bool again = status.code() == Code::kNotFound;
-    set(again ? v1::ATTEMPT_OUTCOME_FAILED : v1::ATTEMPT_OUTCOME_REFUSED, status.reason());
+    finished.set_outcome(OutcomeOf(status));
+    finished.set_reason(status.reason());
     co_return finished;
   }
-  set(v1::ATTEMPT_OUTCOME_REFUSED, "NO_CONTACT_POINT");
+  if (letter.contact.contact_points.empty()) {
+    finished.set_outcome(v1::ATTEMPT_OUTCOME_UNREACHABLE);
+    finished.set_reason("NO_CONTACT_POINT");
+  }
   for (const ContactPoint& point : letter.contact.contact_points) {
-    const auto channel = channels_.find(point.endpoint);
-    if (channel == channels_.end()) continue;
-    if (scheduler_.Now() + options_.send_timeout > letter.until) {
-      if (finished.endpoint().empty()) set(v1::ATTEMPT_OUTCOME_FAILED, "TOO_LATE");
-      break;
-    }
-    const SendResult result =
-        co_await channel->second->Send(OutgoingOf(message, point.address, letter.contact.language));
-    const bool first = finished.endpoint().empty();
-    const bool better = result.outcome == v1::ATTEMPT_OUTCOME_DELIVERED ||
-                        (result.outcome == v1::ATTEMPT_OUTCOME_FAILED &&
-                         finished.outcome() == v1::ATTEMPT_OUTCOME_REFUSED);
-    if (first || better) {
-      set(result.outcome, result.reason);
+    const SendResult result = co_await SendTo(point, letter, message);
+    if (IsMoreHopeful(result.outcome, finished.outcome())) {
+      finished.set_outcome(result.outcome);
+      finished.set_reason(result.reason);
       finished.set_endpoint(point.endpoint);
     }
     if (result.outcome == v1::ATTEMPT_OUTCOME_DELIVERED) break;
   }
   co_return finished;
+}
+
+Task<SendResult> Sender::State::SendTo(const ContactPoint& point, const Letter& letter,
+                                       const v1::Message& message) {
+  const auto channel = channels_.find(point.endpoint);
+  if (channel == channels_.end()) {
+    co_return SendResult{.outcome = v1::ATTEMPT_OUTCOME_FAILED, .reason = "ENDPOINT_UNKNOWN"};
+  }
+  if (scheduler_.Now() + options_.send_timeout > letter.until) {
+    co_return SendResult{.outcome = v1::ATTEMPT_OUTCOME_FAILED, .reason = "TOO_LATE"};
+  }
+  co_return co_await channel->second->Send(
+      OutgoingOf(message, point.address, letter.contact.language));
 }
 
 void Sender::State::Finish(events::v1::AttemptFinished finished) {

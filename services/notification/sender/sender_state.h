@@ -62,6 +62,8 @@ class Sender::State : public std::enable_shared_from_this<Sender::State> {
                            Result<std::vector<ShardPosition>> appended);
   Task<void> Deliver(Letter letter, v1::Message message);
   Task<events::v1::AttemptFinished> Send(const Letter& letter, const v1::Message& message);
+  Task<SendResult> SendTo(const ContactPoint& point, const Letter& letter,
+                          const v1::Message& message);
   void Finish(events::v1::AttemptFinished finished);
   Task<void> AppendFinished();
 

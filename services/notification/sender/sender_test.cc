@@ -156,6 +156,16 @@ TEST_F(SenderTest, OnePersonWhoCannotBeResolvedDelaysNoOther) {
   world_.RunIdle();
   EXPECT_EQ(StateOf(message, "person_b"), v1::MESSAGE_STATE_DELIVERED);
   EXPECT_EQ(StateOf(stuck), v1::MESSAGE_STATE_DUE);
+  EXPECT_EQ(LastAttempt(stuck).outcome(), v1::ATTEMPT_OUTCOME_FAILED);
+  EXPECT_EQ(LastAttempt(stuck).reason(), "VIEW_REBUILDING");
+
+  // Nor when it is the only one there is.
+  world_.RunFor(seconds(600));
+  const std::string later = world_.shard().Change("person_b", COLOUR_GREEN);
+  const Time began = world_.Now();
+  world_.RunUntil([&] { return StateOf(later, "person_b") == v1::MESSAGE_STATE_DELIVERED; });
+  EXPECT_LT(world_.Now() - began, seconds(1));
+  EXPECT_LT(world_.contacts().calls, 20) << "each attempt has its back-off";
 }
 
 TEST_F(SenderTest, SaysWhyNobodyCanBeReached) {
@@ -170,15 +180,39 @@ TEST_F(SenderTest, SaysWhyNobodyCanBeReached) {
   auto sender = MakeSender();
   world_.RunIdle();
 
-  EXPECT_EQ(StateOf(without, "person_without"), v1::MESSAGE_STATE_UNDELIVERABLE);
+  EXPECT_EQ(StateOf(without, "person_without"), v1::MESSAGE_STATE_DUE) << "may get one";
   EXPECT_EQ(LastAttempt(without, "person_without").reason(), "NO_CONTACT_POINT");
-  EXPECT_EQ(LastAttempt(without, "person_without").outcome(), v1::ATTEMPT_OUTCOME_REFUSED);
-  EXPECT_EQ(LastAttempt(elsewhere, "person_elsewhere").reason(), "NO_CONTACT_POINT");
+  EXPECT_EQ(LastAttempt(without, "person_without").outcome(), v1::ATTEMPT_OUTCOME_UNREACHABLE);
+  EXPECT_EQ(StateOf(elsewhere, "person_elsewhere"), v1::MESSAGE_STATE_DUE);
+  EXPECT_EQ(LastAttempt(elsewhere, "person_elsewhere").reason(), "ENDPOINT_UNKNOWN");
+  EXPECT_EQ(LastAttempt(elsewhere, "person_elsewhere").endpoint(), "not-configured");
+  EXPECT_EQ(LastAttempt(elsewhere, "person_elsewhere").outcome(), v1::ATTEMPT_OUTCOME_FAILED);
   EXPECT_EQ(StateOf(unknown, "person_unknown"), v1::MESSAGE_STATE_DUE) << "may become known";
   EXPECT_EQ(LastAttempt(unknown, "person_unknown").reason(), "PERSON_UNKNOWN");
+  EXPECT_EQ(LastAttempt(unknown, "person_unknown").outcome(), v1::ATTEMPT_OUTCOME_UNREACHABLE);
   EXPECT_EQ(StateOf(erased, "person_erased"), v1::MESSAGE_STATE_UNDELIVERABLE);
   EXPECT_EQ(LastAttempt(erased, "person_erased").reason(), "PERSON_ERASED");
   EXPECT_TRUE(world_.web().sent.empty());
+}
+
+TEST_F(SenderTest, AContactPointThatIsAddedLaterIsReached) {
+  const std::string message = world_.shard().Change(kPerson, COLOUR_RED);
+  world_.contacts().Set(kPerson, {});
+  auto sender = MakeSender();
+  world_.RunIdle();
+  EXPECT_EQ(StateOf(message), v1::MESSAGE_STATE_DUE);
+  world_.contacts().Set(kPerson, {{"web", "a"}});
+  world_.RunFor(seconds(780));
+  EXPECT_EQ(StateOf(message), v1::MESSAGE_STATE_DELIVERED);
+}
+
+TEST_F(SenderTest, WhomNothingReachesCostsLittle) {
+  const std::string message = world_.shard().Change(kPerson, COLOUR_RED);
+  world_.contacts().Set(kPerson, {});
+  auto sender = MakeSender({.poll_interval = seconds(60)});
+  world_.RunFor(std::chrono::hours(25));
+  EXPECT_EQ(StateOf(message), v1::MESSAGE_STATE_UNDELIVERABLE);
+  EXPECT_LE(world_.shard().Find(kPerson, message)->attempt_count(), 9u);
 }
 
 TEST_F(SenderTest, TriesContactPointsInTheirOrder) {

@@ -39,6 +39,8 @@ POSITIVE = health.TEST_OUTCOME_POSITIVE
 # Under sanitizers, on a machine that does other things too.
 DEADLINE_S = 20
 QUIET_DEADLINE_S = 90
+# Less than the first pause of a message to somebody whom nothing reaches.
+RETRIES_AWAITED = datetime.timedelta(minutes=5)
 
 _numbers = itertools.count(1)
 
@@ -277,7 +279,7 @@ class City:
         request = operations.AwaitQuietRequest()
         if wait_for_retries:
             request.due_until_time.FromDatetime(
-                datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1))
+                datetime.datetime.now(datetime.timezone.utc) + RETRIES_AWAITED)
         return self.operations.AwaitQuiet(request, timeout=QUIET_DEADLINE_S)
 
     def digests(self):
