@@ -17,9 +17,6 @@ struct Phrases {
   // The code is now, and the code stays; "{}" is the colour.
   std::string_view changed;
   std::string_view newly_exposed;
-  // The same where no statement is made.
-  std::string_view changed_under_review;
-  std::string_view newly_exposed_under_review;
   // Green, yellow, red.
   std::array<std::string_view, 3> colours;
   std::string_view colour_unknown;
@@ -29,7 +26,6 @@ struct Phrases {
   std::string_view of_case;
   std::string_view of_close_contact;
   std::string_view of_place_exposure;
-  std::string_view of_isolation_order;
   std::string_view of_other_rule;
   std::string_view none_left;      // green without a reason
   std::string_view see_your_code;  // another colour without a reason
@@ -48,11 +44,6 @@ struct Phrases {
 constexpr Phrases kEnglish = {
     .changed = "Your health code is now {}.",
     .newly_exposed = "A further case concerns you. Your health code stays {}.",
-    .changed_under_review =
-        "Your health code is under review. For now it says nothing about your health.",
-    .newly_exposed_under_review =
-        "A further case concerns you. Your health code is under review and says nothing about your "
-        "health for now.",
     .colours = {"green", "yellow", "red"},
     .colour_unknown = "as it is shown to you",
     .why = "Why: {}.",
@@ -60,7 +51,6 @@ constexpr Phrases kEnglish = {
     .of_case = "you are reported as infected",
     .of_close_contact = "you live with, or were close to, an infected person",
     .of_place_exposure = "you were at a place at the same time as an infected person",
-    .of_isolation_order = "the authority has ordered that you stay apart from others",
     .of_other_rule = "a rule now in force applies to you",
     .none_left = "there is no reason left to restrict you",
     .see_your_code = "the reason is shown with your code",
@@ -79,9 +69,6 @@ constexpr Phrases kEnglish = {
 constexpr Phrases kChinese = {
     .changed = "您的健康码现为{}。",
     .newly_exposed = "又有一例感染者与您有关，您的健康码仍为{}。",
-    .changed_under_review = "您的健康码正在核查，暂不反映您的健康状况。",
-    .newly_exposed_under_review =
-        "又有一例感染者与您有关，您的健康码正在核查，暂不反映您的健康状况。",
     .colours = {"绿码", "黄码", "红码"},
     .colour_unknown = "页面所示",
     .why = "原因：{}。",
@@ -89,7 +76,6 @@ constexpr Phrases kChinese = {
     .of_case = "您已被报告为感染者",
     .of_close_contact = "您与一名感染者共同居住或有过密切接触",
     .of_place_exposure = "您曾与一名感染者同时在同一场所",
-    .of_isolation_order = "主管部门已要求您隔离",
     .of_other_rule = "现行防控规则适用于您",
     .none_left = "已没有需要限制您的原因",
     .see_your_code = "请见健康码页面",
@@ -105,9 +91,6 @@ constexpr Phrases kChinese = {
 std::string WhatChanged(const v1::Message& message, const Phrases& phrases) {
   const bool exposed = message.template_name() == kNewlyExposedTemplate;
   const Colour colour = message.colour();
-  if (colour == health_code::v1::COLOUR_UNDER_REVIEW) {
-    return std::string(exposed ? phrases.newly_exposed_under_review : phrases.changed_under_review);
-  }
   std::string_view name = phrases.colour_unknown;
   if (colour >= health_code::v1::COLOUR_GREEN && colour <= health_code::v1::COLOUR_RED) {
     name = phrases.colours[static_cast<size_t>(colour - health_code::v1::COLOUR_GREEN)];
@@ -119,7 +102,6 @@ std::string_view ReasonOf(std::string_view rule, const Phrases& phrases) {
   if (rule == "CASE") return phrases.of_case;
   if (rule == "CLOSE_CONTACT") return phrases.of_close_contact;
   if (rule == "PLACE_EXPOSURE") return phrases.of_place_exposure;
-  if (rule == "ISOLATION_ORDER") return phrases.of_isolation_order;
   return phrases.of_other_rule;
 }
 
