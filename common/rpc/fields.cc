@@ -63,6 +63,18 @@ Status CheckText(std::string_view text, size_t bytes_max, std::string_view field
   return OkStatus();
 }
 
+size_t CountCharacters(std::string_view text) {
+  return static_cast<size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
+}
+
+Status CheckRegionCode(std::string_view region_code, std::string_view field) {
+  if (region_code.empty()) return OkStatus();
+  const bool digits = AllOf(region_code, [](char c) { return c >= '0' && c <= '9'; });
+  if (digits && region_code.size() >= 2 && region_code.size() <= 20) return OkStatus();
+  return InvalidField("REGION_CODE_MALFORMED", "must be 2 to 20 digits", field);
+}
+
 Status CheckPastTime(bool is_set, const google::protobuf::Timestamp& timestamp, Time now,
                      std::string_view field) {
   if (!is_set) return InvalidField("TIME_MISSING", "must be set", field);

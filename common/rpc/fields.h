@@ -32,6 +32,11 @@ Status CheckRequestId(std::string_view request_id);
 // At most `bytes_max` bytes of valid UTF-8 without control characters; TEXT_TOO_LONG,
 // TEXT_MALFORMED.
 Status CheckText(std::string_view text, size_t bytes_max, std::string_view field);
+// Of valid UTF-8.
+size_t CountCharacters(std::string_view text);
+// Empty, or 2 to 20 digits: a GB/T 2260 code with what is known of street, community and grid
+// behind it. REGION_CODE_MALFORMED.
+Status CheckRegionCode(std::string_view region_code, std::string_view field);
 // Set, valid, not later than `now` by more than kFutureSlack: TIME_MISSING, TIMESTAMP_OUT_OF_RANGE,
 // TIME_IN_FUTURE.
 Status CheckPastTime(bool is_set, const google::protobuf::Timestamp& timestamp, Time now,

@@ -49,6 +49,21 @@ TEST(FieldsTest, TimesAreSetAndNotInTheFuture) {
   EXPECT_EQ(CheckRecentTime(false, {}, now, age_max, "t").reason(), "TIME_MISSING");
 }
 
+TEST(FieldsTest, CharactersAreNotBytes) {
+  EXPECT_EQ(CountCharacters(""), 0u);
+  EXPECT_EQ(CountCharacters("ab"), 2u);
+  EXPECT_EQ(CountCharacters("张三😀é"), 4u);
+}
+
+TEST(FieldsTest, ARegionIsDigitsOrNothing) {
+  EXPECT_TRUE(CheckRegionCode("", "region_code").ok());
+  EXPECT_TRUE(CheckRegionCode("31", "region_code").ok());
+  EXPECT_TRUE(CheckRegionCode("31010100600123456789", "region_code").ok());
+  for (const char* code : {"3", "310101006001234567890", "31a", "３１"}) {
+    EXPECT_EQ(CheckRegionCode(code, "region_code").reason(), "REGION_CODE_MALFORMED") << code;
+  }
+}
+
 TEST(FieldsTest, BatchesAndPagesHaveLimits) {
   EXPECT_EQ(CheckBatchSize(0, 10, "items").reason(), "BATCH_EMPTY");
   EXPECT_TRUE(CheckBatchSize(10, 10, "items").ok());

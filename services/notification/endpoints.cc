@@ -9,18 +9,13 @@
 #include <set>
 
 #include "common/app/server_config.h"
+#include "common/base/endpoint_name.h"
 
 namespace epigrid::notification {
 namespace {
 
 constexpr size_t kFileBytesMax = 1 << 20;
 constexpr size_t kUrlBytesMax = 2048;
-
-bool IsName(std::string_view text) {
-  return !text.empty() && text.size() <= 63 && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
-}
 
 std::string Text(const YAML::Node& node) { return node.IsScalar() ? node.Scalar() : ""; }
 
@@ -135,7 +130,7 @@ class EndpointsReader {
       Error(node, "name is missing");
     } else {
       endpoint.name = Text(name->second);
-      if (!IsName(endpoint.name)) {
+      if (!IsEndpointName(endpoint.name)) {
         Error(name->second, "name must be 1 to 63 characters of a-z, 0-9 and -");
       } else if (!names_.insert(endpoint.name).second) {
         Error(name->second, fmt::format("another endpoint has the name {}", endpoint.name));

@@ -14,7 +14,7 @@ namespace epigrid::contact_tracing {
 namespace {
 
 constexpr size_t kPositionBytesMax = 128;  // 32 characters of up to four bytes
-constexpr int kPositionCharactersMax = 32;
+constexpr size_t kPositionCharactersMax = 32;
 
 // A day that is taken in.
 Status CheckRetention(const TracingPolicy& policy, Time time, Time now, std::string_view field) {
@@ -37,9 +37,7 @@ Status CheckStay(Time start, Time end, std::string_view field) {
 
 Status CheckPosition(std::string_view position) {
   EPIGRID_RETURN_IF_ERROR(CheckText(position, kPositionBytesMax, "check_in.position"));
-  const auto characters =
-      std::count_if(position.begin(), position.end(), [](char c) { return (c & 0xc0) != 0x80; });
-  if (characters <= kPositionCharactersMax) return OkStatus();
+  if (CountCharacters(position) <= kPositionCharactersMax) return OkStatus();
   return InvalidField("POSITION_TOO_LONG", "must have at most 32 characters", "check_in.position");
 }
 
@@ -151,12 +149,7 @@ Status CheckSetting(const v1::Setting& setting) {
                         "must have a latitude of -90 to 90 and a longitude of -180 to 180 degrees",
                         "setting.location");
   }
-  const std::string& code = setting.region_code();
-  if (!code.empty() &&
-      (code.size() < 2 || code.size() > 20 ||
-       !std::all_of(code.begin(), code.end(), [](char c) { return c >= '0' && c <= '9'; }))) {
-    return InvalidField("REGION_CODE_MALFORMED", "must be 2 to 20 digits", "setting.region_code");
-  }
+  EPIGRID_RETURN_IF_ERROR(CheckRegionCode(setting.region_code(), "setting.region_code"));
   if (setting.has_usual_stay()) {
     const int64_t seconds = setting.usual_stay().seconds();
     const bool is_whole = setting.usual_stay().nanos() == 0;

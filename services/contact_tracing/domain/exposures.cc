@@ -1,10 +1,8 @@
 #include "services/contact_tracing/domain/exposures.h"
 
-#include <absl/strings/str_format.h>
-#include <absl/time/civil_time.h>
-
 #include <algorithm>
 
+#include "common/base/date.h"
 #include "services/contact_tracing/domain/times.h"
 #include "services/contact_tracing/domain/topics.h"
 #include "services/contact_tracing/view/keys.h"
@@ -14,11 +12,6 @@ namespace {
 
 using events::v1::MatchStated;
 using state::v1::SharedSettings;
-
-std::string FormatDay(int32_t day) {
-  const absl::CivilDay date = absl::CivilDay(1970, 1, 1) + day;
-  return absl::StrFormat("%04d-%02d-%02d", date.year(), date.month(), date.day());
-}
 
 // Puts the match in the place of what was stated of its setting before.
 void Replace(const MatchStated& match, SharedSettings& shared) {
@@ -126,7 +119,7 @@ v1::SettingExposure ToSettingExposure(const MatchStated& match) {
   uint32_t minutes = 0;
   for (const events::v1::MatchedDay& matched : match.days()) {
     v1::DayExposure& day = *exposure.add_days();
-    day.set_date(FormatDay(matched.day()));
+    day.set_date(FormatDate(std::chrono::sys_days(std::chrono::days(matched.day()))));
     day.set_minutes(matched.minutes());
     minutes += matched.minutes();
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/date.h"
+#include "common/base/endpoint_name.h"
 #include "common/base/ids.h"
 #include "common/base/proto_time.h"
 #include "common/rpc/fields.h"
@@ -12,7 +14,6 @@ namespace {
 
 using google::protobuf::RepeatedPtrField;
 
-constexpr size_t kEndpointBytesMax = 64;
 constexpr size_t kCharacterBytesMax = 4;  // of UTF-8
 
 DocumentType TypeOf(v1::DocumentType type) {
@@ -37,9 +38,7 @@ Status WithPrefix(const Status& status, std::string_view prefix) {
 // One to `characters_max` characters.
 Status CheckCharacters(std::string_view text, size_t characters_max, std::string_view field) {
   EPIGRID_RETURN_IF_ERROR(CheckText(text, characters_max * kCharacterBytesMax, field));
-  const auto characters = static_cast<size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
-  if (characters <= characters_max) return OkStatus();
+  if (CountCharacters(text) <= characters_max) return OkStatus();
   return InvalidField("TEXT_TOO_LONG",
                       "shorten it to at most " + std::to_string(characters_max) + " characters",
                       field);
@@ -57,16 +56,10 @@ Status CheckContactPoints(const RepeatedPtrField<v1::ContactPoint>& points,
   }
   for (int i = 0; i < points.size(); ++i) {
     const std::string path = field + "[" + std::to_string(i) + "].";
-    const std::string& endpoint = points[i].endpoint();
-    const bool well_formed =
-        !endpoint.empty() && endpoint.size() <= kEndpointBytesMax &&
-        std::all_of(endpoint.begin(), endpoint.end(), [](char c) {
-          return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-        });
-    if (!well_formed) {
+    if (!IsEndpointName(points[i].endpoint())) {
       return InvalidField("CONTACT_ENDPOINT_MALFORMED",
-                          "endpoint must name an endpoint of the notification service: 1 to 64 "
-                          "characters of a-z, 0-9, - and _",
+                          "endpoint must name an endpoint of the notification service: 1 to 63 "
+                          "characters of a-z, 0-9 and -",
                           path + "endpoint");
     }
     if (points[i].address().empty()) {
@@ -89,14 +82,6 @@ Result<Document> CheckDocument(const v1::Document& document, std::chrono::sys_da
                         .issuer = document.issuer(),
                         .machine_readable_line = is_line ? document.number() : ""},
                        today);
-}
-
-std::string FormatDate(std::chrono::sys_days day) {
-  const std::chrono::year_month_day date(day);
-  char text[16];
-  std::snprintf(text, sizeof(text), "%04d-%02u-%02u", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
-  return text;
 }
 
 }  // namespace
@@ -180,15 +165,6 @@ Status CheckMembership(const v1::Membership& membership, Time now, std::string_v
                         path + "until_time");
   }
   return OkStatus();
-}
-
-Status CheckRegionCode(std::string_view region_code) {
-  const bool digits = std::all_of(region_code.begin(), region_code.end(),
-                                  [](char c) { return c >= '0' && c <= '9'; });
-  if (region_code.empty() || (digits && region_code.size() >= 2 && region_code.size() <= 20)) {
-    return OkStatus();
-  }
-  return InvalidField("REGION_CODE_MALFORMED", "region_code must be 2 to 20 digits", "region_code");
 }
 
 }  // namespace epigrid::identity

@@ -41,7 +41,4 @@ Result<state::v1::UpdateContent> CheckUpdate(const v1::UpdatePersonRequest& requ
 
 Status CheckMembership(const v1::Membership& membership, Time now, std::string_view prefix);
 
-// Empty, or 2 to 20 digits.
-Status CheckRegionCode(std::string_view region_code);
-
 }  // namespace epigrid::identity

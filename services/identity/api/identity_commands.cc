@@ -109,7 +109,7 @@ Task<Result<std::vector<ShardPosition>>> IdentityCommands::UpdatePerson(
 Task<Result<IdentityCommands::UpdatedHousehold>> IdentityCommands::UpdateHousehold(
     CommandContext context, v1::UpdateHouseholdRequest request) const {
   EPIGRID_CO_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
-  EPIGRID_CO_RETURN_IF_ERROR(CheckRegionCode(request.region_code()));
+  EPIGRID_CO_RETURN_IF_ERROR(CheckRegionCode(request.region_code(), "region_code"));
   UpdatedHousehold updated{.household_id = request.household_id(), .revision = {}};
   if (!updated.household_id.empty()) {
     EPIGRID_CO_RETURN_IF_ERROR(CheckId(kHouseholdId, updated.household_id, "household_id"));
