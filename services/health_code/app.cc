@@ -10,7 +10,7 @@ App::App(const Config& config, const StorageConfig& storage, Process& process)
       runtime_(storage.RuntimeOptions(), std::make_unique<HealthCodeFold>(),
                config.Policy().SerializeAsString(), process.metrics()),
       calls_(runtime_, clock_, process.random()),
-      api_(process.pipeline(), calls_) {
+      api_(process.pipeline(), calls_, std::chrono::hours(24 * config.evidence_age_days_max)) {
   AddToProcess(process, storage, runtime_, api_, v1::HealthCodeService::service_full_name());
 }
 

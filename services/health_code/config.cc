@@ -16,6 +16,10 @@ void Config::AddTo(ConfigSpec& spec) {
   spec.Add(&place_negatives_gap_hours, "health_code.place_negatives_gap_hours",
            "hours between the samplings of the two negatives that clear a place exposure")
       .Range(1, 336);
+  spec.Add(&evidence_age_days_max, "health_code.evidence_age_days_max",
+           "evidence of what happened longer ago is refused, since cases' windows reach back from "
+           "it; at least as long as presence is kept and two infections lie apart")
+      .Range(1, 1000);
   spec.AddCheck({"health_code.time_zone"}, [this]() -> std::string {
     const Result<TimeZone> zone = TimeZone::Load(time_zone);
     return zone.ok() ? "" : "health_code.time_zone: " + zone.status().message();

@@ -1,4 +1,5 @@
-// The settings of the health_code service: the numbers of the built-in policy.
+// The settings of the health_code service: the numbers of the built-in policy, and what evidence is
+// taken in.
 #pragma once
 
 #include "common/config/config.h"
@@ -11,6 +12,9 @@ struct Config {
   uint32_t close_red_days = 7;
   uint32_t close_yellow_days = 10;
   uint32_t place_negatives_gap_hours = 24;
+
+  // Of the API alone.
+  uint32_t evidence_age_days_max = 60;
 
   // Declares the settings health_code.* and the rules between them.
   void AddTo(ConfigSpec& spec);

@@ -144,6 +144,8 @@ REFUSED = [
     ("outcome", "RecordEvidence", {"evidence.test.outcome": 99}, INVALID, "TEST_OUTCOME_MISSING", "test.outcome"),
     ("future", "RecordEvidence", {"evidence.test.sampled_time": lambda: now() + HOUR},
      INVALID, "TIME_IN_FUTURE", "test.sampled_time"),
+    ("null", "RecordEvidence", {"evidence.test.sampled_time": {"seconds": 0}},
+     INVALID, "TIME_TOO_OLD", "test.sampled_time"),
     ("reported before it was sampled", "RecordEvidence", {"evidence.test.reported_time": lambda: now() - 30 * HOUR},
      INVALID, "REPORTED_BEFORE_SAMPLED", "test.reported_time"),
     ("cycle threshold", "RecordEvidence", {"evidence.test.cycle_threshold": float("nan")},

@@ -7,13 +7,24 @@
 namespace epigrid::health_code {
 namespace {
 
+// The times that a piece of evidence may tell. An old one is a mistake, and a grave one: a case's
+// window reaches back from the sampling, and an order of long ago would end it before it begins.
+struct EvidenceTimes {
+  Time now;
+  Duration age_max;
+
+  Status Check(bool is_set, const google::protobuf::Timestamp& time, std::string_view field) const {
+    return CheckRecentTime(is_set, time, now, age_max, field);
+  }
+};
+
 Status CheckSamplingId(std::string_view sampling_id, std::string_view field) {
   if (sampling_id.size() <= 64 && CheckSourceId(sampling_id, field).ok()) return OkStatus();
   return InvalidField("SAMPLING_ID_MALFORMED",
                       "must be 1 to 64 printable ASCII characters without '/' and space", field);
 }
 
-Status CheckTest(const v1::TestResult& test, Time now) {
+Status CheckTest(const v1::TestResult& test, const EvidenceTimes& times) {
   EPIGRID_RETURN_IF_ERROR(CheckSamplingId(test.sampling_id(), "test.sampling_id"));
   if (test.method() == v1::TEST_METHOD_UNSPECIFIED ||
       !v1::TestMethod_IsValid(static_cast<int>(test.method()))) {
@@ -25,9 +36,9 @@ Status CheckTest(const v1::TestResult& test, Time now) {
                         "must be NEGATIVE, POSITIVE, INDETERMINATE or INVALID", "test.outcome");
   }
   EPIGRID_RETURN_IF_ERROR(
-      CheckPastTime(test.has_sampled_time(), test.sampled_time(), now, "test.sampled_time"));
+      times.Check(test.has_sampled_time(), test.sampled_time(), "test.sampled_time"));
   if (test.has_reported_time()) {
-    EPIGRID_RETURN_IF_ERROR(CheckPastTime(true, test.reported_time(), now, "test.reported_time"));
+    EPIGRID_RETURN_IF_ERROR(times.Check(true, test.reported_time(), "test.reported_time"));
     if (FromProto(test.reported_time()) < FromProto(test.sampled_time())) {
       return InvalidField("REPORTED_BEFORE_SAMPLED", "lies before test.sampled_time",
                           "test.reported_time");
@@ -41,10 +52,9 @@ Status CheckTest(const v1::TestResult& test, Time now) {
   return CheckText(test.laboratory(), 64, "test.laboratory");
 }
 
-Status CheckDeclaration(const v1::Declaration& declaration, Time now) {
-  EPIGRID_RETURN_IF_ERROR(CheckPastTime(declaration.has_declared_time(),
-                                        declaration.declared_time(), now,
-                                        "declaration.declared_time"));
+Status CheckDeclaration(const v1::Declaration& declaration, const EvidenceTimes& times) {
+  EPIGRID_RETURN_IF_ERROR(times.Check(declaration.has_declared_time(), declaration.declared_time(),
+                                      "declaration.declared_time"));
   const double temperature = declaration.temperature_celsius();
   if (temperature != 0 && !(temperature >= 30 && temperature <= 45)) {
     return InvalidField("TEMPERATURE_OUT_OF_RANGE",
@@ -52,8 +62,7 @@ Status CheckDeclaration(const v1::Declaration& declaration, Time now) {
                         "declaration.temperature_celsius");
   }
   if (!declaration.has_symptoms_since_time()) return OkStatus();
-  return CheckPastTime(true, declaration.symptoms_since_time(), now,
-                       "declaration.symptoms_since_time");
+  return times.Check(true, declaration.symptoms_since_time(), "declaration.symptoms_since_time");
 }
 
 Status CheckBasis(const v1::Basis& basis) {
@@ -70,9 +79,9 @@ Status CheckBasis(const v1::Basis& basis) {
                       "isolation_order.basis");
 }
 
-Status CheckIsolationOrder(const v1::IsolationOrder& order, Time now) {
+Status CheckIsolationOrder(const v1::IsolationOrder& order, const EvidenceTimes& times) {
   EPIGRID_RETURN_IF_ERROR(
-      CheckPastTime(order.has_start_time(), order.start_time(), now, "isolation_order.start_time"));
+      times.Check(order.has_start_time(), order.start_time(), "isolation_order.start_time"));
   if (order.has_end_time()) {  // may lie in the future
     EPIGRID_RETURN_IF_ERROR(CheckTimestamp(order.end_time(), "isolation_order.end_time"));
     if (FromProto(order.end_time()) <= FromProto(order.start_time())) {
@@ -87,9 +96,9 @@ Status CheckIsolationOrder(const v1::IsolationOrder& order, Time now) {
   return CheckBasis(order.basis());
 }
 
-Status CheckTransfer(const v1::Transfer& transfer, Time now) {
-  EPIGRID_RETURN_IF_ERROR(CheckPastTime(transfer.has_transfer_time(), transfer.transfer_time(), now,
-                                        "transfer.transfer_time"));
+Status CheckTransfer(const v1::Transfer& transfer, const EvidenceTimes& times) {
+  EPIGRID_RETURN_IF_ERROR(times.Check(transfer.has_transfer_time(), transfer.transfer_time(),
+                                      "transfer.transfer_time"));
   if (transfer.facility().empty()) {
     return InvalidField("FACILITY_MISSING", "must name where to", "transfer.facility");
   }
@@ -111,20 +120,22 @@ Status CheckWithdrawal(const v1::Evidence& evidence) {
 
 }  // namespace
 
-Status CheckEvidence(v1::Evidence& evidence, Time now) {
+Status CheckEvidence(v1::Evidence& evidence, Time now, Duration age_max) {
+  const EvidenceTimes times{now, age_max};
   if (evidence.revision() == 0) evidence.set_revision(1);
   EPIGRID_RETURN_IF_ERROR(CheckSource(evidence.source(), "source"));
   EPIGRID_RETURN_IF_ERROR(CheckSourceId(evidence.source_id(), "source_id"));
   EPIGRID_RETURN_IF_ERROR(CheckId(kPersonId, evidence.person_id(), "person_id"));
   if (evidence.withdrawn()) return CheckWithdrawal(evidence);
   switch (evidence.what_case()) {
-    case v1::Evidence::kTest: return CheckTest(evidence.test(), now);
-    case v1::Evidence::kDeclaration: return CheckDeclaration(evidence.declaration(), now);
-    case v1::Evidence::kIsolationOrder: return CheckIsolationOrder(evidence.isolation_order(), now);
-    case v1::Evidence::kTransfer: return CheckTransfer(evidence.transfer(), now);
+    case v1::Evidence::kTest: return CheckTest(evidence.test(), times);
+    case v1::Evidence::kDeclaration: return CheckDeclaration(evidence.declaration(), times);
+    case v1::Evidence::kIsolationOrder:
+      return CheckIsolationOrder(evidence.isolation_order(), times);
+    case v1::Evidence::kTransfer: return CheckTransfer(evidence.transfer(), times);
     case v1::Evidence::kDischarge:
-      return CheckPastTime(evidence.discharge().has_discharge_time(),
-                           evidence.discharge().discharge_time(), now, "discharge.discharge_time");
+      return times.Check(evidence.discharge().has_discharge_time(),
+                         evidence.discharge().discharge_time(), "discharge.discharge_time");
     case v1::Evidence::WHAT_NOT_SET: break;
   }
   return InvalidField("EVIDENCE_MISSING",

@@ -12,6 +12,7 @@ namespace epigrid::health_code {
 namespace {
 
 const Time kNow = Time::FromSeconds(1'656'700'000);
+constexpr Duration kAgeMax = std::chrono::hours(24 * 60);
 
 v1::Evidence TestEvidence() {
   v1::Evidence evidence;
@@ -39,15 +40,15 @@ v1::Evidence OrderEvidence() {
 
 std::string ReasonAfter(v1::Evidence evidence, const std::function<void(v1::Evidence&)>& spoil) {
   spoil(evidence);
-  return CheckEvidence(evidence, kNow).reason();
+  return CheckEvidence(evidence, kNow, kAgeMax).reason();
 }
 
 TEST(EvidenceCheckTest, AcceptsGoodEvidenceAndFillsInTheRevision) {
   v1::Evidence evidence = TestEvidence();
-  EXPECT_EQ(CheckEvidence(evidence, kNow).ToString(), "OK");
+  EXPECT_EQ(CheckEvidence(evidence, kNow, kAgeMax).ToString(), "OK");
   EXPECT_EQ(evidence.revision(), 1u);
   evidence = OrderEvidence();
-  EXPECT_EQ(CheckEvidence(evidence, kNow).ToString(), "OK");
+  EXPECT_EQ(CheckEvidence(evidence, kNow, kAgeMax).ToString(), "OK");
 }
 
 TEST(EvidenceCheckTest, RefusesBadTests) {
@@ -80,6 +81,28 @@ TEST(EvidenceCheckTest, RefusesBadTests) {
             "CYCLE_THRESHOLD_OUT_OF_RANGE");
 }
 
+TEST(EvidenceCheckTest, RefusesWhatHappenedTooLongAgo) {
+  EXPECT_EQ(ReasonAfter(TestEvidence(),
+                        [](auto& e) { e.mutable_test()->mutable_sampled_time()->Clear(); }),
+            "TIME_TOO_OLD")
+      << "null in a partner's record";
+  EXPECT_EQ(ReasonAfter(TestEvidence(),
+                        [](auto& e) {
+                          *e.mutable_test()->mutable_sampled_time() = ToProto(kNow - kAgeMax);
+                        }),
+            "");
+  EXPECT_EQ(ReasonAfter(TestEvidence(),
+                        [](auto& e) {
+                          *e.mutable_test()->mutable_sampled_time() =
+                              ToProto(kNow - kAgeMax - Duration(1));
+                        }),
+            "TIME_TOO_OLD");
+  EXPECT_EQ(
+      ReasonAfter(OrderEvidence(),
+                  [](auto& e) { e.mutable_isolation_order()->mutable_start_time()->Clear(); }),
+      "TIME_TOO_OLD");
+}
+
 TEST(EvidenceCheckTest, ARestrictionNamesItsBasis) {
   const auto after = [](const std::function<void(v1::Evidence&)>& spoil) {
     return ReasonAfter(OrderEvidence(), spoil);
@@ -100,11 +123,11 @@ TEST(EvidenceCheckTest, AWithdrawalIsARevisionWithoutContent) {
   v1::Evidence evidence = TestEvidence();
   evidence.set_withdrawn(true);
   evidence.set_revision(2);
-  EXPECT_EQ(CheckEvidence(evidence, kNow).reason(), "WITHDRAWAL_WITH_CONTENT");
+  EXPECT_EQ(CheckEvidence(evidence, kNow, kAgeMax).reason(), "WITHDRAWAL_WITH_CONTENT");
   evidence.clear_test();
-  EXPECT_EQ(CheckEvidence(evidence, kNow).ToString(), "OK");
+  EXPECT_EQ(CheckEvidence(evidence, kNow, kAgeMax).ToString(), "OK");
   evidence.set_revision(1);
-  EXPECT_EQ(CheckEvidence(evidence, kNow).reason(), "WITHDRAWAL_REVISION");
+  EXPECT_EQ(CheckEvidence(evidence, kNow, kAgeMax).reason(), "WITHDRAWAL_REVISION");
 }
 
 }  // namespace

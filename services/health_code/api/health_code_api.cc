@@ -19,9 +19,10 @@ Command EvidenceCommand(v1::Evidence evidence) {
 
 }  // namespace
 
-HealthCodeApi::HealthCodeApi(Pipeline& pipeline, ServiceCalls& calls)
+HealthCodeApi::HealthCodeApi(Pipeline& pipeline, ServiceCalls& calls, Duration evidence_age_max)
     : pipeline_(pipeline),
       calls_(calls),
+      evidence_age_max_(evidence_age_max),
       record_evidence_(
           pipeline.AddMethod("epigrid.health_code.v1.HealthCodeService/RecordEvidence")),
       batch_record_evidence_(
@@ -34,7 +35,7 @@ HealthCodeApi::HealthCodeApi(Pipeline& pipeline, ServiceCalls& calls)
 Task<Status> HealthCodeApi::DoRecordEvidence(Call& call, const v1::RecordEvidenceRequest& request,
                                              v1::RecordEvidenceResponse& response) {
   v1::Evidence evidence = request.evidence();
-  EPIGRID_CO_RETURN_IF_ERROR(CheckEvidence(evidence, calls_.Now()));
+  EPIGRID_CO_RETURN_IF_ERROR(CheckEvidence(evidence, calls_.Now(), evidence_age_max_));
   std::vector<Command> commands;
   commands.push_back(EvidenceCommand(std::move(evidence)));
   EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ShardPosition> at,
@@ -52,7 +53,7 @@ Task<Status> HealthCodeApi::DoBatchRecordEvidence(Call& call,
   std::vector<Command> commands;
   for (int i = 0; i < request.evidence_size(); ++i) {
     v1::Evidence evidence = request.evidence(i);
-    if (Status status = CheckEvidence(evidence, now); status.ok()) {
+    if (Status status = CheckEvidence(evidence, now, evidence_age_max_); status.ok()) {
       commands.push_back(EvidenceCommand(std::move(evidence)));
     } else {
       v1::RejectedItem& rejected = *response.add_rejected();

@@ -16,7 +16,8 @@ inline constexpr size_t kCodesPerBatchMax = 1000;
 // Threads: as the pipeline calls it. Outlives the pipeline's drain.
 class HealthCodeApi final : public v1::HealthCodeService::CallbackService {
  public:
-  HealthCodeApi(Pipeline& pipeline, ServiceCalls& calls);
+  // Evidence of what happened longer ago is refused.
+  HealthCodeApi(Pipeline& pipeline, ServiceCalls& calls, Duration evidence_age_max);
 
   grpc::ServerUnaryReactor* RecordEvidence(grpc::CallbackServerContext* context,
                                            const v1::RecordEvidenceRequest* request,
@@ -63,6 +64,7 @@ class HealthCodeApi final : public v1::HealthCodeService::CallbackService {
 
   Pipeline& pipeline_;
   ServiceCalls& calls_;
+  const Duration evidence_age_max_;
   Method& record_evidence_;
   Method& batch_record_evidence_;
   Method& get_code_;
