@@ -21,8 +21,7 @@ Status CharacterError(std::string message) {
   return DocumentError("number", "DOCUMENT_CHARACTER", std::move(message));
 }
 
-// Length, characters, check character, birth date and sex of the numbers that are built after GB
-// 11643.
+// Length, characters, check character and birth date of the numbers that are built after GB 11643.
 Status ParseEighteen(const std::string& number, sys_days today, Document& document) {
   if (number.size() == 15 && AllDigits(number)) {
     return LengthError(
@@ -43,7 +42,6 @@ Status ParseEighteen(const std::string& number, sys_days today, Document& docume
     return DocumentError("number", "DOCUMENT_BIRTH_DATE",
                          "the birth date (digits 7 to 14) is not a date from 1900 until today");
   }
-  document.sex = (number[16] - '0') % 2 == 1 ? Sex::kMale : Sex::kFemale;
   document.number = number;
   return OkStatus();
 }

@@ -6,10 +6,10 @@
 // check digit or out of its machine-readable zone, a permit number with the count of its renewals.
 //
 //   EPIGRID_ASSIGN_OR_RETURN(Document document,
-//                            ParseDocument({.type = DocumentType::kResidentId, .number =
-//                            "11010519491231002x"}, today));
-//   std::string secret = document.Canonical();   // "RESIDENT_ID:CHN:11010519491231002X": never to
-//   a log, never in clear
+//                            ParseDocument({.type = DocumentType::kResidentId,
+//                                           .number = "11010519491231002x"}, today));
+//   // "RESIDENT_ID:CHN:11010519491231002X": never to a log, never in clear
+//   std::string secret = document.Canonical();
 //
 // Errors are INVALID_ARGUMENT with metadata "field" (document.type, .number, .issuer or
 // .machine_readable_line). Their messages say what to mend and never contain any part of the
@@ -22,9 +22,8 @@
 //   DOCUMENT_DIVISION          the administrative division (GB/T 2260) cannot be
 //   DOCUMENT_COUNTRY           the nationality inside the number is none
 //   DOCUMENT_BIRTH_DATE        the birth date is no date, before 1900, or in the future
-//   DOCUMENT_ISSUER            the issuing state is missing, unknown, or not the one in the
-//   machine-readable zone DOCUMENT_MACHINE_READABLE  the machine-readable zone is another
-//   document's than the number
+//   DOCUMENT_ISSUER            the issuing state is missing, unknown, or not the one in the machine-readable zone
+//   DOCUMENT_MACHINE_READABLE  the machine-readable zone is another document's than the number
 //
 // Sources: GB 11643-1999 (ISO 7064 MOD 11-2), GB/T 2260, ICAO Doc 9303 parts 3 and 4, and the
 // National Immigration Administration's notes on permits and on the 2023 permanent residence card.
@@ -62,8 +61,6 @@ enum class DocumentType : uint8_t {
 // "RESIDENT_ID"; "UNSPECIFIED" for what is no document type.
 std::string_view DocumentTypeName(DocumentType type);
 
-enum class Sex : uint8_t { kUnspecified = 0, kFemale = 1, kMale = 2 };
-
 // A document as it was given. Only passports have an issuer and a machine-readable line; others
 // ignore neither: an issuer other than CHN, or a machine-readable line, is refused for them.
 struct DocumentInput {
@@ -85,7 +82,6 @@ struct Document {
                        // renewal counts
   // Where the document says so.
   std::optional<std::chrono::sys_days> birth_date;
-  Sex sex = Sex::kUnspecified;
 
   // "<type>:<issuer>:<number>"; equal exactly for equal documents.
   std::string Canonical() const;

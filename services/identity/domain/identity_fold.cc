@@ -67,7 +67,8 @@ void IdentityFold::Apply(const Event& event, Cells& cells, Context& context) con
     case Event::kGuardianStated:
       return ApplyGuardianStated(event.guardian_stated(), cells, context);
     case Event::kLostClaimsSettled: return ApplySettled(event.lost_claims_settled(), cells);
-    default: return;
+    case Event::kConfigured: return;  // nothing in this fold is configured
+    default: context.Ignore("EVENT_NOT_OF_THIS_SERVICE");
   }
 }
 

@@ -333,6 +333,13 @@ TEST_F(IdentityFoldTest, AHouseholdKeepsItsRegionUntilAnotherIsGiven) {
   EXPECT_EQ(household.version(), 2u);
 }
 
+TEST_F(IdentityFoldTest, CountsWhatIsNotOfItsOwn) {
+  Event event;
+  event.mutable_code_changed()->set_person_id("person_a");
+  driver_.Send("person_a", event);
+  EXPECT_EQ(driver_.TakeIgnored(), std::vector<std::string>{"EVENT_NOT_OF_THIS_SERVICE"});
+}
+
 TEST_F(IdentityFoldTest, AHouseholdThatIsFullRefusesOneMoreAndNobodyElse) {
   for (size_t i = 0; i < kHouseholdMembersMax; ++i) {
     ASSERT_TRUE(Move("household_x", "person_" + std::to_string(i), kMonday).status.ok());

@@ -106,7 +106,6 @@ struct MachineReadable {
   std::string number;
   std::string issuer;  // empty where only the second line was given
   std::optional<sys_days> birth_date;
-  Sex sex = Sex::kUnspecified;
 };
 
 // Line 2: number 1-9, check 10, nationality 11-13, birth 14-19, check 20, sex 21, expiry 22-27,
@@ -169,7 +168,6 @@ Result<MachineReadable> ParseLines(std::string_view text, sys_days today) {
   if (sex != 'M' && sex != 'F' && sex != '<' && sex != 'X') {
     return DocumentError(kField, "DOCUMENT_CHARACTER", "the sex (position 21) must be M, F or <");
   }
-  result.sex = sex == 'M' ? Sex::kMale : sex == 'F' ? Sex::kFemale : Sex::kUnspecified;
   return result;
 }
 
@@ -193,7 +191,6 @@ Result<Document> ParsePassport(const DocumentInput& input, sys_days today) {
     document.number = std::move(machine.number);
     document.issuer = std::move(machine.issuer);
     document.birth_date = machine.birth_date;
-    document.sex = machine.sex;
   }
   if (!issuer.empty() || document.issuer.empty()) {
     EPIGRID_ASSIGN_OR_RETURN(std::string given, ParseIssuer(issuer));
