@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/projector/outcomes.h"
+#include "common/projector/record_folder.h"
 
 namespace epigrid {
 namespace {
@@ -51,6 +52,21 @@ TEST_F(ParkingTest, TheCellSaysAllOfIt) {
 
   parked_.Release(10, cells_);
   EXPECT_EQ(cells_.Get(kParkedCell), nullptr);
+}
+
+// Else two of its steps would have the versions of the next record's.
+TEST(Unparked, ARecordHasNoMoreStepsThanVersions) {
+  const Waiting event{30, 2};
+  const Waiting record{30, std::nullopt};
+  GatheredRecord gathered;
+  EXPECT_TRUE(RecordFolder::HasRoomFor(record, gathered));
+  gathered.steps.resize(1);
+  EXPECT_TRUE(RecordFolder::HasRoomFor(event, gathered));
+  EXPECT_FALSE(RecordFolder::HasRoomFor(record, gathered)) << "it may carry 128 events";
+  gathered.steps.resize(kEventsPerRecordMax - 1);
+  EXPECT_TRUE(RecordFolder::HasRoomFor(event, gathered));
+  gathered.steps.resize(kEventsPerRecordMax);
+  EXPECT_FALSE(RecordFolder::HasRoomFor(event, gathered));
 }
 
 TEST(Waiting, FieldsSortAsTheLogDoes) {

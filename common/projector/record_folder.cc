@@ -68,6 +68,11 @@ void RecordFolder::AddTimers(GatheredRecord& gathered, std::vector<Timer> timers
   }
 }
 
+bool RecordFolder::HasRoomFor(const Waiting& waiting, const GatheredRecord& gathered) {
+  const size_t steps_max = waiting.event_index.has_value() ? 1 : kEventsPerRecordMax;
+  return gathered.steps.size() + steps_max <= kEventsPerRecordMax;
+}
+
 bool RecordFolder::AddWaiting(GatheredRecord& gathered, const Waiting& waiting,
                               const LogRecord* record) const {
   auto add = [&](Event* event, uint32_t index, Time recorded_at) {

@@ -85,6 +85,9 @@ class RecordFolder {
   // calls below.
   GatheredRecord Open(LogRecord record) const;
   void AddTimers(GatheredRecord& gathered, std::vector<Timer> timers) const;
+  // Whether an Unparked record may fold this too. A step's place is part of the version of what it
+  // changes (version.h), so that a record has room for kEventsPerRecordMax steps.
+  static bool HasRoomFor(const Waiting& waiting, const GatheredRecord& gathered);
   // `record` is the one at waiting.offset; nullptr: the log has it no more. False: it still cannot
   // be folded, and nothing behind it may be.
   bool AddWaiting(GatheredRecord& gathered, const Waiting& waiting, const LogRecord* record) const;

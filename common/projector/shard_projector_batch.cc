@@ -12,8 +12,6 @@ namespace {
 
 // A record as large as the log takes still goes; a gather of many does not grow beyond about this.
 constexpr size_t kGatherBytesMax = 4 << 20;
-// Parked events folded by one Unparked record; the rest by the next one.
-constexpr size_t kWaitingPerUnparked = kEventsPerRecordMax;
 // So many steps of one shard are folded without the loop in between.
 constexpr size_t kStepsPerYield = 64;
 
@@ -121,7 +119,7 @@ Task<Status> ShardProjector::ExpandUnparked(GatheredRecord& gathered) {
     waiting.push_back(*parsed);
   }
   for (const Waiting& each : waiting) {
-    if (gathered.steps.size() >= kWaitingPerUnparked) {
+    if (!RecordFolder::HasRoomFor(each, gathered)) {
       gathered.more_waiting = true;
       break;
     }

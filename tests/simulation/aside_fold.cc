@@ -56,11 +56,11 @@ void AsideFold::AddSteps(GatheredRecord& gathered, const std::vector<LogRecord>&
     Load(needs);
     const auto fields = folder_.cells.GetMembers(WaitingCell(root));
     for (const auto& [field, value] : fields) {
-      if (gathered.steps.size() >= kEventsPerRecordMax) {
+      const Waiting waiting = *Waiting::FromField(field);
+      if (!RecordFolder::HasRoomFor(waiting, gathered)) {
         gathered.more_waiting = true;
         break;
       }
-      const Waiting waiting = *Waiting::FromField(field);
       auto at = std::find_if(all.begin(), all.end(), [&](const LogRecord& record) {
         return record.offset == waiting.offset;
       });
