@@ -13,10 +13,10 @@ using PolledShards = std::vector<Polled>;
 constexpr Duration kBlockMax = std::chrono::milliseconds(100);
 // How soon a consumer that has nothing to read notices that it has.
 constexpr Duration kIdleStep = std::chrono::milliseconds(5);
-// Records of one shard in one answer. The first read asks for few: it does not know yet how large
+// Entries of one shard in one answer. The first read asks for few: it does not know yet how large
 // they are.
-constexpr size_t kCountFirst = 32;
-constexpr size_t kCountMax = 1024;
+constexpr size_t kCountFirst = 16;
+constexpr size_t kCountMax = 512;
 
 // A shard as one read sees it. The epoch tells whether it was assigned anew meanwhile.
 struct ShardRead {
@@ -89,8 +89,9 @@ struct RedisStreamsConsumer::State {
   Plan MakePlan();
   void DistrustPositions();
   void Change(const CallToken& token, std::unique_lock<std::mutex> lock);
+  // `more`: a shard had as many entries as were asked for.
   PolledShards Accept(std::vector<ShardRead> reads, std::vector<std::vector<LogRecord>> found,
-                      size_t count);
+                      bool more);
 
   static Task<Result<PolledShards>> Poll(Call call, Duration wait);
   static Task<Result<PolledShards>> ReadOnce(State& state, CallToken token, Plan plan,
@@ -177,7 +178,7 @@ Task<Result<Reply>> RedisStreamsConsumer::State::Fetch(State& state, CallToken t
   }
   command.push_back("STREAMS");
   for (const ShardRead& read : plan.reads) command.push_back(state.core.StreamKey(read.shard));
-  for (const ShardRead& read : plan.reads) command.push_back(EntryId(read.after));
+  for (const ShardRead& read : plan.reads) command.push_back(EntryIdBefore(read.after));
   Future<Result<Reply>> identified = state.connection->Call({"CLIENT", "ID"});
   Future<Result<Reply>> read =
       state.connection->Call(std::move(command), block + state.core.options.redis.deadline);
@@ -208,6 +209,7 @@ Task<Result<PolledShards>> RedisStreamsConsumer::State::ReadOnce(State& state, C
   std::vector<ShardRead> reads;
   std::vector<std::vector<LogRecord>> found;
   std::vector<ShardRead> with_gap;
+  bool more = false;
   auto next = plan.reads.begin();
   for (Reply& stream : reply.elements) {
     // Streams are answered in the order in which they were asked for, less those without news.
@@ -215,32 +217,31 @@ Task<Result<PolledShards>> RedisStreamsConsumer::State::ReadOnce(State& state, C
       return state.core.StreamKey(read.shard) == stream.elements.at(0).text;
     });
     EPIGRID_CHECK(next != plan.reads.end(), "Redis answered for a stream that was not asked for");
+    more |= stream.elements.at(1).elements.size() == plan.count;
     Result<std::vector<LogRecord>> records =
-        ParseEntries(std::move(stream.elements.at(1).elements));
+        ParseEntries(std::move(stream.elements.at(1).elements), next->after);
     if (!records.ok()) {
       state.StopShard(*next);
       co_return OfShard(records.status(), next->shard);
     }
-    if (records->front().offset != next->after + 1) with_gap.push_back(*next);
+    if (EntryOf(records->front().offset) > EntryOf(next->after) + 1) with_gap.push_back(*next);
     reads.push_back(*next);
     found.push_back(std::move(records).value());
   }
   if (!with_gap.empty()) {
     if (Status status = co_await Check(state, std::move(with_gap)); !status.ok()) co_return status;
   }
-  co_return state.Accept(std::move(reads), std::move(found), plan.count);
+  co_return state.Accept(std::move(reads), std::move(found), more);
 }
 
 PolledShards RedisStreamsConsumer::State::Accept(std::vector<ShardRead> reads,
                                                  std::vector<std::vector<LogRecord>> found,
-                                                 size_t asked) {
+                                                 bool more) {
   size_t bytes = 0;
-  bool more = false;
   PolledShards accepted;
   std::lock_guard lock(mutex);
   for (size_t i = 0; i < reads.size(); ++i) {
     for (const LogRecord& record : found[i]) bytes += record.key.size() + record.value.size();
-    more |= found[i].size() == asked;
     if (!Current(reads[i])) continue;
     Position& position = shards[reads[i].shard];
     if (position.paused) continue;

@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "epigrid/internal/v1/log_entry.pb.h"
+
 namespace epigrid {
 namespace {
 
@@ -30,11 +32,43 @@ return answer
   return script;
 }
 
+Status Corrupt(std::string_view entry_id) {
+  return {Code::kDataLoss, "LOG_CORRUPT",
+          fmt::format("a stream of the log holds the entry {}, which the log did not write; find who "
+                      "writes to this Redis, and delete the entry",
+                      entry_id)};
+}
+
+// Appends the records of one entry that lie after `after`.
+Status ParseEntry(Reply& entry, Offset after, internal::v1::LogEntry& parsed,
+                  std::vector<LogRecord>& records) {
+  const std::string& id = entry.elements.at(0).text;
+  EPIGRID_ASSIGN_OR_RETURN(const uint64_t number, ParseEntryId(id));
+  const std::vector<Reply>& fields = entry.elements.at(1).elements;
+  const bool ours = fields.size() == 4 && fields[0].text == "r" && fields[2].text == "t";
+  if (!ours || !parsed.ParseFromString(fields[1].text)) return Corrupt(id);
+  const auto count = static_cast<uint64_t>(parsed.records_size());
+  if (count == 0 || count > kRecordsPerEntryMax) return Corrupt(id);
+  int64_t millis = 0;
+  std::from_chars(fields[3].text.data(), fields[3].text.data() + fields[3].text.size(), millis);
+  const Time appended_at = Time::FromMillis(millis);
+  Offset offset = LastOffsetOf(number) - count;
+  for (internal::v1::LoggedRecord& logged : *parsed.mutable_records()) {
+    if (++offset <= after) continue;
+    records.push_back(
+        {offset, appended_at, std::move(*logged.mutable_key()), std::move(*logged.mutable_value())});
+  }
+  return OkStatus();
+}
+
 Result<StreamInfo> ParseStreamInfo(const std::vector<Reply>& parts) {
   StreamInfo info;
-  EPIGRID_ASSIGN_OR_RETURN(info.last, ParseOffset(parts.at(0).text));
-  EPIGRID_ASSIGN_OR_RETURN(info.first, ParseOffset(parts.at(1).text));
-  EPIGRID_ASSIGN_OR_RETURN(info.max_deleted, ParseOffset(parts.at(2).text));
+  EPIGRID_ASSIGN_OR_RETURN(const uint64_t last, ParseEntryId(parts.at(0).text));
+  EPIGRID_ASSIGN_OR_RETURN(const uint64_t first, ParseEntryId(parts.at(1).text));
+  EPIGRID_ASSIGN_OR_RETURN(const uint64_t max_deleted, ParseEntryId(parts.at(2).text));
+  info.last = LastOffsetOf(last);
+  info.first = first * kRecordsPerEntryMax;
+  info.max_deleted = LastOffsetOf(max_deleted);
   info.removed = static_cast<uint64_t>(parts.at(3).integer);
   return info;
 }
@@ -108,43 +142,27 @@ Result<Reply> LogReply(Result<Reply> reply) {
   return reply;
 }
 
-Result<Offset> ParseOffset(const std::string& entry_id) {
-  Offset offset = 0;
+Result<uint64_t> ParseEntryId(const std::string& entry_id) {
+  uint64_t number = 0;
   const char* end = entry_id.data() + entry_id.size();
   if (entry_id.starts_with("0-")) {
-    const auto parsed = std::from_chars(entry_id.data() + 2, end, offset);
-    if (parsed.ec == std::errc() && parsed.ptr == end) return offset;
+    const auto parsed = std::from_chars(entry_id.data() + 2, end, number);
+    if (parsed.ec == std::errc() && parsed.ptr == end) return number;
   }
-  return Status(
-      Code::kDataLoss, "LOG_CORRUPT",
-      fmt::format(
-          "a stream of the log holds the entry {}, which the log did not write; find who writes to "
-          "this Redis, and delete the entry",
-          entry_id));
+  return Corrupt(entry_id);
 }
 
-std::string EntryId(Offset offset) { return fmt::format("0-{}", offset); }
+std::string EntryIdBefore(Offset offset) {
+  const uint64_t entry = EntryOf(offset);
+  const bool inside = entry != 0 && offset != LastOffsetOf(entry);
+  return fmt::format("0-{}", inside ? entry - 1 : entry);
+}
 
-Result<std::vector<LogRecord>> ParseEntries(std::vector<Reply> entries) {
+Result<std::vector<LogRecord>> ParseEntries(std::vector<Reply> entries, Offset after) {
   std::vector<LogRecord> records;
-  records.reserve(entries.size());
+  internal::v1::LogEntry parsed;
   for (Reply& entry : entries) {
-    LogRecord& record = records.emplace_back();
-    EPIGRID_ASSIGN_OR_RETURN(record.offset, ParseOffset(entry.elements.at(0).text));
-    std::vector<Reply>& fields = entry.elements.at(1).elements;
-    for (size_t i = 0; i + 1 < fields.size(); i += 2) {
-      const std::string& name = fields[i].text;
-      std::string& value = fields[i + 1].text;
-      if (name == "k") {
-        record.key = std::move(value);
-      } else if (name == "v") {
-        record.value = std::move(value);
-      } else if (name == "t") {
-        int64_t millis = 0;
-        std::from_chars(value.data(), value.data() + value.size(), millis);
-        record.appended_at = Time::FromMillis(millis);
-      }
-    }
+    EPIGRID_RETURN_IF_ERROR(ParseEntry(entry, after, parsed, records));
   }
   return records;
 }

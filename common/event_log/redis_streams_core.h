@@ -63,19 +63,28 @@ Status LogUnavailable(std::string_view detail);
 // The reply, or LOG_UNAVAILABLE for a call that failed or was answered with an error.
 Result<Reply> LogReply(Result<Reply> reply);
 
-// "0-17" is offset 17. DATA_LOSS LOG_CORRUPT for an id that the log never gives: something else
+// Of an entry, which has as many offsets, the last of them for its last record.
+inline constexpr uint64_t kRecordsPerEntryMax = 1024;
+constexpr Offset LastOffsetOf(uint64_t entry) {
+  return entry == 0 ? 0 : entry * kRecordsPerEntryMax + kRecordsPerEntryMax - 1;
+}
+constexpr uint64_t EntryOf(Offset offset) { return offset / kRecordsPerEntryMax; }
+
+// "0-17" is entry 17. DATA_LOSS LOG_CORRUPT for an id that the log never gives: something else
 // writes to its streams.
-Result<Offset> ParseOffset(const std::string& entry_id);
-std::string EntryId(Offset offset);
-// The entries of an XRANGE, or of one stream of an XREAD. Errors as ParseOffset.
-Result<std::vector<LogRecord>> ParseEntries(std::vector<Reply> entries);
+Result<uint64_t> ParseEntryId(const std::string& entry_id);
+// Of the last entry that holds nothing after this offset: what follows is read after it.
+std::string EntryIdBefore(Offset offset);
+// The records after `after` in the entries of an XRANGE, or of one stream of an XREAD. Errors as
+// ParseEntryId.
+Result<std::vector<LogRecord>> ParseEntries(std::vector<Reply> entries, Offset after);
 
 // What a stream says of itself. All zero where there is none yet.
 struct StreamInfo {
-  Offset last = 0;         // the greatest offset ever given, trimmed or not
-  Offset first = 0;        // the oldest that is still there; 0: the stream is empty
+  Offset last = 0;   // the greatest offset ever given, trimmed or not
+  Offset first = 0;  // what is there begins here or later; 0: the stream is empty
   Offset max_deleted = 0;  // by XDEL
-  uint64_t removed = 0;    // how many records were trimmed or deleted
+  uint64_t removed = 0;    // how many entries were trimmed or deleted
 };
 // One for each stream; LOG_CORRUPT for one that holds what the log did not write.
 using StreamInfos = std::vector<Result<StreamInfo>>;

@@ -14,7 +14,7 @@ namespace {
 using StringMap = std::map<std::string, std::string>;
 
 // Rises when keys or entries are laid out in another way.
-constexpr std::string_view kLayoutVersion = "1";
+constexpr std::string_view kLayoutVersion = "2";
 
 const RedisScript& IdentityScript() {
   static const RedisScript script(R"(#!lua
@@ -156,9 +156,12 @@ Task<Result<std::vector<LogRecord>>> ReadRange(RedisStreamsCore& core, TopicShar
                                                Offset after, size_t limit, CallToken /*token*/) {
   EPIGRID_CO_ASSIGN_OR_RETURN(
       Reply reply,
-      LogReply(co_await core.redis.Call({"XRANGE", core.StreamKey(from), "(" + EntryId(after), "+",
+      LogReply(co_await core.redis.Call({"XRANGE", core.StreamKey(from), "(" + EntryIdBefore(after), "+",
                                          "COUNT", std::to_string(limit)})));
-  co_return ParseEntries(std::move(reply.elements));
+  EPIGRID_CO_ASSIGN_OR_RETURN(std::vector<LogRecord> records,
+                              ParseEntries(std::move(reply.elements), after));
+  if (records.size() > limit) records.resize(limit);
+  co_return records;
 }
 
 Task<Result<std::vector<Offset>>> FetchFloors(RedisStreamsCore& core, std::string group,

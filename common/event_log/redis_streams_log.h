@@ -4,13 +4,15 @@
 //   Result<Done> opened = co_await log.Open({});
 //   Result<LogDurability> durability = co_await log.Durability();
 //
-// A shard of a topic is one stream; the sequence number of an entry (`XADD key 0-*`, numbered by
-// the server) is the offset. One script call, a flush, appends many records to many shards or none
-// of them.
+// A shard of a topic is one stream. One script call, a flush, appends many records to many shards or
+// none of them; those of one shard go into one entry, or a few if they are large, because an entry
+// costs the server far more than the bytes in it. Entry E (`XADD key 0-*`, numbered by the server)
+// has offsets up to E × 1,024 + 1,023, which is its last record's: what follows on an offset is found
+// by it alone, and offsets have gaps.
 //
 // Keys, all behind `key_prefix`, so that several systems may share one Redis:
 //   <prefix>identity                   hash: what LogIdentity says, and the layout's version
-//   <prefix>stream:<topic>/<shard>     stream: k (the record's key), v (its value), t (milliseconds, server's clock)
+//   <prefix>stream:<topic>/<shard>     stream: r (a LogEntry), t (milliseconds, server's clock)
 //   <prefix>floors:<group>             hash: offset by "<topic>/<shard>"
 //   <prefix>metadata:<topic>/<shard>   hash
 //
@@ -41,6 +43,9 @@ struct RedisStreamsLogOptions {
   // One flush holds as many Appends as fit, and always at least one.
   size_t flush_records_max = 2'000;
   size_t flush_bytes_max = 1 << 20;
+  // Records go into one entry up to this size; a larger record has one of its own. It bounds what a
+  // read of a few entries brings.
+  size_t entry_bytes_max = 8 << 10;
   // What a Producer lets wait before it answers LOG_QUEUE_FULL.
   size_t queue_records_max = 100'000;
   size_t queue_bytes_max = 64 << 20;

@@ -5,6 +5,8 @@
 #include <array>
 #include <deque>
 
+#include "epigrid/internal/v1/log_entry.pb.h"
+
 namespace epigrid {
 namespace {
 
@@ -15,13 +17,13 @@ using Offsets = std::vector<Offset>;
 // by the first loop.
 const RedisScript& AppendScript() {
   static const RedisScript script(R"(#!lua
--- KEYS: the streams. ARGV, for each record: the number of its stream in KEYS, its key, its value.
+-- KEYS: the streams. ARGV, for each entry: the number of its stream in KEYS, its records.
 for i = 1, #KEYS do redis.call('XLEN', KEYS[i]) end
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local ids = {}
-for i = 1, #ARGV, 3 do
-  ids[#ids + 1] = redis.call('XADD', KEYS[tonumber(ARGV[i])], '0-*', 'k', ARGV[i + 1], 'v', ARGV[i + 2], 't', now)
+for i = 1, #ARGV, 2 do
+  ids[#ids + 1] = redis.call('XADD', KEYS[tonumber(ARGV[i])], '0-*', 'r', ARGV[i + 1], 't', now)
 end
 return ids
 )");
@@ -66,25 +68,78 @@ size_t BytesOf(const std::vector<NewRecord>& records) {
   return bytes;
 }
 
-// What one script call is given. Moves keys and values out of the records.
-struct FlushArguments {
-  explicit FlushArguments(const RedisStreamsCore& core, std::vector<PendingAppend>& flush) {
-    std::map<TopicShard, std::string> numbers;
+// What one script call is given: the records of each shard packed into entries. Moves keys and
+// values out of the records.
+class FlushArguments {
+ public:
+  FlushArguments(const RedisStreamsCore& core, std::vector<PendingAppend>& flush)
+      : entry_bytes_max_(core.options.entry_bytes_max) {
     for (PendingAppend& append : flush) {
       for (NewRecord& record : append.records) {
-        auto [number, is_new] = numbers.try_emplace(std::move(record.to));
+        auto [stream, is_new] = streams_.try_emplace(std::move(record.to));
         if (is_new) {
-          keys.push_back(core.StreamKey(number->first));
-          number->second = std::to_string(keys.size());
+          keys.push_back(core.StreamKey(stream->first));
+          stream->second.number = std::to_string(keys.size());
         }
-        arguments.push_back(number->second);
-        arguments.push_back(std::move(record.key));
-        arguments.push_back(std::move(record.value));
+        Add(stream->second, record);
       }
     }
+    for (auto& [of, stream] : streams_) Close(stream);
   }
+
+  // The offsets of the records, in their order, by the ids of the entries.
+  Offsets OffsetsOf(const Reply& ids) const {
+    Offsets offsets;
+    offsets.reserve(places_.size());
+    for (const Place& place : places_) {
+      const uint64_t entry = ParseEntryId(ids.elements.at(place.entry).text).value();
+      offsets.push_back(LastOffsetOf(entry) - entry_sizes_[place.entry] + 1 + place.index);
+    }
+    return offsets;
+  }
+
   std::vector<std::string> keys;
   std::vector<std::string> arguments;
+
+ private:
+  struct Stream {
+    std::string number;  // in KEYS
+    internal::v1::LogEntry entry;
+    size_t bytes = 0;
+    std::vector<size_t> open;  // in places_: the records of the entry
+  };
+  struct Place {
+    size_t entry = 0;
+    size_t index = 0;
+  };
+
+  void Add(Stream& stream, NewRecord& record) {
+    const size_t bytes = record.key.size() + record.value.size();
+    if (stream.bytes + bytes > entry_bytes_max_ || stream.open.size() == kRecordsPerEntryMax) {
+      Close(stream);
+    }
+    stream.bytes += bytes;
+    stream.open.push_back(places_.size());
+    places_.push_back({0, stream.open.size() - 1});
+    internal::v1::LoggedRecord& logged = *stream.entry.add_records();
+    logged.set_key(std::move(record.key));
+    logged.set_value(std::move(record.value));
+  }
+  void Close(Stream& stream) {
+    if (stream.open.empty()) return;
+    for (const size_t place : stream.open) places_[place].entry = entry_sizes_.size();
+    entry_sizes_.push_back(stream.open.size());
+    arguments.push_back(stream.number);
+    arguments.push_back(stream.entry.SerializeAsString());
+    stream.entry.Clear();
+    stream.open.clear();
+    stream.bytes = 0;
+  }
+
+  const size_t entry_bytes_max_;
+  std::map<TopicShard, Stream> streams_;
+  std::vector<size_t> entry_sizes_;
+  std::vector<Place> places_;  // of all records
 };
 
 void Fail(std::vector<PendingAppend> appends, const Status& status) {
@@ -227,14 +282,12 @@ Task<void> RedisStreamsProducer::FlushUntilEmpty(std::shared_ptr<State> state,
            LogUnavailable("an append before these records failed: " + status.message()));
       co_return;
     }
-    size_t next = 0;
+    const Offsets offsets = flushed.OffsetsOf(*reply);
+    auto next = offsets.begin();
     for (PendingAppend& append : flush) {
-      Offsets offsets;
-      offsets.reserve(append.records.size());
-      for (size_t i = 0; i < append.records.size(); ++i) {
-        offsets.push_back(ParseOffset(reply->elements.at(next++).text).value());
-      }
-      append.promise.Set(std::move(offsets));
+      const auto end = next + static_cast<ptrdiff_t>(append.records.size());
+      append.promise.Set(Offsets(next, end));
+      next = end;
     }
   }
 }

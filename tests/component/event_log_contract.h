@@ -98,6 +98,15 @@ class EventLogContract : public testing::TestWithParam<EventLogFactory> {
     return offsets.ok() ? *offsets : Offsets();
   }
 
+  // Each alone, for tests that then cut the shard between two of them.
+  Offsets MustAppendEach(Producer& producer, const std::vector<NewRecord>& records) {
+    Offsets offsets;
+    for (const NewRecord& record : records) {
+      for (const Offset offset : MustAppend(producer, {record})) offsets.push_back(offset);
+    }
+    return offsets;
+  }
+
   // Everything that is in the shard, read in pages.
   std::vector<LogRecord> Stored(const TopicShard& from, size_t page = 1'000) {
     std::vector<LogRecord> all;

@@ -132,18 +132,19 @@ TEST_P(EventLogContract, OffsetsMayHaveGaps) {
   const auto consumer = log_->NewConsumer();
   consumer->Assign(kInbox0, 0);
   EPIGRID_REQUIRE_FAULT(storage_->SkipTo(kInbox0, 100));
-  EXPECT_GT(MustAppend(*producer, To(kInbox0, {"a"})).at(0), 100u);
+  const Offset first = MustAppend(*producer, To(kInbox0, {"a"})).at(0);
+  EXPECT_GT(first, 100u);
   EXPECT_THAT(Values(PollFor(*consumer, 1)[kInbox0]), testing::ElementsAre("a"));
-  ASSERT_TRUE(storage_->SkipTo(kInbox0, 200));
-  EXPECT_GT(MustAppend(*producer, To(kInbox0, {"b"})).at(0), 200u);
+  ASSERT_TRUE(storage_->SkipTo(kInbox0, first + 100'000));
+  EXPECT_GT(MustAppend(*producer, To(kInbox0, {"b"})).at(0), first + 100'000);
   EXPECT_THAT(Values(PollFor(*consumer, 1)[kInbox0]), testing::ElementsAre("b"));
   EXPECT_TRUE(poll_error_.ok()) << poll_error_.ToString();
-  EXPECT_THAT(Values(*Get(log_->Read(kInbox0, 150, 10))), testing::ElementsAre("b"));
+  EXPECT_THAT(Values(*Get(log_->Read(kInbox0, first + 50'000, 10))), testing::ElementsAre("b"));
 }
 
 TEST_P(EventLogContract, AShardWhoseStartMovedPastTheReaderStopsLoudly) {
   const auto producer = log_->NewProducer();
-  const Offsets offsets = MustAppend(*producer, To(kInbox0, {"a", "b", "c", "d"}));
+  const Offsets offsets = MustAppendEach(*producer, To(kInbox0, {"a", "b", "c", "d"}));
   MustAppend(*producer, To(kInbox1, {"other"}));
   EPIGRID_REQUIRE_FAULT(storage_->Trim(kInbox0, offsets[2]));
   const auto consumer = log_->NewConsumer();
@@ -168,7 +169,7 @@ TEST_P(EventLogContract, AStartThatOvertakesASlowReaderStopsItToo) {
   consumer->Assign(kInbox0, 0);
   MustAppend(*producer, To(kInbox0, {"a"}));
   EXPECT_EQ(PollFor(*consumer, 1)[kInbox0].size(), 1u);
-  const Offsets offsets = MustAppend(*producer, To(kInbox0, {"b", "c", "d"}));
+  const Offsets offsets = MustAppendEach(*producer, To(kInbox0, {"b", "c", "d"}));
   EPIGRID_REQUIRE_FAULT(storage_->Trim(kInbox0, offsets[1]));
   PollFor(*consumer, 10);
   EXPECT_EQ(poll_error_.reason(), "LOG_START_MOVED");
@@ -176,7 +177,7 @@ TEST_P(EventLogContract, AStartThatOvertakesASlowReaderStopsItToo) {
 
 TEST_P(EventLogContract, AnEmptiedShardWhoseStartMovedStopsItsReader) {
   const auto producer = log_->NewProducer();
-  const Offsets offsets = MustAppend(*producer, To(kInbox0, {"a", "b"}));
+  const Offsets offsets = MustAppendEach(*producer, To(kInbox0, {"a", "b"}));
   EPIGRID_REQUIRE_FAULT(storage_->Trim(kInbox0, offsets[1] + 1));
   const auto consumer = log_->NewConsumer();
   consumer->Assign(kInbox0, offsets[0]);
@@ -189,13 +190,24 @@ TEST_P(EventLogContract, AnEmptiedShardWhoseStartMovedStopsItsReader) {
 
 TEST_P(EventLogContract, AReaderAheadOfALogThatLostItsTailStopsLoudly) {
   const auto producer = log_->NewProducer();
-  const Offsets offsets = MustAppend(*producer, To(kInbox0, {"a", "b", "c"}));
+  const Offsets offsets = MustAppendEach(*producer, To(kInbox0, {"a", "b", "c"}));
   EPIGRID_REQUIRE_FAULT(storage_->LoseTail(kInbox0, offsets[0]));
   const auto consumer = log_->NewConsumer();
   consumer->Assign(kInbox0, offsets[2]);
   PollFor(*consumer, 10);
   EXPECT_EQ(poll_error_.code(), Code::kDataLoss);
   EXPECT_EQ(poll_error_.reason(), "LOG_CUT_SHORT");
+}
+
+TEST_P(EventLogContract, AReaderMayBeginBetweenRecordsThatWereAppendedTogether) {
+  const auto producer = log_->NewProducer();
+  const Offsets offsets = MustAppend(*producer, To(kInbox0, {"a", "b", "c", "d"}));
+  const auto consumer = log_->NewConsumer();
+  consumer->Assign(kInbox0, offsets[1]);
+  const std::vector<LogRecord> rest = PollFor(*consumer, 2)[kInbox0];
+  EXPECT_THAT(Values(rest), testing::ElementsAre("c", "d"));
+  EXPECT_EQ(rest.at(0).offset, offsets[2]);
+  EXPECT_THAT(Values(*Get(log_->Read(kInbox0, offsets[2], 10))), testing::ElementsAre("d"));
 }
 
 TEST_P(EventLogContract, ReadGivesAtMostItsLimit) {

@@ -1,6 +1,8 @@
 // RedisStreamsLog on a real Redis: the contract, and what is its own.
 #include "common/event_log/redis_streams_log.h"
 
+#include <algorithm>
+#include <functional>
 #include <thread>
 
 #include "common/redis/testing/redis_server.h"
@@ -54,19 +56,19 @@ class RedisStreamsUnderTest final : public EventLogUnderTest {
     return true;
   }
   bool Trim(const TopicShard& of, Offset first_kept) override {
-    Command({"XTRIM", Key(of), "MINID", "0-" + std::to_string(first_kept)});
+    Command({"XTRIM", Key(of), "MINID", EntryId(first_kept)});
     return true;
   }
   bool SkipTo(const TopicShard& of, Offset offset) override {
     if (Command({"EXISTS", Key(of)}).integer == 0) {  // XSETID wants a stream
       Command({"XGROUP", "CREATE", Key(of), "g", "$", "MKSTREAM"});
     }
-    Command({"XSETID", Key(of), "0-" + std::to_string(offset)});
+    Command({"XSETID", Key(of), EntryId(offset)});
     return true;
   }
   // As a server without fsync comes back: with a shorter stream.
   bool LoseTail(const TopicShard& of, Offset last_kept) override {
-    const Reply kept = Command({"XRANGE", Key(of), "-", "0-" + std::to_string(last_kept)});
+    const Reply kept = Command({"XRANGE", Key(of), "-", EntryId(last_kept)});
     Command({"DEL", Key(of)});
     for (const Reply& entry : kept.elements) {
       std::vector<std::string> add = {"XADD", Key(of), entry.elements[0].text};
@@ -82,6 +84,8 @@ class RedisStreamsUnderTest final : public EventLogUnderTest {
                   reply.ok() ? reply->text : reply.status().ToString());
     return *reply;
   }
+  // Of the entry that holds the record.
+  static std::string EntryId(Offset offset) { return "0-" + std::to_string(offset / 1024); }
   static std::string Key(const TopicShard& of) {
     return "test:stream:" + of.topic + "/" + std::to_string(of.shard);
   }
@@ -173,24 +177,56 @@ TEST(RedisStreamsLog, SystemsWithTheirOwnPrefixesShareAServer) {
   identity.shard_count = 4;
   ASSERT_TRUE(other->Open(identity).Wait().ok());
   const auto producer = one->NewProducer();
-  ASSERT_TRUE(producer->Append({{kInbox, "k", "v"}}).Wait().ok());
-  EXPECT_EQ(*one->End(kInbox).Wait(), 1u);
+  const auto appended = producer->Append({{kInbox, "k", "v"}}).Wait();
+  ASSERT_TRUE(appended.ok());
+  EXPECT_EQ(*one->End(kInbox).Wait(), appended->front());
   EXPECT_EQ(*other->End(kInbox).Wait(), 0u);
 }
 
-TEST(RedisStreamsLog, NumbersWithoutGapsAndWritesSmallEntries) {
+TEST(RedisStreamsLog, WritesSmallEntries) {
   RedisStreamsUnderTest storage;
   const auto log = MustOpen(storage, storage.Options());
   const auto producer = log->NewProducer();
-  for (Offset i = 1; i <= 2'000; i += 100) {
+  for (int i = 0; i < 20; ++i) {
     const auto offsets =
         producer->Append(std::vector<NewRecord>(100, {kInbox, "key", "value"})).Wait();
-    EXPECT_EQ(offsets->front(), i);
-    EXPECT_EQ(offsets->back(), i + 99);
+    EXPECT_EQ(offsets->back(), offsets->front() + 99);
   }
   const Reply usage =
       storage.Command({"MEMORY", "USAGE", RedisStreamsUnderTest::Key(kInbox), "SAMPLES", "0"});
-  EXPECT_LT(usage.integer, 2'000 * 50) << "bytes of the server's memory";
+  EXPECT_LT(usage.integer, 2'000 * 30) << "bytes of the server's memory";
+}
+
+TEST(RedisStreamsLog, CutsALargeFlushIntoEntries) {
+  RedisStreamsUnderTest storage;
+  RedisStreamsLogOptions options = storage.Options();
+  options.entry_bytes_max = 10;
+  const auto log = MustOpen(storage, options);
+  const auto producer = log->NewProducer();
+  std::vector<NewRecord> records;
+  for (const char* value : {"12345", "6789", "0", "more than ten bytes", "a", "b"}) {
+    records.push_back({kInbox, "", value});
+  }
+  const std::vector<Offset> offsets = *producer->Append(records).Wait();
+  EXPECT_THAT(offsets, testing::SizeIs(6));
+  EXPECT_TRUE(std::ranges::is_sorted(offsets, std::less_equal<>()));
+  EXPECT_EQ(storage.Command({"XLEN", RedisStreamsUnderTest::Key(kInbox)}).integer, 3);
+  const auto read = log->Read(kInbox, offsets[1], 10).Wait();
+  ASSERT_EQ(read->size(), 4u);
+  EXPECT_EQ(read->at(1).offset, offsets[3]);
+  EXPECT_EQ(read->at(1).value, "more than ten bytes");
+}
+
+TEST(RedisStreamsLog, AnEntryHoldsABoundedNumberOfRecords) {
+  RedisStreamsUnderTest storage;
+  const auto log = MustOpen(storage, storage.Options());
+  const auto appended =
+      log->NewProducer()->Append(std::vector<NewRecord>(3'000, {kInbox, "", ""})).Wait();
+  ASSERT_TRUE(appended.ok());
+  EXPECT_EQ(storage.Command({"XLEN", RedisStreamsUnderTest::Key(kInbox)}).integer, 3);
+  const auto read = log->Read(kInbox, 0, 10'000).Wait();
+  ASSERT_EQ(read->size(), 3'000u);
+  for (size_t i = 0; i < 3'000; ++i) EXPECT_EQ(read->at(i).offset, appended->at(i));
 }
 
 TEST(RedisStreamsLog, AShardThatIsNoStreamRefusesTheWholeFlush) {
@@ -223,12 +259,13 @@ TEST(RedisStreamsLog, ADeletedRecordStopsItsReader) {
   RedisStreamsUnderTest storage;
   const auto log = MustOpen(storage, storage.Options());
   const auto producer = log->NewProducer();
-  for (const char* value : {"a", "b", "c"}) {
+  const Offset first = producer->Append({{kInbox, "", "a"}}).Wait()->front();
+  for (const char* value : {"b", "c"}) {
     ASSERT_TRUE(producer->Append({{kInbox, "", value}}).Wait().ok());
   }
   storage.Command({"XDEL", RedisStreamsUnderTest::Key(kInbox), "0-2"});
   const auto consumer = log->NewConsumer();
-  consumer->Assign(kInbox, 1);
+  consumer->Assign(kInbox, first);
   EXPECT_EQ(consumer->Poll(seconds(1)).Wait().status().reason(), "LOG_START_MOVED");
 }
 
@@ -263,7 +300,7 @@ TEST(RedisStreamsLog, ManyThreadsMayAppendWithOneProducer) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(*log->End(kInbox).Wait(), 800u);
+  EXPECT_EQ(log->Read(kInbox, 0, 1'000).Wait()->size(), 800u);
 }
 
 // What a step machine does: everything on the loop's thread, the producer destroyed by its own
