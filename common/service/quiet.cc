@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "common/service/shard_states.h"
@@ -9,7 +10,8 @@
 namespace epigrid {
 namespace {
 
-constexpr Duration kPause = std::chrono::milliseconds(20);
+// Between two looks, and at least as long as a look takes: looking costs what is looked at.
+constexpr Duration kPauseMin = std::chrono::milliseconds(20);
 
 // One look at everything.
 struct Look {
@@ -77,6 +79,8 @@ Task<Result<Look>> LookAtAll(const std::vector<ServiceRuntime*>& runtimes, Time 
   Look look;
   for (ServiceRuntime* runtime : runtimes) {
     const Status status = co_await LookAtService(*runtime, until, look);
+    // It is not quiet, whatever the others do.
+    if (status.ok() && !look.waiting_for.empty()) break;
     if (status.ok()) continue;
     if (status.code() != Code::kUnavailable) co_return status;
     look.waiting_for = runtime->service() + ": " + status.message();
@@ -94,13 +98,14 @@ Task<Result<QuietReport>> AwaitQuiet(std::vector<ServiceRuntime*> runtimes, Time
     const Time begun = clock.Now();
     EPIGRID_CO_ASSIGN_OR_RETURN(Look look, co_await LookAtAll(runtimes, until));
     const Time looked = clock.Now();
+    const Duration pause = std::max(kPauseMin, looked - begun);
     const bool still = look.waiting_for.empty();
     if (still && before.has_value() && before->quiet == look.quiet) {
       co_return QuietReport{
           .waiting_for = "", .backed_off = look.backed_off, .next_attempt = look.next_attempt};
     }
     // Another look would take as long, and end too late to be told.
-    if (looked + kPause + (looked - begun) >= deadline) {
+    if (looked + pause + (looked - begun) >= deadline) {
       if (still) look.waiting_for = "records are still being folded";
       co_return QuietReport{.waiting_for = std::move(look.waiting_for),
                             .backed_off = look.backed_off,
@@ -108,7 +113,7 @@ Task<Result<QuietReport>> AwaitQuiet(std::vector<ServiceRuntime*> runtimes, Time
     }
     before.reset();
     if (still) before = std::move(look);
-    co_await runtimes.front()->loop().Sleep(kPause);
+    co_await runtimes.front()->loop().Sleep(pause);
   }
 }
 
