@@ -205,6 +205,12 @@ void Cells::MoveTimer(std::string_view id, Time from, Time to) {
 
 std::vector<CellRead> Cells::Missing(const std::vector<CellRead>& reads) {
   std::vector<CellRead> missing;
+  AddMissing(reads, missing);
+  return missing;
+}
+
+bool Cells::AddMissing(const std::vector<CellRead>& reads, std::vector<CellRead>& missing) {
+  bool all_loaded = true;
   for (const CellRead& read : reads) {
     EPIGRID_CHECK(!read.key.empty(), "a cell has a key");
     auto found = entries_.find(read.key);
@@ -214,25 +220,26 @@ std::vector<CellRead> Cells::Missing(const std::vector<CellRead>& reads) {
     }
     Entry& entry = found->second;
     entry.used_in_batch = batch_;
+    bool asked = false;
     if (read.kind == CellRead::Kind::kString) {
-      if (entry.string_known || std::exchange(entry.asked, true)) continue;
+      if (entry.string_known) continue;
+      asked = std::exchange(entry.asked, true);
     } else {
       if (entry.members == nullptr) entry.members = std::make_unique<Members>();
       Members& members = *entry.members;
       if (members.complete) continue;
       if (read.kind == CellRead::Kind::kMembers) {
-        if (std::exchange(entry.asked, true)) continue;
+        asked = std::exchange(entry.asked, true);
       } else {
         EPIGRID_CHECK(!read.field.empty(), "a member cell has a field");
-        if (members.present.contains(read.field) || members.absent.contains(read.field) ||
-            !members.asked.insert(read.field).second) {
-          continue;
-        }
+        if (members.present.contains(read.field) || members.absent.contains(read.field)) continue;
+        asked = !members.asked.insert(read.field).second;
       }
     }
-    missing.push_back(read);
+    all_loaded = false;
+    if (!asked) missing.push_back(read);
   }
-  return missing;
+  return all_loaded;
 }
 
 void Cells::Load(const CellRead& read, CellFound found) {

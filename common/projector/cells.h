@@ -136,8 +136,11 @@ class Cells : public CellReader {
 
   // --- for the projector and for tests of folds ---
 
-  // Which of the reads are neither loaded nor named by an earlier call of Missing, each once.
+  // Which of the reads are neither loaded nor named by an earlier call of Missing or AddMissing,
+  // each once.
   std::vector<CellRead> Missing(const std::vector<CellRead>& reads);
+  // The same, added to `missing`. Whether all of the reads are loaded.
+  bool AddMissing(const std::vector<CellRead>& reads, std::vector<CellRead>& missing);
   void Load(const CellRead& read, CellFound found);
   // Whether the batch has moved this timer.
   bool TimerMoved(std::string_view id) const { return timers_moved_.contains(id); }

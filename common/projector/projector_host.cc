@@ -18,7 +18,7 @@ constexpr Duration kPollWait = std::chrono::milliseconds(50);
 constexpr Duration kPollWaitPaused = std::chrono::milliseconds(2);
 constexpr Duration kPollAgainAfterError = std::chrono::milliseconds(200);
 // Of all shards together; a batch of one takes up to ShardProjectorOptions::events_per_gather.
-constexpr size_t kEventsInHandMax = 2'048;
+constexpr size_t kEventsInHandMax = 8'192;
 constexpr uint64_t kRaiseFloorsEvery = std::chrono::milliseconds(500) / kSlotBeat;
 constexpr uint64_t kLookEvery = std::chrono::seconds(1) / kSlotBeat;
 

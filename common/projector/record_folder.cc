@@ -43,7 +43,8 @@ GatheredRecord RecordFolder::Open(LogRecord record) const {
   GatheredRecord gathered;
   const bool parsed = gathered.envelope.ParseFromString(record.value);
   gathered.park_reason = ParkReason(parsed, gathered.envelope);
-  gathered.repeated = IsRepeated(gathered.envelope);
+  if (gathered.envelope.has_position()) gathered.mark = MarkKey(gathered.envelope.position());
+  gathered.repeated = IsRepeated(gathered);
   gathered.record = std::move(record);
   if (!gathered.park_reason.empty() || gathered.repeated) return gathered;
   const Time recorded_at = FromProto(gathered.envelope.recorded_at());
@@ -100,11 +101,11 @@ bool RecordFolder::AddWaiting(GatheredRecord& gathered, const Waiting& waiting,
   return foldable;
 }
 
-bool RecordFolder::IsRepeated(const Envelope& envelope) const {
-  if (!envelope.has_position()) return false;
-  auto found = meta.marks.find(MarkKey(envelope.position()));
-  return found != meta.marks.end() &&
-         Mark{envelope.position().offset(), envelope.position().index()} <= found->second;
+bool RecordFolder::IsRepeated(const GatheredRecord& gathered) const {
+  if (gathered.mark.empty()) return false;
+  const events::v1::Position& position = gathered.envelope.position();
+  auto found = meta.marks.find(gathered.mark);
+  return found != meta.marks.end() && Mark{position.offset(), position.index()} <= found->second;
 }
 
 void RecordFolder::CommonNeeds(NeedSet& needs) const {
@@ -142,17 +143,16 @@ std::vector<std::string> RecordFolder::EntitiesOf(const Envelope& envelope,
 bool RecordFolder::BeginRecord(GatheredRecord& gathered) {
   emissions_.clear();
   changes_before_ = cells.changes();
-  if (gathered.envelope.has_position()) {
+  if (!gathered.mark.empty()) {
     // Asked again: an earlier record of this batch may have been the same.
-    if (gathered.repeated || IsRepeated(gathered.envelope)) {
+    if (gathered.repeated || IsRepeated(gathered)) {
       if (observer_ != nullptr) observer_->OnIgnored(self_.shard, "REPEATED");
       return false;
     }
     const events::v1::Position& position = gathered.envelope.position();
     const Mark mark{position.offset(), position.index()};
-    std::string key = MarkKey(position);
-    meta.marks[key] = mark;
-    changed_marks_[std::move(key)] = mark;
+    meta.marks[gathered.mark] = mark;
+    changed_marks_[gathered.mark] = mark;
   }
   if (!gathered.park_reason.empty()) {
     parked.Park(gathered.record.offset, gathered.park_reason,

@@ -45,6 +45,7 @@ struct GatheredRecord {
   LogRecord record;
   Envelope envelope;
   std::string park_reason;  // not empty: it cannot be folded
+  std::string mark;         // of its position, by which meta.marks knows it; empty: it has none
   bool repeated = false;    // its position is at or below the mark
   std::vector<FoldStep> steps;
   std::deque<Envelope> waiting;  // the records of parked events, which steps point into
@@ -106,7 +107,7 @@ class RecordFolder {
 
   // Marks that changed since this was called last.
   std::map<std::string, Mark> TakeChangedMarks() { return std::exchange(changed_marks_, {}); }
-  bool IsRepeated(const Envelope& envelope) const;
+  bool IsRepeated(const GatheredRecord& gathered) const;
   // Of the last record that asked for a rebuild since this was called last; 0: none did.
   Offset TakeRebuildRequested() { return std::exchange(rebuild_requested_, 0); }
 

@@ -169,16 +169,24 @@ Task<Status> ShardProjector::Prepare() {
   co_return co_await fold_.Prepare(std::move(events));
 }
 
+// Round after round: a step that has all it names is not asked again before it is applied.
 Task<Status> ShardProjector::Prefetch() {
+  std::vector<const FoldStep*> open;
+  for (const GatheredRecord* gathered : fresh_) {
+    for (const FoldStep& step : gathered->steps) open.push_back(&step);
+  }
+  std::vector<CellRead> missing;
+  needs_.Clear();
+  folder_.CommonNeeds(needs_);
+  folder_.cells.AddMissing(needs_.reads(), missing);
   while (true) {
-    needs_.Clear();
-    folder_.CommonNeeds(needs_);
-    for (const GatheredRecord* gathered : fresh_) {
-      for (const FoldStep& step : gathered->steps) folder_.Needs(step, needs_);
-    }
-    std::vector<CellRead> missing = folder_.cells.Missing(needs_.reads());
+    std::erase_if(open, [&](const FoldStep* step) {
+      needs_.Clear();
+      folder_.Needs(*step, needs_);
+      return folder_.cells.AddMissing(needs_.reads(), missing);
+    });
     if (missing.empty()) co_return OkStatus();
-    EPIGRID_CO_RETURN_IF_ERROR(co_await Load(std::move(missing)));
+    EPIGRID_CO_RETURN_IF_ERROR(co_await Load(std::exchange(missing, {})));
   }
 }
 
