@@ -19,7 +19,8 @@ namespace epigrid {
 
 struct QuietReport {
   std::string waiting_for;  // what is still to be done, for operators; empty: nothing
-  uint32_t backed_off = 0;  // work that failed and is tried again later
+  // Work that failed and is tried again later; not all of it is counted while it is not quiet.
+  uint32_t backed_off = 0;
   Time next_attempt;        // the first of it; unset: there is none
 };
 

@@ -13,6 +13,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <set>
 #include <thread>
@@ -110,9 +111,16 @@ class Bench {
       observation.set_person_id(people_[unique % kPeople]);
       ct::CheckIn& check_in = *observation.mutable_check_in();
       check_in.set_setting_id(settings_[unique * 31 % kSettings]);
-      *check_in.mutable_start_time() =
-          ToProto(now - std::chrono::minutes(5 + unique / kPeople * 37 % (10 * 24 * 60)));
+      *check_in.mutable_start_time() = ToProto(now - std::chrono::minutes(5) - AgoOf(unique));
     }
+  }
+
+  // Of a person's check-ins one follows on the other after three hours, so that it has as many a
+  // day as people have; after ten days' worth of them come those that lie between.
+  static Duration AgoOf(uint64_t unique) {
+    constexpr std::chrono::minutes kApart(173), kDays(10 * 24 * 60);
+    const auto ago = static_cast<int64_t>(unique / kPeople) * kApart;
+    return ago % kDays + ago / kDays * std::chrono::minutes(11);
   }
 
   LoadResult LoadCheckIns(Duration duration, double pause_seconds_per_call) {
@@ -160,7 +168,33 @@ class Bench {
                  std::move(done));
   }
 
+  // What a check-in costs from the call to both folds; other work on the machine changes it less
+  // than the rates.
+  template <typename Work>
+  void PrintCpuOf(Work work) {
+    const auto used = [this] {
+      return std::array{world_.epigrid_cpu_seconds(), world_.log_cpu_seconds(),
+                        world_.view_cpu_seconds()};
+    };
+    const auto before = used();
+    const size_t check_ins = work();
+    auto micros = used();
+    for (size_t i = 0; i < micros.size(); ++i) {
+      micros[i] = (micros[i] - before[i]) * 1e6 / static_cast<double>(check_ins);
+    }
+    fmt::print(
+        "  CPU of each: {:.1f} us in epigrid-dev, {:.1f} in the log's Redis, {:.1f} in the "
+        "view's\n",
+        micros[0], micros[1], micros[2]);
+  }
+
   void MeasureCheckIns() {
+    PrintCpuOf([this] { return MeasureBurst(); });
+    MeasureSustained();
+  }
+
+  // As fast as they are taken in; then until all are folded. How many there were.
+  size_t MeasureBurst() {
     const auto begin = std::chrono::steady_clock::now();
     const LoadResult burst = LoadCheckIns(round() * 3, 0);
     AwaitQuiet();
@@ -171,6 +205,10 @@ class Bench {
         "refused\n",
         kCheckInsPerCall, burst.items_per_second(), burst.Percentile(0.99) * 1e3, burst.failed);
     sustained_ = 0.9 * static_cast<double>(burst.items) / until_quiet;
+    return burst.items;
+  }
+
+  void MeasureSustained() {
     std::vector<double> ages;
     std::thread load([&] {
       paced_ = LoadCheckIns(round() * 4, kCheckInsPerCall / sustained_).items_per_second();

@@ -28,13 +28,15 @@ class World {
   // CPU time used so far.
   double echo_cpu_seconds() const { return CpuSeconds(echo_->pid()); }
   double epigrid_cpu_seconds() const { return CpuSeconds(epigrid_->pid()); }
+  double log_cpu_seconds() const { return CpuSeconds(log_.pid()); }
   double view_cpu_seconds() const { return CpuSeconds(view_.pid()); }
   demo::Backend& backend() { return *backend_; }
   demo::Receiver& receiver() { return *receiver_; }
 
  private:
   RedisServer log_{{.config = {"--appendonly", "yes", "--appendfsync", "always",
-                               "--maxmemory-policy", "noeviction"}}};
+                               "--auto-aof-rewrite-percentage", "0", "--maxmemory-policy",
+                               "noeviction"}}};
   RedisServer view_{{.config = {"--maxmemory-policy", "noeviction"}}};
   std::filesystem::path directory_;
   std::unique_ptr<demo::Receiver> receiver_;
