@@ -67,7 +67,7 @@ void Mailbox::Add(v1::Message message) {
 bool Mailbox::Start(const std::string& message_id, v1::Attempt attempt) {
   if (message_id.empty() || person_.offered_message_id() != message_id) return false;
   Stored stored = LoadKnown(message_id);
-  const Time started = Believed(FromProto(attempt.start_time()));
+  const Time started = Believed(FromProto(attempt.start_time()), stored);
   if (started >= ExpiryOf(stored)) {
     person_.clear_waiting_message_id();
     Close(std::move(stored), v1::MESSAGE_STATE_UNDELIVERABLE);
@@ -116,7 +116,7 @@ bool Mailbox::Finish(const std::string& message_id, const v1::Attempt& result) {
     }
     Close(std::move(*stored), v1::MESSAGE_STATE_DELIVERED);
   } else {
-    const Time ended = Believed(FromProto(result.end_time()));
+    const Time ended = Believed(FromProto(result.end_time()), *stored);
     const Time due =
         ended + BackoffAfter(result.outcome(), stored->attempt_count(), message_id, configuration_);
     Reschedule(std::move(*stored), ended, result.outcome() != v1::ATTEMPT_OUTCOME_REFUSED, due);
@@ -270,9 +270,10 @@ Time Mailbox::ExpiryOf(const Stored& stored) const {
          std::chrono::hours(configuration_.expire_after_hours());
 }
 
-Time Mailbox::Believed(Time told) const {
-  if (!context_.shard_time.is_set()) return told;
-  return std::clamp(told, context_.shard_time, context_.shard_time + kWorkerLeadMax);
+Time Mailbox::Believed(Time told, const Stored& stored) const {
+  const Time now = context_.shard_time.is_set() ? context_.shard_time
+                                                : FromProto(stored.message().create_time());
+  return std::clamp(told, now, now + kWorkerLeadMax);
 }
 
 }  // namespace epigrid::notification

@@ -54,7 +54,8 @@ class Mailbox {
   std::string Item(const std::string& message_id) const;
   Time ExpiryOf(const Stored& stored) const;
   // A worker's time as far as timers may follow it: not before shard time, and not far ahead of it.
-  Time Believed(Time told) const;
+  // Before its first tick the shard has no time, and the message is new.
+  Time Believed(Time told, const Stored& stored) const;
 
   const std::string person_id_;
   Cells& cells_;

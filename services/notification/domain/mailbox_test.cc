@@ -310,6 +310,18 @@ TEST_F(MailboxTest, AWorkersWrongClockDelaysAndHastensLittle) {
   EXPECT_GT(shard_.timers().begin()->second, shard_time);
 }
 
+TEST(MailboxBeforeTheFirstTickTest, AWorkersWrongClockDelaysLittle) {
+  MailboxShard shard;
+  shard.Configure(DefaultSendingConfiguration());
+  const std::string message = shard.Change(kPerson, COLOUR_RED);
+  const Time created = shard.now;
+  shard.now = created + hours(24 * 19);
+  ASSERT_TRUE(shard.Start(kPerson, message, "one"));
+  EXPECT_EQ(shard.timers().begin()->second, created + minutes(11));
+  ASSERT_TRUE(shard.Finish(kPerson, message, "one", v1::ATTEMPT_OUTCOME_FAILED, "TIMEOUT"));
+  EXPECT_LT(shard.timers().begin()->second, created + minutes(11));
+}
+
 TEST_F(MailboxTest, ForgetsTheOldestButNeverWhatIsUnderWay) {
   const std::string started = shard_.Change(kPerson, COLOUR_RED);
   ASSERT_TRUE(shard_.Start(kPerson, started, "one"));
