@@ -74,8 +74,8 @@ Task<void> Sender::State::Poll() {
 
 Task<void> Sender::State::Drain(Duration deadline, Promise<Done> stopped) {
   draining_ = true;
-  const Time until = scheduler_.Now() + deadline;
-  while (!in_hand_.empty() && scheduler_.Now() < until) co_await scheduler_.Sleep(kDrainLook);
+  const Future<Done> late = scheduler_.Sleep(deadline);
+  while (!in_hand_.empty() && !late.ready()) co_await scheduler_.Sleep(kDrainLook);
   if (!in_hand_.empty()) {
     EPIGRID_LOG_WARN("notification.sender_not_drained", {"messages", in_hand_.size()});
   }
@@ -89,7 +89,8 @@ void Sender::State::MarkDirty(Shard shard) {
 }
 
 bool Sender::State::MayTake() const {
-  return !draining_ && in_hand_.size() < options_.in_hand_max && scheduler_.Now() >= paused_until_;
+  return !draining_ && in_hand_.size() < options_.in_hand_max &&
+         (!pause_over_.has_value() || pause_over_->ready());
 }
 
 // Posted, so that many wakes of one turn make one look.
@@ -160,7 +161,7 @@ void Sender::State::Release(const MessageRef& message) {
 
 void Sender::State::BackOff(std::string_view from, const Status& why) {
   pause_ = std::clamp(pause_ * 2, kPauseMin, kPauseMax);
-  paused_until_ = scheduler_.Now() + pause_;
+  pause_over_ = scheduler_.Sleep(pause_);
   EPIGRID_LOG_WARN("notification.sender_waits", {"for", Safe(from)}, {"pause_ms", pause_}, {why});
 }
 

@@ -105,7 +105,6 @@ Task<Sender::State::Stored> Sender::State::StartAttempts(std::vector<Letter>& le
   std::vector<PersonEvent> events(letters.size());
   for (size_t i = 0; i < letters.size(); ++i) {
     Letter& letter = letters[i];
-    letter.started = now;
     letter.attempt_id = MakeId(kAttemptId, random_.NextIdBytes());
     events[i].person_id = letter.message.person_id;
     events::v1::AttemptStarted& started = *events[i].event.mutable_attempt_started();
@@ -129,7 +128,8 @@ Task<Sender::State::Stored> Sender::State::ReadStarted(
   for (const Letter& letter : letters) refs.push_back(letter.message);
   // A fold that is behind gives an attempt its full time from when it comes to it, so there is no
   // hurry. What is not applied in the end is given up by the fold.
-  const Time until = letters.front().started + (appended.ok() ? kAppliedWaitMax : kUnknownWait);
+  // Not by the wall clock, which may be set back meanwhile.
+  const Future<Done> late = scheduler_.Sleep(appended.ok() ? kAppliedWaitMax : kUnknownWait);
   for (;;) {
     Status problem = OkStatus();
     if (appended.ok()) {
@@ -138,7 +138,7 @@ Task<Sender::State::Stored> Sender::State::ReadStarted(
     if (problem.ok()) {
       Result<Stored> messages = co_await outbox_.Read(refs);
       problem = messages.status();
-      bool settled = messages.ok() && (appended.ok() || scheduler_.Now() >= until);
+      bool settled = messages.ok() && (appended.ok() || late.ready());
       if (messages.ok() && !settled) {
         settled =
             std::ranges::equal(letters, *messages, [](const Letter& letter, const auto& read) {
@@ -151,7 +151,7 @@ Task<Sender::State::Stored> Sender::State::ReadStarted(
       EPIGRID_LOG_WARN("notification.attempts_not_applied", {"attempts", letters.size()},
                        {problem});
     }
-    if (scheduler_.Now() >= until) co_return Stored();
+    if (late.ready()) co_return Stored();
     co_await scheduler_.Sleep(kRetryPause);
   }
 }

@@ -28,7 +28,6 @@ class Sender::State : public std::enable_shared_from_this<Sender::State> {
   struct Letter {
     MessageRef message;
     std::string attempt_id;
-    Time started;
     Time until;  // the fold gives the attempt up
     ResolvedContact contact;
   };
@@ -83,7 +82,7 @@ class Sender::State : public std::enable_shared_from_this<Sender::State> {
   std::deque<Shard> dirty_;                     // in the order in which they are to be looked into
   std::vector<std::string> taken_;              // by the looks under way
   std::set<std::string, std::less<>> in_hand_;  // work items
-  Time paused_until_;
+  std::optional<Future<Done>> pause_over_;      // none: it does not pause
   Duration pause_{0};
   std::vector<events::v1::AttemptFinished> finished_;  // to be appended
   bool appending_ = false;

@@ -271,6 +271,22 @@ TEST_F(SenderTest, FindsOutWhetherAnAttemptOfUnknownOutcomeBegan) {
   }
 }
 
+TEST_F(SenderTest, WaitsNoLongerWhenItsClockIsSetBack) {
+  SimProcess process(world_.scheduler());
+  process.set_clock_error(std::chrono::hours(24 * 19));
+  world_.contacts().Set(kPerson, {{"web", "a"}});
+  const std::string message = world_.shard().Change(kPerson, COLOUR_RED);
+  world_.outbox().append_error = Unavailable("OUTCOME_UNKNOWN", "lost");
+  Sender sender(process, world_.outbox(), world_.contacts(), world_.channels(), world_.random(),
+                [](Shard) { return true; }, {.shard_count = 1});
+  sender.Start();
+  world_.RunUntil([&] { return world_.outbox().appends_failed > 0; });
+  world_.outbox().append_error = OkStatus();
+  process.set_clock_error({});
+  world_.RunFor(seconds(20));
+  EXPECT_EQ(StateOf(message), v1::MESSAGE_STATE_DELIVERED);
+}
+
 TEST_F(SenderTest, AppendsResultsUntilTheyAreInTheLog) {
   const std::string message = world_.shard().Change(kPerson, COLOUR_RED);
   world_.contacts().Set(kPerson, {{"web", "a"}});
