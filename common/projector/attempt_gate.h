@@ -1,6 +1,6 @@
 // AttemptGate: lets the shards of one host that ended uncleanly before go one at a time, so that
 // when the process dies again it is known whose record it was: only who holds the ticket has its
-// attempt counted.
+// attempt counted. It is held until the fold of the batch in hand has ended.
 //
 //   std::unique_ptr<AttemptGate::Ticket> ticket = co_await gate.Take();
 //

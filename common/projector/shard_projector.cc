@@ -124,10 +124,8 @@ void ShardProjector::Wake() {
 
 Task<void> ShardProjector::Main() {
   Status status = co_await Life();
-  if (attempt_begun_ && attempt_.offset == committed_.applied) {
-    // It did not die; if the view cannot be told, the host knows (own_attempt).
-    (void)co_await view_.SetAttempt(options_.shard, generation_, 0, 0);
-  }
+  // It did not die; if the view cannot be told, the host knows (own_attempt).
+  (void)co_await TakeAttemptBack();
   state_ = State::kEnded;
   PostCallback([ended = callbacks_.ended, status = std::move(status)] { ended(status); });
 }
@@ -191,10 +189,12 @@ Task<Status> ShardProjector::Open() {
   if (building()) co_return OkStatus();
 
   const Attempt last{committed_.attempt_offset, committed_.attempt_count};
-  uint32_t unclean_ends = last.offset == committed_.applied ? last.count : 0;
-  if (unclean_ends > 0 && last == options_.own_attempt) --unclean_ends;
-  attempt_ = {committed_.applied, unclean_ends};
-  if (unclean_ends >= options_.unclean_ends_max) careful_records_ = options_.events_per_gather;
+  if (last.offset == committed_.applied && last.count > 0) {
+    attempt_found_ = {last.offset, last.count - (last == options_.own_attempt ? 1 : 0)};
+  }
+  if (attempt_found_.count >= options_.unclean_ends_max) {
+    careful_records_ = options_.events_per_gather;
+  }
   co_return OkStatus();
 }
 

@@ -61,10 +61,12 @@ struct ShardProjectorDependencies {
   WorkBudget* work_budget = nullptr;
 };
 
-// Who began at an offset and did not end cleanly, as the view keeps it.
+// How often in a row a process died while it folded what follows an offset, the one that folds it
+// now included; as the view keeps it. Written before such a fold and taken back when it has ended,
+// before anything is emitted: a death at any other moment is no unclean end.
 struct Attempt {
   Offset offset = 0;
-  uint32_t count = 0;
+  uint32_t count = 0;  // 0: none
   friend bool operator==(const Attempt&, const Attempt&) = default;
 };
 
@@ -78,9 +80,13 @@ struct ShardProjectorOptions {
   size_t writes_per_batch = 256;
   size_t events_per_gather = 256;
   size_t cache_bytes_max = 4 << 20;
-  // After so many unclean ends at one offset it goes record by record, and parks the record at
-  // which it then ends uncleanly as often again.
+  // After so many unclean ends at one offset it goes record by record.
   uint32_t unclean_ends_max = 2;
+  // A record that was alone when the process died so often in a row is parked.
+  uint32_t lone_ends_max = 3;
+  // Before it is alone the first record waits for a random part of this, and a death meanwhile ends
+  // the row: what kills the process anyway does not find the same record in hand each time.
+  Duration lone_wait_max = std::chrono::seconds(5);
   // The attempt that this process itself wrote before and that is no unclean end: a view that was
   // not reachable.
   Attempt own_attempt;
@@ -134,6 +140,7 @@ class ShardProjector {
   const ShardMeta& committed() const { return committed_; }
   const ParkedRecords& parked() const { return folder_.parked; }
   bool clock_trusted() const { return ticking_.trusted(); }
+  // That the view may hold although its fold has not killed this process; count 0: none.
   Attempt attempt() const { return attempt_; }
   // Generations that are to be dropped, as the log said on opening.
   const std::vector<Generation>& to_drop() const { return to_drop_; }
@@ -142,6 +149,8 @@ class ShardProjector {
 
  private:
   bool building() const { return options_.building != 0; }
+  // The count of attempts at which a record is parked.
+  uint32_t kill_count() const { return options_.unclean_ends_max + options_.lone_ends_max; }
   TopicShard inbox() const { return {InboxTopic(fold_.service()), options_.shard}; }
 
   // Life: shard_projector.cc
@@ -166,7 +175,9 @@ class ShardProjector {
   Task<Status> ExpandTick(GatheredRecord& gathered);
   Task<Status> ExpandUnparked(GatheredRecord& gathered);
   Task<Status> KeepParkReason(const GatheredRecord& gathered);
+  Task<Status> AwaitTurn();
   Task<Status> BeginAttempt();
+  Task<Status> TakeAttemptBack();
   Task<Status> Prepare();
   Task<Status> Prefetch();
   Task<Status> Load(std::vector<CellRead> missing);
@@ -197,9 +208,10 @@ class ShardProjector {
   std::optional<Time> next_due_;
   std::map<Offset, std::string> parked_in_log_;  // reason by offset, from the log's metadata
   std::vector<Generation> to_drop_;
-  Attempt attempt_;
-  bool attempt_begun_ = false;
-  std::unique_ptr<AttemptGate::Ticket> ticket_;  // until the commit
+  Attempt attempt_;                              // written and not taken back
+  Attempt attempt_found_;                        // before it was written
+  bool attempt_begun_ = false;                   // the first batch has an attempt
+  std::unique_ptr<AttemptGate::Ticket> ticket_;  // until the batch is folded
   std::unique_ptr<WorkBudget::Share> share_;     // until the commit
   size_t careful_records_ = 0;                   // so many more are folded one by one
   uint32_t looks_since_commit_ = 0;

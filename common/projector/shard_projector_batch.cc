@@ -1,5 +1,6 @@
 // How ShardProjector folds one batch: gather, load, apply, emit, commit.
 #include <fmt/format.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <utility>
@@ -30,20 +31,20 @@ Task<Status> ShardProjector::FoldBatch() {
   } else if (gathered_.front().is_unparked()) {
     EPIGRID_CO_RETURN_IF_ERROR(co_await ExpandUnparked(gathered_.front()));
   }
-  if (!building() && (!attempt_begun_ || careful_records_ > 0)) {
-    EPIGRID_CO_RETURN_IF_ERROR(co_await BeginAttempt());
+  const bool attempted = !building() && (!attempt_begun_ || careful_records_ > 0);
+  if (attempted) EPIGRID_CO_RETURN_IF_ERROR(co_await AwaitTurn());
+  if (work_budget_ != nullptr) {
+    size_t steps = 0;
+    for (const GatheredRecord& gathered : gathered_) steps += gathered.steps.size() + 1;
+    share_ = co_await work_budget_->Take(steps);
   }
+  if (attempted) EPIGRID_CO_RETURN_IF_ERROR(co_await BeginAttempt());
   fresh_.clear();
   for (GatheredRecord& gathered : gathered_) {
     // A Tick or Unparked that is not the first has no steps before its own batch.
     if (gathered.prepared || (gathered.begins_batch() && &gathered != &gathered_.front())) continue;
     gathered.prepared = true;
     fresh_.push_back(&gathered);
-  }
-  if (work_budget_ != nullptr) {
-    size_t steps = 0;
-    for (const GatheredRecord& gathered : gathered_) steps += gathered.steps.size() + 1;
-    share_ = co_await work_budget_->Take(steps);
   }
   EPIGRID_CO_RETURN_IF_ERROR(co_await Prepare());
   EPIGRID_CO_RETURN_IF_ERROR(co_await Prefetch());
@@ -62,6 +63,10 @@ Task<Status> ShardProjector::FoldBatch() {
   } while (!gathered_.empty() && !gathered_.front().begins_batch() &&
            folder_.cells.pending_writes() < options_.writes_per_batch);
 
+  // Whatever ends the process from here on, no record of this batch did.
+  attempt_found_ = {};
+  EPIGRID_CO_RETURN_IF_ERROR(co_await TakeAttemptBack());
+  ticket_.reset();
   EPIGRID_CO_RETURN_IF_ERROR(co_await Emit());
   co_return co_await Commit(records, events);
 }
@@ -139,22 +144,49 @@ Task<Status> ShardProjector::KeepParkReason(const GatheredRecord& gathered) {
   co_return put.status();
 }
 
-Task<Status> ShardProjector::BeginAttempt() {
-  const uint32_t unclean_ends = attempt_begun_ ? 0 : attempt_.count;
-  if (attempt_gate_ != nullptr && (unclean_ends > 0 || careful_records_ > 0)) {
+Task<Status> ShardProjector::AwaitTurn() {
+  const uint32_t found = attempt_found_.count;
+  if (found >= options_.unclean_ends_max && found < kill_count()) {
+    if (found > options_.unclean_ends_max) {
+      // Who dies while it waits was killed by something else, and maybe was before.
+      auto set = co_await view_.SetAttempt(options_.shard, generation_, committed_.applied,
+                                           options_.unclean_ends_max);
+      if (!set.ok()) co_return set.status();
+    }
+    const int64_t now = scheduler_.Now().micros;
+    const auto wait_max = static_cast<uint64_t>(options_.lone_wait_max.count());
+    co_await scheduler_.Sleep(Duration(XXH3_64bits(&now, sizeof(now)) % wait_max));
+    // Another owner may have folded it meanwhile, or parked it.
+    EPIGRID_CO_RETURN_IF_ERROR(co_await Load({}));
+  }
+  if (attempt_gate_ != nullptr && (found > 0 || careful_records_ > 0)) {
     ticket_ = co_await attempt_gate_->Take();
   }
+  co_return OkStatus();
+}
+
+Task<Status> ShardProjector::BeginAttempt() {
   GatheredRecord& first = gathered_.front();
-  if (unclean_ends >= 2 * options_.unclean_ends_max && first.park_reason.empty()) {
+  if (attempt_found_.count >= kill_count() && first.park_reason.empty()) {
     first.Park(kParkedCrashed);
   }
-  attempt_.offset = committed_.applied;
-  attempt_.count =
-      (careful_records_ > 0 ? std::max(unclean_ends, options_.unclean_ends_max) : unclean_ends) + 1;
+  uint32_t count = attempt_found_.count;
+  if (careful_records_ > 0) {
+    count = std::max(count, options_.unclean_ends_max);
+    --careful_records_;
+  }
   attempt_begun_ = true;
-  if (careful_records_ > 0) --careful_records_;
+  attempt_ = {committed_.applied, count + 1};
   auto set =
       co_await view_.SetAttempt(options_.shard, generation_, attempt_.offset, attempt_.count);
+  co_return set.status();
+}
+
+Task<Status> ShardProjector::TakeAttemptBack() {
+  if (attempt_ == Attempt()) co_return OkStatus();
+  auto set = co_await view_.SetAttempt(options_.shard, generation_, attempt_found_.offset,
+                                       attempt_found_.count);
+  if (set.ok()) attempt_ = {};
   co_return set.status();
 }
 
@@ -243,7 +275,6 @@ Task<Status> ShardProjector::Commit(size_t records, size_t events) {
   auto committed = co_await view_.Commit(options_.shard, std::move(batch));
   if (!committed.ok()) co_return committed.status();
   if (!committed->applied) co_return ViewMoved();
-  ticket_.reset();
   share_.reset();
   next_due_ = committed->next_due;
   looks_since_commit_ = 0;

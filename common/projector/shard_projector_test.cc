@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "common/base/proto_time.h"
+#include "common/projector/parking.h"
 #include "tests/fakes/counting_fold.h"
 #include "tests/fakes/sim_log.h"
 #include "tests/fakes/sim_view.h"
@@ -21,11 +23,13 @@ class ShardProjectorTest : public ::testing::Test {
         log_(storage_, process_),
         view_(views_, process_),
         producer_(log_.NewProducer()),
-        consumer_(log_.NewConsumer()) {
+        clients_producer_(log_.NewProducer()) {
     Begin();
   }
 
   void Begin() {
+    consumer_ = log_.NewConsumer();
+    polling_.reset();
     ShardProjectorOptions options;
     options.shard_count = 1;
     projector_ = std::make_unique<ShardProjector>(
@@ -41,16 +45,50 @@ class ShardProjectorTest : public ::testing::Test {
   void RunUntil(const std::function<bool()>& condition) {
     while (!condition()) {
       if (!polling_.has_value()) polling_ = consumer_->Poll(milliseconds(100));
-      world_.RunUntil([&] { return polling_->ready() || condition(); });
-      if (!polling_->ready()) return;
+      world_.RunUntil([&] { return !polling_.has_value() || polling_->ready() || condition(); });
+      if (!polling_.has_value() || !polling_->ready()) continue;
       auto records = std::move(*polling_).Wait();
       polling_.reset();
+      if (!records.ok()) continue;
       for (Polled& each : *records) projector_->Feed(std::move(each.records));
       projector_->TimePasses();
     }
   }
   void RunFor(Duration duration) {
     RunUntil([&, until = world_.Now() + duration] { return world_.Now() >= until; });
+  }
+  // Its process dies, and another begins.
+  void Die() {
+    projector_.reset();
+    Begin();
+  }
+  // Appends records of one event each, which are folded in one batch; answers their offsets.
+  std::vector<Offset> Append(std::vector<Event> events) {
+    std::vector<NewRecord> records;
+    for (Event& event : events) {
+      Envelope envelope;
+      envelope.set_schema_version(kSchemaVersion);
+      *envelope.mutable_recorded_at() = ToProto(world_.Now());
+      *envelope.add_events() = std::move(event);
+      records.push_back({{"counting.inbox", 0}, {}, envelope.SerializeAsString()});
+    }
+    auto appended = clients_producer_->Append(std::move(records));
+    world_.RunUntil([&] { return appended.ready(); });
+    return *std::move(appended).Wait();
+  }
+  bool Applied(Offset offset) {
+    const SimGeneration* live = views_.Live(0);
+    return live != nullptr && live->meta.applied >= offset;
+  }
+  // Offsets, as the log has them.
+  std::vector<Offset> Parked() {
+    std::vector<Offset> parked;
+    for (const auto& [field, reason] : storage_.metadata({"counting.inbox", 0})) {
+      if (!field.starts_with(kParkedPrefix)) continue;
+      EXPECT_EQ(reason, kParkedCrashed);
+      parked.push_back(std::stoull(field.substr(kParkedPrefix.size())));
+    }
+    return parked;
   }
 
   SimScheduler world_{1};
@@ -61,6 +99,7 @@ class ShardProjectorTest : public ::testing::Test {
   SimView view_;
   CountingFold fold_{"counting"};
   std::unique_ptr<Producer> producer_;
+  std::unique_ptr<Producer> clients_producer_;
   std::unique_ptr<Consumer> consumer_;
   std::optional<Future<Result<std::vector<Polled>>>> polling_;
   std::unique_ptr<ShardProjector> projector_;
@@ -74,6 +113,72 @@ TEST_F(ShardProjectorTest, MakesItsViewLiveAgainWhenTheViewForgot) {
   EXPECT_EQ(views_.Find(0, 1)->meta.applied, applied);
   RunFor(seconds(12));
   EXPECT_NE(views_.Live(0), nullptr);
+}
+
+TEST_F(ShardProjectorTest, DeathsWhileTheLogHangsParkNothing) {
+  RunUntil([&] { return views_.Live(0) != nullptr; });
+  const Offset last = Append({MembershipStated("household", "person")}).back();
+  int applied = fold_.times_applied;
+  for (int death = 0; death < 20; ++death) {
+    // Not before what the batch emits is on its way.
+    RunUntil([&] { return fold_.times_applied > applied; });
+    storage_.link.frozen = true;
+    RunFor(milliseconds(100));
+    ASSERT_FALSE(Applied(last));
+    applied = fold_.times_applied;
+    Die();
+    storage_.link.Thaw();
+  }
+  RunUntil([&] { return Applied(last); });
+  EXPECT_EQ(Parked(), std::vector<Offset>());
+}
+
+TEST_F(ShardProjectorTest, DeathsAtAnyMomentParkNothing) {
+  RunUntil([&] { return views_.Live(0) != nullptr; });
+  for (int death = 0; death < 2'000; ++death) {
+    Append({MembershipStated("household", "person"), MembershipStated("household", "other"),
+            UpdateRequested("person", "text", "request")});
+    RunFor(world_.random().Between({}, milliseconds(40)));
+    Die();
+  }
+  const Offset last = Append({MembershipStated("household", "person")}).back();
+  RunUntil([&] { return Applied(last); });
+  EXPECT_EQ(Parked(), std::vector<Offset>());
+}
+
+TEST_F(ShardProjectorTest, RecordThatKillsParksAloneAmongThoseOfItsBatch) {
+  RunUntil([&] { return views_.Live(0) != nullptr; });
+  std::vector<Event> events(5, MembershipStated("household", "person"));
+  events[2] = Registered("poison", "STUCK");
+  const std::vector<Offset> offsets = Append(std::move(events));
+  int deaths = 0;
+  while (!Applied(offsets.back())) {
+    RunUntil([&] { return fold_.times_stuck > deaths || Applied(offsets.back()); });
+    if (fold_.times_stuck == deaths) break;
+    ++deaths;
+    Die();
+  }
+  EXPECT_EQ(Parked(), std::vector<Offset>{offsets[2]});
+  EXPECT_LE(deaths, 6);
+}
+
+TEST_F(ShardProjectorTest, DeathsOfAnotherCauseDoNotFindTheSameRecordInHandEachTime) {
+  RunUntil([&] { return views_.Live(0) != nullptr; });
+  const Offset last = Append({MembershipStated("household", "person")}).back();
+  Die();
+  const Time began = world_.Now();
+  RunUntil([&] {
+    const ShardMeta& meta = views_.Live(0)->meta;
+    return meta.attempt_count > 0 && meta.attempt_offset == meta.applied;
+  });
+  // Something ends the process over and over just when its first batch is in hand.
+  const Duration moment = world_.Now() - began;
+  for (int death = 0; death < 500; ++death) {
+    Die();
+    RunFor(moment);
+  }
+  RunUntil([&] { return Applied(last); });
+  EXPECT_EQ(Parked(), std::vector<Offset>());
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ struct ShardMeta {
   // the last record that changed or emitted anything beyond shard time
   Offset quiet = 0;
   Digest digest;
-  // owners that began at this applied offset and did not end cleanly: attempt_gate.h
+  // owners that died while they folded what follows this offset: Attempt in shard_projector.h
   Offset attempt_offset = 0;
   uint32_t attempt_count = 0;
   std::map<std::string, Mark> marks;  // by "<stream>/<source shard>"

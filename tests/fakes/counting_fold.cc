@@ -48,6 +48,7 @@ void CountingFold::Needs(const Event& event, const CellReader& cells, NeedSet& n
 }
 
 void CountingFold::Apply(const Event& event, Cells& cells, Context& context) const {
+  ++times_applied;
   if (event.has_membership_stated()) {
     const auto& stated = event.membership_stated();
     Increment(Sent(stated.household_id()), cells);

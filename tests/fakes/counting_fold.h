@@ -40,6 +40,7 @@ class CountingFold final : public Fold {
   std::string topic() const { return service_ + ".member.v1"; }
   std::atomic<bool> stuck{true};
   mutable std::atomic<int> times_stuck{0};
+  mutable std::atomic<int> times_applied{0};
 
  private:
   const std::string service_;
