@@ -248,7 +248,7 @@ Future<Result<Done>> SimView::SetAttempt(Shard shard, Generation generation, Off
   return Call<Done>([&storage = storage_, shard, generation, offset, count] {
     SimViewStorage::ShardState& state = storage.shards_[shard];
     SimGeneration* found = storage.Find(state, generation);
-    if (found == nullptr) return Done{};
+    if (found == nullptr || storage.options.drop_attempts) return Done{};
     ShardMeta& meta = found->meta;
     storage.Remember(state, [generation, before = meta.attempt_offset,
                              count_before = meta.attempt_count](SimViewStorage::ShardState& in) {

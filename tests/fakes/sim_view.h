@@ -48,6 +48,7 @@ struct SimViewOptions {
   bool merge_streams = false;        // one mark per source shard, not per stream and source shard
   bool hide_applied = false;         // a read says that the view is where its reader left it
   bool keep_offset_on_loss = false;  // a failover loses cells, but not the offset
+  bool drop_attempts = false;        // no attempts
 };
 
 class SimViewStorage {

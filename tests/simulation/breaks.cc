@@ -47,6 +47,8 @@ const std::vector<Break>& AllBreaks() {
        [](World& world) { world.log().options.raise_floors_to_the_end = true; }},
       {"torn_loss", "a failover of the view loses cells and keeps the offset",
        [](World& world) { OnEveryView(world, &SimViewOptions::keep_offset_on_loss); }},
+      {"attempt", "the view keeps no attempts",
+       [](World& world) { OnEveryView(world, &SimViewOptions::drop_attempts); }},
       {"clock", "the log stamps records by its producers' clocks",
        [](World& world) { world.log().options.stamp_by_producers_clock = true; }},
   };

@@ -91,6 +91,9 @@ void CityScenario::Prepare(World& world) {
   world.random().Shuffle(turns_);
   next_.resize(facts_.sequences.size());
   actions_ = turns_.size();
+  if (world.random().Chance(0.1)) {
+    world.AddKiller(world.random().Pick(world.random().Pick(facts_.sequences)).event);
+  }
   for (int i = 0; i < 2; ++i) {
     world.AddActor(std::make_unique<SimSender>(world, world.service(kNotification), deliveries_));
   }

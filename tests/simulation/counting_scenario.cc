@@ -28,8 +28,18 @@ class CountingScenario final : public Scenario {
 
   size_t Actions(World& world) override { return 20 + world.random().Below(80); }
 
+  void Prepare(World& world) override {
+    if (world.random().Chance(0.2)) acts_until_killer_ = 1 + world.random().Below(20);
+  }
+
   void Act(World& world) override {
     SimRandom& random = world.random();
+    if (acts_until_killer_ > 0 && --acts_until_killer_ == 0) {
+      const Event killer = MembershipStated("household0", "killed");
+      world.AddKiller(killer);
+      world.client().Send(kCounting, "household0", killer);
+      return;
+    }
     const std::string person = Person(random.Below(kPeople));
     if (random.Chance(0.8)) {
       const std::string household = fmt::format("household{}", random.Below(kHouseholds));
@@ -98,6 +108,8 @@ class CountingScenario final : public Scenario {
       world.Fail(cell + " was decided otherwise than its first request");
     }
   }
+
+  uint64_t acts_until_killer_ = 0;  // 0: none comes
 };
 
 }  // namespace

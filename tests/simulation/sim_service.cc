@@ -8,14 +8,14 @@
 namespace epigrid {
 
 SimInstance::SimInstance(SimScheduler& world, SimLogStorage& log_storage,
-                         SimViewStorage& view_storage, const ServiceSpec& spec,
+                         SimViewStorage& view_storage, std::unique_ptr<Fold> folding,
                          const ProjectorHostOptions& options, Duration clock_error,
                          ProjectorObserver* observer)
     : process(world),
       log(log_storage, process),
       view(view_storage, process),
       assignment(process, options.shard_count),
-      fold(std::make_unique<WitnessFold>(spec.make_fold())),
+      fold(std::move(folding)),
       host(process, log, view, assignment, *fold, options, observer) {
   process.set_clock_error(clock_error);
   host.Start();
@@ -44,8 +44,24 @@ void SimService::Start(size_t instance, Duration clock_error) {
   // Small numbers, so that caches forget and queues fill up.
   options.cache_bytes_max = shard_count_ * (world_.random().Chance(0.5) ? 2'000 : 1'000'000);
   options.queued_records_max = world_.random().Chance(0.5) ? 10 : 2'000;
-  instances_[instance] =
-      std::make_unique<SimInstance>(world_, log_, view_, spec_, options, clock_error, &observer_);
+  auto folding = std::make_unique<WitnessFold>(
+      spec_.make_fold(), [this, instance](const Event& event) { return DiesOf(instance, event); });
+  instances_[instance] = std::make_unique<SimInstance>(world_, log_, view_, std::move(folding),
+                                                       options, clock_error, &observer_);
+}
+
+bool SimService::DiesOf(size_t instance, const Event& event) {
+  if (!kills || !kills(event)) return false;
+  ++observer_.counts["KILLED"];
+  SimInstance* dying = instances_[instance].get();
+  dying->process.StallFor(std::chrono::seconds(1));  // not one step further
+  world_.Post([this, instance, dying] {
+    if (instances_[instance].get() == dying) Crash(instance);
+  });
+  world_.After(world_.random().Between({}, std::chrono::seconds(2)), [this, instance] {
+    if (instances_[instance] == nullptr) Start(instance, {});
+  });
+  return true;
 }
 
 void SimService::StopGracefully(size_t instance) {

@@ -31,8 +31,8 @@ struct ServiceSpec {
 // What runs in one process for as long as it lives.
 struct SimInstance {
   SimInstance(SimScheduler& world, SimLogStorage& log_storage, SimViewStorage& view_storage,
-              const ServiceSpec& spec, const ProjectorHostOptions& options, Duration clock_error,
-              ProjectorObserver* observer);
+              std::unique_ptr<Fold> folding, const ProjectorHostOptions& options,
+              Duration clock_error, ProjectorObserver* observer);
 
   SimProcess process;
   SimLog log;
@@ -62,6 +62,8 @@ class SimService {
   void Crash(size_t instance) { instances_[instance].reset(); }
   // Hands its shards back; it is gone at the end of it.
   void StopGracefully(size_t instance);
+  // Asked for each event that is folded: after true the process has died, and another begins soon.
+  std::function<bool(const Event&)> kills;
   // Null: it is dead.
   SimInstance* instance(size_t index) { return instances_[index].get(); }
 
@@ -84,6 +86,8 @@ class SimService {
     }
     std::map<std::string, uint64_t> counts;
   };
+
+  bool DiesOf(size_t instance, const Event& event);
 
   SimScheduler& world_;
   SimLogStorage& log_;

@@ -23,4 +23,13 @@ void WitnessFold::FireTimer(const Timer& timer, Cells& cells, Context& context) 
   fold_->FireTimer(timer, cells, context);
 }
 
+Task<Status> WitnessFold::Prepare(std::vector<Event*> events) const {
+  for (const Event* event : events) {
+    if (!dies_ || !dies_(*event)) continue;
+    const Promise<Done> never;
+    co_await never.future();
+  }
+  co_return co_await fold_->Prepare(std::move(events));
+}
+
 }  // namespace epigrid

@@ -1,8 +1,9 @@
 // WitnessFold: a fold that also keeps, in one cell per shard, which events it was given, in which
 // order. Production folds are made so that an effect that comes twice does no harm; the witness
-// shows it all the same.
+// shows it all the same. It can be made to die of an event.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,7 +17,9 @@ inline constexpr char kWitnessCell[] = "witness";
 
 class WitnessFold final : public Fold {
  public:
-  explicit WitnessFold(std::unique_ptr<Fold> fold) : fold_(std::move(fold)) {}
+  // `dies`: asked for each event that is folded; after true nothing more is heard of the fold.
+  explicit WitnessFold(std::unique_ptr<Fold> fold, std::function<bool(const Event&)> dies = {})
+      : fold_(std::move(fold)), dies_(std::move(dies)) {}
 
   std::string_view service() const override { return fold_->service(); }
   uint32_t version() const override { return fold_->version(); }
@@ -35,15 +38,14 @@ class WitnessFold final : public Fold {
     fold_->TimerNeeds(timer, cells, needs);
   }
   void FireTimer(const Timer& timer, Cells& cells, Context& context) const override;
-  Task<Status> Prepare(std::vector<Event*> events) const override {
-    return fold_->Prepare(std::move(events));
-  }
+  Task<Status> Prepare(std::vector<Event*> events) const override;
 
  private:
   // "<events so far> <hash of them in order>"
   static void Saw(const std::string& what, Cells& cells);
 
   const std::unique_ptr<Fold> fold_;
+  const std::function<bool(const Event&)> dies_;
 };
 
 }  // namespace epigrid

@@ -1,6 +1,7 @@
 #include "tests/simulation/world.h"
 
 #include <cstdio>
+#include <utility>
 
 #include "common/projector/parking.h"
 #include "epigrid/internal/v1/projector_state.pb.h"
@@ -24,6 +25,9 @@ World::World(WorldOptions options, std::vector<ServiceSpec> services)
   for (ServiceSpec& spec : services) {
     services_.push_back(
         std::make_unique<SimService>(scheduler_, log_, std::move(spec), options_.shard_count));
+    services_.back()->kills = [this](const Event& event) {
+      return !killers_mended_ && killers_.contains(event.SerializeAsString());
+    };
   }
   client_ = std::make_unique<SimClient>(scheduler_, log_, options_.shard_count);
   faults_ = std::make_unique<Faults>(*this);
@@ -111,6 +115,8 @@ bool World::ComeToRest() {
     quiet_looks = unrest_now.empty() && quiet == quiet_before ? quiet_looks + 1 : 0;
     quiet_before = std::move(quiet);
     if (quiet_looks < 2) continue;
+    CheckParked();
+    MendKillers();
     bool parked = false;
     RetryParked(&parked);
     if (!parked) return true;
@@ -161,6 +167,41 @@ std::string World::Unrest() {
     }
   }
   return unrest ? unrest() : std::string();
+}
+
+void World::CheckParked() {
+  for (const auto& service : services_) {
+    for (Shard shard = 0; shard < options_.shard_count; ++shard) {
+      const TopicShard inbox{service->inbox(), shard};
+      for (const LogRecord& record : log_.shard(inbox).records) {
+        Envelope envelope;
+        bool kills = false;
+        if (envelope.ParseFromString(record.value)) {
+          for (const Event& event : envelope.events()) {
+            kills |= killers_.contains(event.SerializeAsString());
+          }
+        }
+        const auto& metadata = log_.metadata(inbox);
+        const auto found = metadata.find(fmt::format("{}{}", kParkedPrefix, record.offset));
+        const std::string reason = found == metadata.end() ? "" : found->second;
+        if (reason == (kills ? kParkedCrashed : "")) continue;
+        Fail(fmt::format("{} shard {}: the record at {} {} and is {}", service->name(), shard,
+                         record.offset, kills ? "kills" : "does no harm",
+                         reason.empty() ? "not parked" : "parked: " + reason));
+      }
+    }
+  }
+}
+
+void World::MendKillers() {
+  if (killers_.empty() || std::exchange(killers_mended_, true)) return;
+  // By another binary, that is, in other processes.
+  for (const auto& service : services_) {
+    for (size_t i = 0; i < SimService::kInstances; ++i) {
+      service->Crash(i);
+      service->Start(i, {});
+    }
+  }
 }
 
 void World::RetryParked(bool* parked) {

@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,9 @@ class World {
   const std::vector<std::unique_ptr<SimActor>>& actors() const { return actors_; }
   // What else must be at rest: says what is not.
   std::function<std::string()> unrest;
+
+  // Whoever folds this event dies of it, until the world has come to rest for the first time.
+  void AddKiller(const Event& event) { killers_.insert(event.SerializeAsString()); }
 
   // Lets faults and `act` (about `actions` times) happen for a while.
   void RunChaos(size_t actions, const std::function<void()>& act);
@@ -75,6 +79,9 @@ class World {
   void TraceHosts();
   // What is not at rest; empty: everything is.
   std::string Unrest();
+  // That what kills is parked, and nothing else is.
+  void CheckParked();
+  void MendKillers();
   // Sets `*parked` when something was.
   void RetryParked(bool* parked);
 
@@ -85,6 +92,8 @@ class World {
   std::vector<std::unique_ptr<SimActor>> actors_;
   std::unique_ptr<SimClient> client_;
   std::unique_ptr<class Faults> faults_;
+  std::set<std::string> killers_;
+  bool killers_mended_ = false;
   std::vector<std::string> problems_;
 };
 
