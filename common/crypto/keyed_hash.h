@@ -22,7 +22,7 @@ class KeyedHash {
  public:
   static constexpr size_t kSize = 32;
 
-  explicit KeyedHash(SecretKey key) : key_(std::move(key)) {}
+  explicit KeyedHash(const SecretKey& key) : key_(key) {}
   // kSize bytes.
   std::string Of(std::string_view text) const;
   // The same in 64 lower-case hexadecimal digits.

@@ -63,7 +63,7 @@ std::string Fingerprint(std::string_view content) {
 }
 
 struct CommandLog::State {
-  State(EventLog& to, ShardTable& table, const CellQuery& query, std::string service_name,
+  State(EventLog& to, ShardTable& table, const CellQuery& query, const std::string& service_name,
         uint32_t count)
       : log(to), shards(table), cells(query), inbox(InboxTopic(service_name)), shard_count(count) {}
 
