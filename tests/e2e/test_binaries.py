@@ -1,0 +1,61 @@
+"""Each service by a binary of its own, on one log and one view: epigridctl asks them all."""
+
+import contextlib
+import json
+import subprocess
+
+from harness.epigrid import make_master_keys
+from harness.processes import Process, Redis, binary, free_port, plain_environment
+
+SERVICES = ("identity", "contact_tracing", "health_code", "notification")
+
+
+class ServiceBinary(Process):
+    """epigrid-<service>, whose callers are everyone on this machine."""
+
+    def __init__(self, service, directory, log, view, settings):
+        self.port = free_port()
+        name = "epigrid-" + service.replace("_", "-")
+        flags = {
+            "server-listen": f"127.0.0.1:{self.port}", "server-drain-delay": "0s", "admin-listen": "",
+            "log-redis-address": f"127.0.0.1:{log.port}", "view-redis-address": f"127.0.0.1:{view.port}", **settings}
+        super().__init__(name, [binary(name), *(f"--{flag}={value}" for flag, value in flags.items())], directory / name)
+
+    def start(self):
+        super().start()
+        self.wait_ready(lambda: '"process.listening"' in self.output_end(), "to listen")
+
+
+@contextlib.contextmanager
+def four(directory):
+    keys = make_master_keys(directory / "keys" / "master.keys")
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context(Redis("redis-log", directory / "log", durable=True))
+        view = stack.enter_context(Redis("redis-view", directory / "view", durable=False))
+        binaries = {}
+        for service in SERVICES:
+            settings = {}
+            if service == "identity":
+                settings["identity-master-keys"] = keys
+            if service == "notification":
+                settings["notification-identity-address"] = f"127.0.0.1:{binaries['identity'].port}"
+            binaries[service] = stack.enter_context(ServiceBinary(service, directory, log, view, settings))
+        yield binaries
+
+
+def test_operators_see_the_services_wherever_they_run(directory):
+    with four(directory) as binaries:
+        def ctl(*arguments):
+            servers = [f"--server={service}=127.0.0.1:{one.port}" for service, one in binaries.items()]
+            done = subprocess.run([binary("epigridctl"), *servers, *arguments], env=plain_environment(),
+                                  capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+            return done.stdout
+
+        ctl("quiesce", "--timeout", "60s")
+        told = json.loads(ctl("--json", "status"))
+        assert {service["service"]: {shard["owner"] != "" for shard in service["shards"]}
+                for service in told["services"]} == {service: {True} for service in SERVICES}
+        ctl("rebuild", "health_code")
+        ctl("log", "tail", "health_code.inbox", "0")
+        ctl("parked", "list")
