@@ -356,6 +356,7 @@ TEST_F(IdentityServiceTest, AHouseholdAndItsMembersKnowOfEachOther) {
   membership.set_household_id(made->household_id);
   membership.set_person_id(person);
   *membership.mutable_from_time() = ToProto(Time::FromSeconds(1'641'772'800));
+  membership.set_region_code("310101007");
   v1::Membership malformed = membership;
   malformed.set_person_id("person_x");
   const auto moved = Await(
@@ -366,7 +367,7 @@ TEST_F(IdentityServiceTest, AHouseholdAndItsMembersKnowOfEachOther) {
   const Result<v1::Household> household =
       Await(instance_->directory().GetHousehold(made->household_id));
   ASSERT_TRUE(household.ok()) << household.status().ToString();
-  EXPECT_EQ(household->region_code(), "310101006");
+  EXPECT_EQ(household->region_code(), "310101007") << "as the membership says";
   EXPECT_EQ(household->members(0).person_id(), person);
   EXPECT_EQ(instance_->Get(person)->memberships(0).household_id(), made->household_id);
 }

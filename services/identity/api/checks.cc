@@ -153,6 +153,7 @@ Status CheckMembership(const v1::Membership& membership, Time now, std::string_v
   const std::string path(prefix);
   EPIGRID_RETURN_IF_ERROR(CheckId(kHouseholdId, membership.household_id(), path + "household_id"));
   EPIGRID_RETURN_IF_ERROR(CheckId(kPersonId, membership.person_id(), path + "person_id"));
+  EPIGRID_RETURN_IF_ERROR(CheckRegionCode(membership.region_code(), path + "region_code"));
   if (membership.has_from_time()) {
     EPIGRID_RETURN_IF_ERROR(CheckPastTime(true, membership.from_time(), now, path + "from_time"));
   }

@@ -124,6 +124,8 @@ TEST_F(ChecksTest, AMembershipHasAnIntervalThatHasBegun) {
   EXPECT_EQ(MembershipRefusal(), "");
   *membership_.mutable_from_time() = ToProto(kNow + 1h);
   EXPECT_EQ(MembershipRefusal(), "TIME_IN_FUTURE memberships[3].from_time");
+  membership_.set_region_code("4401x");
+  EXPECT_EQ(MembershipRefusal(), "REGION_CODE_MALFORMED memberships[3].region_code");
   membership_.set_person_id("person_x");
   EXPECT_EQ(MembershipRefusal(), "ID_MALFORMED memberships[3].person_id");
 }

@@ -18,6 +18,7 @@ Event HouseholdEvent(const v1::Membership& membership) {
   requested.set_person_id(membership.person_id());
   if (membership.has_from_time()) *requested.mutable_from_time() = membership.from_time();
   if (membership.has_until_time()) *requested.mutable_until_time() = membership.until_time();
+  requested.set_region_code(membership.region_code());
   return event;
 }
 

@@ -195,6 +195,14 @@ TEST_F(ImportTest, CtrlCEndsAnImportOfPeopleWhoseBatchesWaitForEachOther) {
   ExpectPeople(9);
 }
 
+TEST_F(ImportTest, HouseholdsAreToldOfWithTheirMembersInOneCall) {
+  EXPECT_EQ(Import({WritePeople(30)}).exit_code, ExitCode::kOk);
+  ExpectPeople(30);
+  const Taken taken = fake_.GetTaken();
+  EXPECT_EQ(taken.calls.at("BatchUpdateMemberships"), 1U);
+  for (const auto& [household, region] : taken.regions) EXPECT_EQ(region, "3301") << household;
+}
+
 TEST_F(ImportTest, CallsThatFailAreMadeAgain) {
   std::atomic<int> calls = 0;
   fake_.before = [&calls](const std::string&) {

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <condition_variable>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <semaphore>
@@ -20,10 +19,8 @@ namespace pb = identity::v1;
 constexpr std::string_view kIdentity = "identity";
 constexpr char kRegister[] = "/epigrid.identity.v1.IdentityService/BatchRegisterPersons";
 constexpr char kMemberships[] = "/epigrid.identity.v1.IdentityService/BatchUpdateMemberships";
-constexpr char kHousehold[] = "/epigrid.identity.v1.IdentityService/UpdateHousehold";
 constexpr char kPerson[] = "/epigrid.identity.v1.IdentityService/UpdatePerson";
-// Calls for single households and people at once, in all batches together: below what servers allow
-// a caller.
+// Calls for single people at once, in all batches together: below what servers allow a caller.
 constexpr int kSingleCallsMax = 48;
 // 2000-01-01T00:00:00Z: of who lives somewhere since nobody knows when. Before anything that is
 // kept.
@@ -94,7 +91,6 @@ class PeopleSender final : public RowSender<PersonRow> {
     turnstile_.Pass(batch.number);
     EPIGRID_RETURN_IF_ERROR(status);
     EPIGRID_RETURN_IF_ERROR(TellMemberships(people));
-    EPIGRID_RETURN_IF_ERROR(TellRegions(people));
     EPIGRID_RETURN_IF_ERROR(TellGuardians(people));
     return std::move(people.statuses);
   }
@@ -154,6 +150,7 @@ class PeopleSender final : public RowSender<PersonRow> {
       membership.set_person_id(people.ids[i]);
       *membership.mutable_from_time() =
           ToProto(row.household_from_time.is_set() ? row.household_from_time : kSinceEver);
+      membership.set_region_code(row.region_code);
       rows.push_back(i);
     }
     if (rows.empty()) return OkStatus();
@@ -168,27 +165,6 @@ class PeopleSender final : public RowSender<PersonRow> {
       Note(people, rows[n], "registered, but not in the household", status);
     }
     return OkStatus();
-  }
-
-  // Once for each household of the batch; the last row that names a region stands.
-  Status TellRegions(People& people) {
-    std::map<std::string, size_t> households;
-    for (size_t i = 0; i < people.ids.size(); ++i) {
-      const PersonRow& row = people.batch.rows[i].row;
-      if (people.ids[i].empty() || row.household.empty() || row.region_code.empty()) continue;
-      households[IdOfKey(context_, kHouseholdId, row.household)] = i;
-    }
-    const std::vector<std::pair<std::string, size_t>> list(households.begin(), households.end());
-    return ForEach(list.size(), [&](size_t n) {
-      const auto& [household_id, row] = list[n];
-      pb::UpdateHouseholdRequest request;
-      request.set_household_id(household_id);
-      request.set_region_code(people.batch.rows[row].row.region_code);
-      request.set_request_id(RequestId(context_, "household", people.batch.begin, request));
-      pb::UpdateHouseholdResponse response;
-      return NoteAnswer(people, row, "registered, but the household's region is not known",
-                        CallAlone(kHousehold, request, &response));
-    });
   }
 
   Status TellGuardians(People& people) {
@@ -222,7 +198,8 @@ class PeopleSender final : public RowSender<PersonRow> {
   }
 
   // A call's error is the row's if the row is to blame, else the import's.
-  Status NoteAnswer(People& people, size_t row, std::string_view what, const Status& status) {
+  static Status NoteAnswer(People& people, size_t row, std::string_view what,
+                           const Status& status) {
     switch (status.code()) {
       case Code::kOk:
       case Code::kInvalidArgument:
@@ -234,16 +211,14 @@ class PeopleSender final : public RowSender<PersonRow> {
     }
   }
 
-  // The first problem of a row stands. Rows differ between threads, but for a household's.
-  void Note(People& people, size_t row, std::string_view what, const Status& status) {
-    const std::lock_guard lock(mutex_);
+  // The first problem of a row stands. Rows differ between threads.
+  static void Note(People& people, size_t row, std::string_view what, const Status& status) {
     if (people.statuses[row].ok() && !status.ok()) people.statuses[row] = After(what, status);
   }
 
   const SendContext& context_;
   Turnstile turnstile_;
   std::counting_semaphore<> single_calls_{kSingleCallsMax};
-  std::mutex mutex_;
 };
 
 }  // namespace

@@ -91,19 +91,9 @@ class FakeIdentity final : public identity::v1::IdentityService::CallbackService
       recorder_.NoteRequest(taken, request->request_id(), request->SerializeAsString());
       for (const auto& membership : request->memberships()) {
         taken.memberships[{membership.household_id(), membership.person_id()}] = membership;
+        taken.regions[membership.household_id()] = membership.region_code();
         response->add_results();
       }
-      return OkStatus();
-    });
-  }
-
-  grpc::ServerUnaryReactor* UpdateHousehold(
-      grpc::CallbackServerContext* context, const identity::v1::UpdateHouseholdRequest* request,
-      identity::v1::UpdateHouseholdResponse* response) override {
-    return recorder_.Serve(context, "UpdateHousehold", [=, this](Taken& taken) {
-      recorder_.NoteRequest(taken, request->request_id(), request->SerializeAsString());
-      taken.regions[request->household_id()] = request->region_code();
-      response->set_household_id(request->household_id());
       return OkStatus();
     });
   }
