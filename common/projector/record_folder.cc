@@ -145,7 +145,8 @@ bool RecordFolder::BeginRecord(GatheredRecord& gathered) {
   changes_before_ = cells.changes();
   if (!gathered.mark.empty()) {
     // Asked again: an earlier record of this batch may have been the same.
-    if (gathered.repeated || IsRepeated(gathered)) {
+    gathered.repeated = gathered.repeated || IsRepeated(gathered);
+    if (gathered.repeated) {
       if (observer_ != nullptr) observer_->OnIgnored(self_.shard, "REPEATED");
       return false;
     }
