@@ -31,7 +31,7 @@ TEST(NotificationConfigTest, DefaultsAreThoseOfTheFold) {
             DefaultSendingConfiguration().SerializeAsString());
   EXPECT_TRUE(config.endpoints.empty());
   EXPECT_EQ(config.SenderSettings(8).shard_count, 8u);
-  EXPECT_EQ(config.SenderSettings(8).send_timeout, std::chrono::seconds(10));
+  EXPECT_EQ(config.SenderSettings(8).send_timeout, std::chrono::seconds(20));
 }
 
 TEST(NotificationConfigTest, RefusesWhatDoesNotFitTogether) {
