@@ -18,7 +18,7 @@ using std::chrono::hours;
 using testing::Pair;
 
 constexpr std::string_view kGood =
-    "0\t2010-10-12T00:21:28Z\t40.6438845363\t-73.78280639649999\t23261";
+    "0\t2010-10-12T00:21:28Z\t40.6438845363\t-73.78280639649999\t23261\n";
 
 TEST(CheckInReader, ReadsARow) {
   CheckInReader reader(OpenMemory(kGood));
@@ -33,7 +33,6 @@ TEST(CheckInReader, ReadsARow) {
 
 TEST(CheckInReader, TellsLineAndReasonOfEachBadRow) {
   const std::string content = std::string(kGood) +
-                              "\n"
                               "0\t2010-10-12T00:21:28Z\t40.6\t-73.7\n"
                               "0\t2010-10-12\t40.6\t-73.7\t1\n"
                               "0\t2010-10-12T00:21:28Z\t91\t-73.7\t1\n"

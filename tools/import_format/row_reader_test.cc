@@ -177,7 +177,7 @@ TEST(DetectImportKind, IsToldByTheHeader) {
     return DetectImportKind(OpenMemory(header), Dialect::kCsv);
   };
   EXPECT_EQ(*kind("person,document_type,document_number,name\n"), ImportKind::kPeople);
-  EXPECT_EQ(*kind("category,setting"), ImportKind::kSettings);
+  EXPECT_EQ(*kind("category,setting\n"), ImportKind::kSettings);
   EXPECT_EQ(*kind("source_id,person,setting,check_in_time\n"), ImportKind::kPresence);
   EXPECT_EQ(*kind("source_id,person,outcome,sampled_time\n"), ImportKind::kTests);
   EXPECT_EQ(kind("user,place\n").status().reason(), "IMPORT_HEADER_UNKNOWN");
