@@ -199,7 +199,7 @@ def good(method):
             identity.GetHouseholdRequest(household_id=HOUSEHOLD),
             identity.ResolveContactPointsRequest(person_ids=[SOMEBODY], purpose=1)],
         "tracing": [
-            tracing.UpdateSettingRequest(setting=tracing.Setting(setting_id=PLACE, category=1)),
+            tracing.UpdateSettingRequest(setting=tracing.Setting(setting_id=PLACE, category=5)),
             tracing.BatchUpdateSettingsRequest(), tracing.GetSettingRequest(setting_id=PLACE),
             tracing.RecordPresenceRequest(observation=check_in), tracing.BatchRecordPresencesRequest(),
             tracing.ReportCaseRequest(person_id=SOMEBODY, sampled_time=now() - HOUR),
