@@ -17,6 +17,10 @@ struct OpenRecord {
 
 }  // namespace
 
+bool StandsAlone(const Event& event) {
+  return event.kind_case() == Event::kTick || event.kind_case() == Event::kUnparked;
+}
+
 std::string InboxTopic(std::string_view service) { return std::string(service) + ".inbox"; }
 
 void AppendEmitted(const Emitter& emitter, const Envelope& cause, Offset offset,
@@ -50,7 +54,8 @@ void AppendEmitted(const Emitter& emitter, const Envelope& cause, Offset offset,
     const size_t bytes = emission.event.ByteSizeLong();
     if (record.envelope.events_size() > 0 &&
         (static_cast<size_t>(record.envelope.events_size()) == kEventsPerRecordMax ||
-         record.bytes + bytes > kRecordBytesCut)) {
+         record.bytes + bytes > kRecordBytesCut || StandsAlone(emission.event) ||
+         StandsAlone(record.envelope.events(0)))) {
       close(to, record);
     }
     if (record.envelope.events_size() == 0) {

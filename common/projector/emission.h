@@ -1,10 +1,10 @@
 // Emission: from what a fold emitted for one record to records of the log, with the positions that
 // make each count once.
 //
-// All events that one cause emits to the same place stand in one record (cut at 128 events), so
-// that batches stay batches through every hop. The position's index counts the records of one cause
-// within one stream (the emitter's inbox, or one public topic) in the order in which they are
-// appended, so that every receiving shard sees rising ones.
+// All events that one cause emits to the same place stand in one record (cut at 128 events, and
+// around one that must stand alone), so that batches stay batches through every hop. The position's
+// index counts the records of one cause within one stream (the emitter's inbox, or one public
+// topic) in the order in which they are appended, so that every receiving shard sees rising ones.
 #pragma once
 
 #include <string>
@@ -17,6 +17,10 @@ namespace epigrid {
 
 // "health_code.inbox".
 std::string InboxTopic(std::string_view service);
+
+// Whether an event must be the only one of its record: what it folds besides itself (due timers,
+// parked events) is counted by the record.
+bool StandsAlone(const Event& event);
 
 // Who emits.
 struct Emitter {

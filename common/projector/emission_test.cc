@@ -67,6 +67,28 @@ TEST(Emission, EventsOfOneCauseToOneShardStandInOneRecord) {
   EXPECT_EQ(Parse(records[2]).position().index(), 1u);
 }
 
+TEST(Emission, WhatMustStandAloneDoes) {
+  Event unparked;
+  unparked.mutable_unparked()->set_offset(9);
+  const std::string own = [] {
+    for (int i = 0;; ++i) {
+      if (ShardOf("p" + std::to_string(i), kShards) == kSelf.shard) return "p" + std::to_string(i);
+    }
+  }();
+  std::vector<Emission> emissions = {
+      {"", own, Visit(own)}, {"", "", unparked}, {"", own, Visit(own)}};
+  std::vector<NewRecord> records;
+  AppendEmitted(kSelf, {}, 42, emissions, records);
+  ASSERT_THAT(records, SizeIs(3));
+  for (uint32_t i = 0; i < 3; ++i) {
+    const Envelope envelope = Parse(records[i]);
+    EXPECT_EQ(records[i].to, (TopicShard{"tracing.inbox", kSelf.shard}));
+    EXPECT_THAT(envelope.events(), SizeIs(1));
+    EXPECT_EQ(envelope.events(0).has_unparked(), i == 1);
+    EXPECT_EQ(envelope.position().index(), i);
+  }
+}
+
 TEST(Emission, ALongRecordIsCutAndItsIndexesRiseAsItsRecordsDo) {
   std::vector<Emission> emissions;
   for (size_t i = 0; i < 2 * kEventsPerRecordMax + 1; ++i)

@@ -17,11 +17,6 @@ std::string MarkKey(const events::v1::Position& position) {
   return position.stream() + "/" + std::to_string(position.source_shard());
 }
 
-// Events of the runtime that must be alone in their record.
-bool StandsAlone(const Event& event) {
-  return event.kind_case() == Event::kTick || event.kind_case() == Event::kUnparked;
-}
-
 bool IsOutcomeTimer(const Timer& timer) { return timer.id.starts_with(kOutcomePrefix); }
 
 }  // namespace
