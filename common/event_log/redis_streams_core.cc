@@ -33,10 +33,11 @@ return answer
 }
 
 Status Corrupt(std::string_view entry_id) {
-  return {Code::kDataLoss, "LOG_CORRUPT",
-          fmt::format("a stream of the log holds the entry {}, which the log did not write; find who "
-                      "writes to this Redis, and delete the entry",
-                      entry_id)};
+  return {
+      Code::kDataLoss, "LOG_CORRUPT",
+      fmt::format("a stream of the log holds the entry {}, which the log did not write; find who "
+                  "writes to this Redis, and delete the entry",
+                  entry_id)};
 }
 
 // Appends the records of one entry that lie after `after`.
@@ -55,8 +56,8 @@ Status ParseEntry(Reply& entry, Offset after, internal::v1::LogEntry& parsed,
   Offset offset = LastOffsetOf(number) - count;
   for (internal::v1::LoggedRecord& logged : *parsed.mutable_records()) {
     if (++offset <= after) continue;
-    records.push_back(
-        {offset, appended_at, std::move(*logged.mutable_key()), std::move(*logged.mutable_value())});
+    records.push_back({offset, appended_at, std::move(*logged.mutable_key()),
+                       std::move(*logged.mutable_value())});
   }
   return OkStatus();
 }

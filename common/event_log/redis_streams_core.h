@@ -81,8 +81,8 @@ Result<std::vector<LogRecord>> ParseEntries(std::vector<Reply> entries, Offset a
 
 // What a stream says of itself. All zero where there is none yet.
 struct StreamInfo {
-  Offset last = 0;   // the greatest offset ever given, trimmed or not
-  Offset first = 0;  // what is there begins here or later; 0: the stream is empty
+  Offset last = 0;         // the greatest offset ever given, trimmed or not
+  Offset first = 0;        // what is there begins here or later; 0: the stream is empty
   Offset max_deleted = 0;  // by XDEL
   uint64_t removed = 0;    // how many entries were trimmed or deleted
 };

@@ -156,8 +156,8 @@ Task<Result<std::vector<LogRecord>>> ReadRange(RedisStreamsCore& core, TopicShar
                                                Offset after, size_t limit, CallToken /*token*/) {
   EPIGRID_CO_ASSIGN_OR_RETURN(
       Reply reply,
-      LogReply(co_await core.redis.Call({"XRANGE", core.StreamKey(from), "(" + EntryIdBefore(after), "+",
-                                         "COUNT", std::to_string(limit)})));
+      LogReply(co_await core.redis.Call({"XRANGE", core.StreamKey(from), "(" + EntryIdBefore(after),
+                                         "+", "COUNT", std::to_string(limit)})));
   EPIGRID_CO_ASSIGN_OR_RETURN(std::vector<LogRecord> records,
                               ParseEntries(std::move(reply.elements), after));
   if (records.size() > limit) records.resize(limit);

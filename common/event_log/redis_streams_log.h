@@ -4,11 +4,11 @@
 //   Result<Done> opened = co_await log.Open({});
 //   Result<LogDurability> durability = co_await log.Durability();
 //
-// A shard of a topic is one stream. One script call, a flush, appends many records to many shards or
-// none of them; those of one shard go into one entry, or a few if they are large, because an entry
-// costs the server far more than the bytes in it. Entry E (`XADD key 0-*`, numbered by the server)
-// has offsets up to E × 1,024 + 1,023, which is its last record's: what follows on an offset is found
-// by it alone, and offsets have gaps.
+// A shard of a topic is one stream. One script call, a flush, appends many records to many shards
+// or none of them; those of one shard go into one entry, or a few if they are large, because an
+// entry costs the server far more than the bytes in it. Entry E (`XADD key 0-*`, numbered by the
+// server) has offsets up to E × 1,024 + 1,023, which is its last record's: what follows on an
+// offset is found by it alone, and offsets have gaps.
 //
 // Keys, all behind `key_prefix`, so that several systems may share one Redis:
 //   <prefix>identity                   hash: what LogIdentity says, and the layout's version

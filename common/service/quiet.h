@@ -21,7 +21,7 @@ struct QuietReport {
   std::string waiting_for;  // what is still to be done, for operators; empty: nothing
   // Work that failed and is tried again later; not all of it is counted while it is not quiet.
   uint32_t backed_off = 0;
-  Time next_attempt;        // the first of it; unset: there is none
+  Time next_attempt;  // the first of it; unset: there is none
 };
 
 // Work that is tried again after `until` is counted and not waited for. Returns at the deadline at

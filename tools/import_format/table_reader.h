@@ -54,7 +54,7 @@ struct Record {
   Status problem;
 };
 
-inline constexpr size_t kTextRecordBytesMax = 64 * 1024;
+inline constexpr size_t kTextRecordBytesMax = size_t{64} * 1024;
 
 class TableReader {
  public:

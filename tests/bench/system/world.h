@@ -34,9 +34,9 @@ class World {
   demo::Receiver& receiver() { return *receiver_; }
 
  private:
-  RedisServer log_{{.config = {"--appendonly", "yes", "--appendfsync", "always",
-                               "--auto-aof-rewrite-percentage", "0", "--maxmemory-policy",
-                               "noeviction"}}};
+  RedisServer log_{
+      {.config = {"--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage",
+                  "0", "--maxmemory-policy", "noeviction"}}};
   RedisServer view_{{.config = {"--maxmemory-policy", "noeviction"}}};
   std::filesystem::path directory_;
   std::unique_ptr<demo::Receiver> receiver_;
