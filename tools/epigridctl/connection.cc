@@ -135,12 +135,15 @@ Result<Servers> Servers::Create(const ServerOptions& options) {
   for (const std::string& text : options.servers) {
     EPIGRID_ASSIGN_OR_RETURN(named.emplace_back(), ParseServer(text));
   }
+  // Whoever says where services are means these: the default is for calls to others then.
+  const size_t asked_count = std::max<size_t>(named.size(), 1);
   if (std::ranges::none_of(named, [](const auto& server) { return server.service.empty(); })) {
-    named.insert(named.begin(), {.service = "", .address = "127.0.0.1:50051"});
+    named.push_back({.service = "", .address = "127.0.0.1:50051"});
   }
   Servers servers;
   std::map<std::string, std::shared_ptr<Connection>> by_address;
-  for (const NamedAddress& server : named) {
+  for (size_t i = 0; i < named.size(); ++i) {
+    const NamedAddress& server = named[i];
     if (!options.token.empty() && !with_tls && !options.insecure && !IsLoopback(server.address)) {
       return FailedPrecondition("TOKEN_UNPROTECTED",
                                 fmt::format("the token would travel to {} in the clear: give "
@@ -154,7 +157,7 @@ Result<Servers> Servers::Create(const ServerOptions& options) {
       connection = std::make_shared<Connection>(
           server.address, grpc::CreateCustomChannel(server.address, credentials, arguments),
           options.token, options.timeout);
-      servers.all_.push_back(connection);
+      if (i < asked_count) servers.all_.push_back(connection);
     }
     servers.by_service_[server.service] = connection;
   }

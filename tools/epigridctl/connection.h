@@ -81,7 +81,7 @@ class Servers {
   Connection& Of(std::string_view service) const;
   // By a method or a type: "/epigrid.health_code.v1.HealthCodeService/GetCode".
   Connection& OfFullName(std::string_view name) const;
-  // Each address once, in the order in which they were given.
+  // Each address once, in the order in which they were given; the default only if none was.
   const std::vector<std::shared_ptr<Connection>>& All() const { return all_; }
 
  private:
