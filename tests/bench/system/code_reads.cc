@@ -125,20 +125,21 @@ void CodeReads::Measure() {
     times.push_back(single.p50_ms.back() / echoed.p50_ms.back());
     factors.push_back(batched.rates.back() / single.rates.back());
   }
-  const auto print = [](const char* name, const char* unit, const Rounds& rounds) {
-    fmt::print(
-        "{:<22}{:>9.0f} {}/s   p50 {:.2f} ms   p99 {:.2f} ms   CPU of a call: server {:.1f} us, "
-        "view {:.1f} us, load {:.1f} us\n",
-        name, Median(rounds.rates), unit, Median(rounds.p50_ms), Median(rounds.p99_ms),
-        Median(rounds.server_us), Median(rounds.view_us), Median(rounds.load_us));
+  const auto told = [](const Rounds& rounds, const char* unit) {
+    return fmt::format("{:.0f} {}/s, p50 {:.2f} ms, p99 {:.2f} ms", Median(rounds.rates), unit,
+                       Median(rounds.p50_ms), Median(rounds.p99_ms));
   };
-  print("bare gRPC echo", "calls", echoed);
-  print("GetCode", "calls", single);
-  fmt::print("  share of the echo {:.0f} % (wanted 85), p50 {:.2f} times (wanted 1.5)\n",
-             Median(shares) * 100, Median(times));
-  print("BatchGetCodes of 100", "codes", batched);
-  fmt::print("  {:.1f} times the unary codes/s (wanted 30)\n", Median(factors));
-  std::fflush(stdout);
+  const auto cpu = [](const Rounds& rounds) {
+    return fmt::format("{:.1f} us in the server, {:.1f} in the view's Redis, {:.1f} in the load",
+                       Median(rounds.server_us), Median(rounds.view_us), Median(rounds.load_us));
+  };
+  table_.Add({"GetCode, 2 channels of 32 in flight", told(single, "calls"),
+              fmt::format("bare gRPC echo {}: {:.0f} %, p50 {:.2f} times", told(echoed, "calls"),
+                          Median(shares) * 100, Median(times)),
+              "85 %, p50 within 1.5 times"});
+  table_.Add({"CPU time of a GetCode", cpu(single), "echo: " + cpu(echoed), ""});
+  table_.Add({fmt::format("BatchGetCodes of {}", kCodesPerBatch), told(batched, "codes"),
+              fmt::format("{:.1f} times the unary codes/s", Median(factors)), "30 times"});
 }
 
 }  // namespace epigrid::bench

@@ -1,9 +1,9 @@
 // CodeReads: how fast codes are read, one at a time and a hundred at a time, beside a bare echo of
 // the same messages.
 //
-//   CodeReads reads(world, people, {.round = 2s, .rounds = 5});
+//   CodeReads reads(world, people, {.round = 2s, .rounds = 5}, table);
 //   reads.Prepare();
-//   reads.Measure();          // prints its rows
+//   reads.Measure();          // adds its rows to the table
 //
 // Rounds take turns: echo, GetCode, BatchGetCodes. Beside the rates stands what a call costs each
 // process in CPU time, which other work on the machine changes less than the rates.
@@ -15,6 +15,7 @@
 
 #include "epigrid/health_code/v1/health_code.grpc.pb.h"
 #include "tests/bench/system/closed_loop.h"
+#include "tests/bench/system/table.h"
 #include "tests/bench/system/world.h"
 
 namespace epigrid::bench {
@@ -26,8 +27,9 @@ struct CodeReadOptions {
 
 class CodeReads {
  public:
-  CodeReads(World& world, const std::vector<std::string>& people, CodeReadOptions options)
-      : world_(world), people_(people), options_(options) {}
+  CodeReads(World& world, const std::vector<std::string>& people, CodeReadOptions options,
+            Table& table)
+      : world_(world), people_(people), options_(options), table_(table) {}
 
   // Gives everybody a negative test: a code with something in it.
   void Prepare();
@@ -53,6 +55,7 @@ class CodeReads {
   World& world_;
   const std::vector<std::string>& people_;
   const CodeReadOptions options_;
+  Table& table_;
 };
 
 }  // namespace epigrid::bench

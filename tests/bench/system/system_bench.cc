@@ -8,7 +8,7 @@
 //
 // Everything runs on this machine: two Redis processes (the log with appendfsync always),
 // epigrid-dev, the echo, and the load. Rounds alternate between the measured and its baseline;
-// medians are printed.
+// medians are printed, as one table; every row also on standard error as soon as it is there.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -24,6 +24,7 @@
 #include "tests/bench/system/closed_loop.h"
 #include "tests/bench/system/code_reads.h"
 #include "tests/bench/system/slot.h"
+#include "tests/bench/system/table.h"
 #include "tests/bench/system/world.h"
 
 namespace epigrid::bench {
@@ -63,9 +64,15 @@ class Bench {
     for (size_t i = 0; i < kSettings; ++i) settings_.push_back(SettingId(i));
   }
 
-  void Run() {
+  Table Run() {
+    Measure();
+    return std::move(table_);
+  }
+
+ private:
+  void Measure() {
     if (flags_.only.contains(kCodes)) {
-      CodeReads reads(world_, people_, {.round = round(), .rounds = flags_.rounds});
+      CodeReads reads(world_, people_, {.round = round(), .rounds = flags_.rounds}, table_);
       reads.Prepare();
       reads.Measure();
     }
@@ -75,7 +82,6 @@ class Bench {
     if (flags_.only.contains(kMessages)) MeasureMessages();
   }
 
- private:
   Duration round() const { return seconds(flags_.seconds); }
 
   void AwaitQuiet() {
@@ -171,7 +177,7 @@ class Bench {
   // What a check-in costs from the call to both folds; other work on the machine changes it less
   // than the rates.
   template <typename Work>
-  void PrintCpuOf(Work work) {
+  void TellCpuOf(Work work) {
     const auto used = [this] {
       return std::array{world_.epigrid_cpu_seconds(), world_.log_cpu_seconds(),
                         world_.view_cpu_seconds()};
@@ -182,14 +188,15 @@ class Bench {
     for (size_t i = 0; i < micros.size(); ++i) {
       micros[i] = (micros[i] - before[i]) * 1e6 / static_cast<double>(check_ins);
     }
-    fmt::print(
-        "  CPU of each: {:.1f} us in epigrid-dev, {:.1f} in the log's Redis, {:.1f} in the "
-        "view's\n",
-        micros[0], micros[1], micros[2]);
+    table_.Add(
+        {"CPU time of a check-in, from the call to both folds",
+         fmt::format("{:.1f} us in epigrid-dev, {:.1f} in the log's Redis, {:.1f} in the view's",
+                     micros[0], micros[1], micros[2]),
+         "", ""});
   }
 
   void MeasureCheckIns() {
-    PrintCpuOf([this] { return MeasureBurst(); });
+    TellCpuOf([this] { return MeasureBurst(); });
     MeasureSustained();
   }
 
@@ -200,10 +207,11 @@ class Bench {
     AwaitQuiet();
     const double until_quiet =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    fmt::print(
-        "check-ins, batches of {} {:>9.0f} acknowledged/s (wanted 50,000), p99 {:.0f} ms, {} "
-        "refused\n",
-        kCheckInsPerCall, burst.items_per_second(), burst.Percentile(0.99) * 1e3, burst.failed);
+    table_.Add({fmt::format("check-ins in batches of {}, log synced before every answer",
+                            kCheckInsPerCall),
+                fmt::format("{:.0f} acknowledged/s, p99 {:.0f} ms, {} refused",
+                            burst.items_per_second(), burst.Percentile(0.99) * 1e3, burst.failed),
+                "", "50,000/s"});
     sustained_ = 0.9 * static_cast<double>(burst.items) / until_quiet;
     return burst.items;
   }
@@ -219,11 +227,10 @@ class Bench {
     }
     load.join();
     AwaitQuiet();
-    fmt::print(
-        "  folded as they come  {:>9.0f} /s, event age {:.1f} s after half the time, {:.1f} s at "
-        "the end\n",
-        paced_, ages[3], ages.back());
-    std::fflush(stdout);
+    table_.Add({"check-ins folded as they come, both shards",
+                fmt::format("{:.0f}/s, event age {:.1f} s half way, {:.1f} s at the end", paced_,
+                            ages[3], ages.back()),
+                "", "event age does not grow"});
   }
 
   // A place where everybody was at the same time, and one of them is tested positive.
@@ -238,12 +245,13 @@ class Bench {
     stop = true;
     background.join();
     std::sort(all.begin(), all.end());
-    fmt::print(
-        "test to messages, {} contacts, with check-ins at {:.0f}/s: p50 {:.0f} ms, p99 {:.0f} ms, "
-        "last "
-        "{:.0f} ms (median of {} rounds; wanted 1,000), {} messages\n",
-        flags_.contacts, sustained_ / 2, all[all.size() / 2] * 1e3,
-        all[all.size() * 99 / 100] * 1e3, Median(last) * 1e3, flags_.rounds, messages);
+    table_.Add(
+        {fmt::format("test to message, {} contacts, while {:.0f} check-ins/s come in",
+                     flags_.contacts, sustained_ / 2),
+         fmt::format("p50 {:.0f} ms, p99 {:.0f} ms, last {:.0f} ms (median of {}), {} messages",
+                     all[all.size() / 2] * 1e3, all[all.size() * 99 / 100] * 1e3,
+                     Median(last) * 1e3, flags_.rounds, messages),
+         "", "p99 1,000 ms"});
   }
 
   void MeasureOutbreak(int number, std::vector<double>& last, std::vector<double>& all,
@@ -280,6 +288,7 @@ class Bench {
   std::atomic<uint64_t> batches_{0};
   double sustained_ = 0;
   double paced_ = 0;
+  Table table_;
 };
 
 }  // namespace
@@ -304,6 +313,7 @@ int main(int argc, char** argv) {
   epigrid::SwitchOffLockCycleSearch();  // for load and echo too: both sides without it
   if (!echo.empty()) return epigrid::bench::ServeEcho(echo);
   epigrid::bench::World world(flags.bin, self);
-  epigrid::bench::Bench(flags, world).Run();
+  const epigrid::bench::Table table = epigrid::bench::Bench(flags, world).Run();
+  std::fputs(table.ToString().c_str(), stdout);
   return 0;
 }
