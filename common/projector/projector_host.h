@@ -67,6 +67,9 @@ struct ProjectedShard {
   // How long the oldest record that is queued or in hand has waited, or since when nobody can fold
   // the shard (it is being opened, or begins again), whichever is longer; 0: neither.
   Duration event_age{};
+  // How far shard time lags behind the clock, while the shard is live and has one: about ten
+  // seconds at the most, or nothing moves, though there be no record.
+  Duration time_lag{};
   Generation building_generation = 0;
   Offset building_applied = 0;
   uint32_t parked_records = 0;

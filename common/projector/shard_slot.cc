@@ -289,6 +289,9 @@ ProjectedShard ShardSlot::Describe(Time now) const {
   described.applied = committed.applied;
   described.quiet = committed.quiet;
   described.shard_time = committed.shard_time;
+  if (described.live && committed.shard_time.is_set()) {
+    described.time_lag = std::max(Duration::zero(), now - committed.shard_time);
+  }
   described.fold_version = committed.fold_version;
   described.digest = committed.digest;
   described.queued_records = projector_->queued();

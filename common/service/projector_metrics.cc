@@ -45,6 +45,9 @@ ProjectorMetrics::ProjectorMetrics(std::string service, Metrics& metrics)
           Name(service_, "oldest_record_age_seconds"),
           "How long the oldest record that is not applied has waited, or since when an owned shard "
           "cannot be folded")),
+      time_lag_(metrics.Gauge(Name(service_, "shard_time_lag_seconds"),
+                              "How far the time of the owned live shard that is furthest behind "
+                              "lags behind the clock")),
       clock_trusted_(metrics.Gauge(
           Name(service_, "clock_trusted"),
           "1, or 0 while this process does not trust its clock, so that timers fire late")) {
@@ -64,14 +67,16 @@ void ProjectorMetrics::OnBatch(Shard, size_t records, size_t events, size_t writ
 }
 
 void ProjectorMetrics::OnLook(const ProjectorSnapshot& snapshot) {
-  Duration oldest{};
+  Duration oldest{}, lag{};
   std::map<std::string_view, int> shards;
   for (const ProjectedShard& shard : snapshot.shards) {
     oldest = std::max(oldest, shard.event_age);
+    lag = std::max(lag, shard.time_lag);
     if (shard.event_age >= kOldRecord) age_.Observe(ToSeconds(shard.event_age));
     ++shards[shard.state];
   }
   oldest_age_.Set(ToSeconds(oldest));
+  time_lag_.Set(ToSeconds(lag));
   clock_trusted_.Set(snapshot.clock_trusted ? 1 : 0);
   for (const auto& [state, gauge] : owned_shards_) gauge->Set(shards[state]);
 }

@@ -8,6 +8,8 @@
 //                                             when a shard cannot be folded: the greatest of the owned shards
 //   epigrid_<service>_clock_trusted           1, or 0 while this process does not trust its clock, which has jumped or
 //                                             differs from the log's: timers fire late (alert CLOCK_WRONG)
+//   epigrid_<service>_shard_time_lag_seconds  how far shard time lags behind the clock, of the live shards the greatest:
+//                                             over some ten seconds a shard stands still, though no record may wait
 //   epigrid_<service>_owned_shards            by state: OPENING, CATCHING_UP, LIVE, STOPPED
 //   epigrid_<service>_ignored_events_total    by reason: what changed nothing
 //   epigrid_<service>_shard_restarts_total    by reason: a shard began again from its view
@@ -60,6 +62,7 @@ class ProjectorMetrics final : public ProjectorObserver {
   prometheus::Counter& log_retries_;
   prometheus::Histogram& age_;
   prometheus::Gauge& oldest_age_;
+  prometheus::Gauge& time_lag_;
   prometheus::Gauge& clock_trusted_;
   std::map<std::string, prometheus::Gauge*, std::less<>> owned_shards_;  // by state
   Warning view_waits_{"projector.view_waits", {}};

@@ -25,6 +25,7 @@ TEST(ProjectorMetrics, WhatWaitsIsSeenThoughNothingIsCommitted) {
   ProjectorSnapshot snapshot;
   snapshot.shards = {Aged(0, "LIVE", seconds(40)), Aged(1, "OPENING", seconds(90)),
                      Aged(2, "LIVE", Duration(0))};
+  snapshot.shards[2].time_lag = seconds(7);
   projector.OnLook(snapshot);
   const std::string text = metrics.Text();
   EXPECT_THAT(text, HasSubstr("epigrid_test_oldest_record_age_seconds 90"));
@@ -32,6 +33,7 @@ TEST(ProjectorMetrics, WhatWaitsIsSeenThoughNothingIsCommitted) {
   EXPECT_THAT(text, HasSubstr("epigrid_test_owned_shards{state=\"LIVE\"} 2"));
   EXPECT_THAT(text, HasSubstr("epigrid_test_owned_shards{state=\"OPENING\"} 1"));
   EXPECT_THAT(text, HasSubstr("epigrid_test_owned_shards{state=\"STOPPED\"} 0"));
+  EXPECT_THAT(text, HasSubstr("epigrid_test_shard_time_lag_seconds 7"));
   // What is young is left to the next batch.
   EXPECT_THAT(text, HasSubstr("epigrid_test_event_age_seconds_count 2"));
   EXPECT_THAT(text, HasSubstr("epigrid_test_event_age_seconds_sum 130"));
