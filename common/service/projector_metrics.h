@@ -8,7 +8,7 @@
 //                                             when a shard cannot be folded: the greatest of the owned shards
 //   epigrid_<service>_clock_trusted           1, or 0 while this process does not trust its clock, which has jumped or
 //                                             differs from the log's: timers fire late (alert CLOCK_WRONG)
-//   epigrid_<service>_shard_time_lag_seconds  how far shard time lags behind the clock, of the live shards the greatest:
+//   epigrid_<service>_shard_time_lag_seconds  how far shard time lags behind the clock, the most of the live shards:
 //                                             over some ten seconds a shard stands still, though no record may wait
 //   epigrid_<service>_owned_shards            by state: OPENING, CATCHING_UP, LIVE, STOPPED
 //   epigrid_<service>_ignored_events_total    by reason: what changed nothing
