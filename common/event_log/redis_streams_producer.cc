@@ -142,8 +142,8 @@ class FlushArguments {
   std::vector<Place> places_;  // of all records
 };
 
-void Fail(std::vector<PendingAppend> appends, const Status& status) {
-  for (PendingAppend& append : appends) append.promise.Set(status);
+void Fail(const std::vector<PendingAppend>& appends, const Status& status) {
+  for (const PendingAppend& append : appends) append.promise.Set(status);
 }
 
 }  // namespace
@@ -208,8 +208,7 @@ RedisStreamsProducer::~RedisStreamsProducer() {
   if (waiting.empty()) return;
   state_->core.loop.Post(
       [waiting = std::make_shared<std::vector<PendingAppend>>(std::move(waiting))] {
-        Fail(std::move(*waiting),
-             LogUnavailable("the producer was closed before the records were sent"));
+        Fail(*waiting, LogUnavailable("the producer was closed before the records were sent"));
       });
 }
 
@@ -277,9 +276,8 @@ Task<void> RedisStreamsProducer::FlushUntilEmpty(std::shared_ptr<State> state,
         state->flushing = false;
         behind = state->TakeAll();
       }
-      Fail(std::move(flush), status);
-      Fail(std::move(behind),
-           LogUnavailable("an append before these records failed: " + status.message()));
+      Fail(flush, status);
+      Fail(behind, LogUnavailable("an append before these records failed: " + status.message()));
       co_return;
     }
     const Offsets offsets = flushed.OffsetsOf(*reply);
