@@ -43,7 +43,8 @@ Process::Process(std::string name)
   signals_ = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   stop_request_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   EPIGRID_CHECK(signals_ >= 0 && stop_request_ >= 0, "no descriptors for signals");
-  rpc_server_ = std::make_unique<RpcServer>(readiness_);
+  loop_ = std::make_unique<EventLoop>("api");
+  rpc_server_ = std::make_unique<RpcServer>(*loop_, readiness_);
   server_config_.AddTo(spec_);
 }
 
@@ -65,7 +66,7 @@ std::optional<int> Process::Configure(int argc, const char* const* argv) {
   }
   PipelineOptions options = server_config_.pipeline;
   options.mtls = !server_config_.tls_client_ca.empty();
-  pipeline_ = std::make_unique<Pipeline>(options, callers_, metrics_, random_);
+  pipeline_ = std::make_unique<Pipeline>(options, *loop_, callers_, metrics_, random_);
   return std::nullopt;
 }
 
@@ -109,7 +110,7 @@ void Process::RequestStop() {
 }
 
 Status Process::Listen() {
-  EPIGRID_RETURN_IF_ERROR(rpc_server_->Start(server_config_));
+  EPIGRID_RETURN_IF_ERROR(rpc_server_->Start(server_config_, *pipeline_));
   int admin_port = 0;
   if (!server_config_.admin_listen.empty()) {
     AdminPages pages{.metrics = [this] { return metrics_.Text(); },

@@ -32,6 +32,7 @@
 #include "common/app/readiness.h"
 #include "common/app/rpc_server.h"
 #include "common/app/server_config.h"
+#include "common/base/event_loop.h"
 #include "common/base/ids.h"
 #include "common/config/config.h"
 #include "common/metrics/metrics.h"
@@ -57,6 +58,12 @@ class Process {
   // After Configure.
   Pipeline& pipeline() { return *pipeline_; }
   const ServerConfig& server_config() const { return server_config_; }
+
+  // Where calls are served, and what serving them waits for: Redis and other servers. One loop for
+  // all APIs of the process.
+  EventLoop& loop() { return *loop_; }
+  // For calls to other servers.
+  RpcQueue& rpc_queue() { return rpc_server_->queue(); }
 
   Metrics& metrics() { return metrics_; }
   RandomSource& random() { return random_; }
@@ -92,6 +99,7 @@ class Process {
   int Stop();
 
   const std::string name_;
+  std::unique_ptr<EventLoop> loop_;
   ConfigSpec spec_;
   ServerConfig server_config_;
   Metrics metrics_;

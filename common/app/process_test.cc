@@ -33,14 +33,11 @@ using testing::HasSubstr;
 constexpr char kPart[] = "echo";
 constexpr auto kPatience = std::chrono::seconds(30);
 
-class EchoApi final : public EchoService::CallbackService {
+class EchoApi final : public EchoService::AsyncService {
  public:
-  explicit EchoApi(Pipeline& pipeline)
-      : pipeline_(pipeline), echo_(pipeline.AddMethod("epigrid.echo.v1.EchoService/Echo")) {}
-
-  grpc::ServerUnaryReactor* Echo(grpc::CallbackServerContext* context, const EchoRequest* request,
-                                 EchoResponse* response) override {
-    return pipeline_.Serve(context, request, response, echo_, this, &EchoApi::DoEcho);
+  explicit EchoApi(Pipeline& pipeline) {
+    pipeline.Serve("epigrid.echo.v1.EchoService/Echo", this, &EchoApi::RequestEcho,
+                   &EchoApi::DoEcho);
   }
 
   Promise<Done> go_on;
@@ -56,9 +53,6 @@ class EchoApi final : public EchoService::CallbackService {
     response.set_caller(call.caller().name);
     co_return OkStatus();
   }
-
-  Pipeline& pipeline_;
-  Method& echo_;
 };
 
 struct HttpAnswer {

@@ -3,12 +3,10 @@
 #include <fmt/format.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/health_check_service_interface.h>
 
 #include <algorithm>
 
 #include "common/config/command_line.h"
-#include "grpc/health/v1/health.pb.h"
 
 namespace epigrid {
 namespace {
@@ -35,7 +33,8 @@ Result<std::shared_ptr<grpc::ServerCredentials>> Credentials(const ServerConfig&
 
 }  // namespace
 
-RpcServer::RpcServer(Readiness& readiness) : readiness_(readiness) {}
+RpcServer::RpcServer(EventLoop& loop, Readiness& readiness)
+    : readiness_(readiness), queue_(loop, builder_.AddCompletionQueue()) {}
 
 RpcServer::~RpcServer() { Shutdown(Duration(0)); }
 
@@ -48,20 +47,29 @@ bool RpcServer::Has(std::string_view name) const {
   return std::ranges::any_of(services_, [&](const Entry& entry) { return entry.name == name; });
 }
 
-Status RpcServer::Start(const ServerConfig& config) {
+Status RpcServer::Start(const ServerConfig& config, Pipeline& pipeline) {
   EPIGRID_ASSIGN_OR_RETURN(std::shared_ptr<grpc::ServerCredentials> credentials,
                            Credentials(config));
-  grpc::EnableDefaultHealthCheckService(true);
-  // gRPC's own health service does without descriptors; reflection needs them.
-  grpc::health::v1::HealthCheckRequest::descriptor();
+  grpc::EnableDefaultHealthCheckService(false);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  grpc::ServerBuilder builder;
-  builder.SetMaxReceiveMessageSize(static_cast<int>(config.message_bytes_max));
+  builder_.SetMaxReceiveMessageSize(static_cast<int>(config.message_bytes_max));
   // Or two processes would share a port without a word.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddListeningPort(config.listen, credentials, &port_);
-  for (const Entry& entry : services_) builder.RegisterService(entry.service);
-  server_ = builder.BuildAndStart();
+  builder_.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Deadlines are the pipeline's: gRPC would set and cancel a timer for each call.
+  builder_.AddChannelArgument(GRPC_ARG_ENABLE_DEADLINE_CHECKS, 0);
+  // Its counts are in our metrics.
+  builder_.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
+  builder_.AddListeningPort(config.listen, credentials, &port_);
+  // For health and reflection, whose few calls need no more.
+  builder_.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder_.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
+  builder_.RegisterService(&health_);
+  std::vector<grpc::Service*> services;
+  for (const Entry& entry : services_) {
+    builder_.RegisterService(entry.service);
+    services.push_back(entry.service);
+  }
+  server_ = builder_.BuildAndStart();
   const bool unix_socket = config.listen.starts_with("unix");
   if (server_ == nullptr || (port_ == 0 && !unix_socket)) {
     server_.reset();
@@ -71,21 +79,23 @@ Status RpcServer::Start(const ServerConfig& config) {
                     config.listen));
   }
   readiness_.Listen([this] { UpdateHealth(); });
+  pipeline_ = &pipeline;
+  pipeline_->Open(queue_, services);
   return OkStatus();
 }
 
 void RpcServer::UpdateHealth() {
-  grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
-  for (const Entry& entry : services_)
-    health->SetServingStatus(entry.name, readiness_.IsReady(entry.part));
-  health->SetServingStatus("", readiness_.ready());
+  for (const Entry& entry : services_) health_.Set(entry.name, readiness_.IsReady(entry.part));
+  health_.Set("", readiness_.ready());
 }
 
 void RpcServer::Shutdown(Duration grace) {
   if (server_ == nullptr) return;
   readiness_.Listen(nullptr);
+  health_.Stop();
   server_->Shutdown(std::chrono::system_clock::now() + grace);
   server_->Wait();
+  pipeline_->Close();
   server_.reset();
 }
 

@@ -1,5 +1,6 @@
 #include "common/base/event_loop.h"
 
+#include <poll.h>
 #include <pthread.h>
 
 #include <algorithm>
@@ -14,6 +15,12 @@ namespace {
 void CheckUv(int result, const char* what) {
   EPIGRID_CHECK(result == 0, std::string(what) + ": " + uv_strerror(result));
 }
+
+// How long the loop waits for an answer that it expects before it waits for its guest. A server on
+// the same machine answers in less; one that takes longer is waited for in the other way.
+constexpr timespec kAnswerPatience{.tv_sec = 0, .tv_nsec = 200'000};
+// Of a wait with no timer set.
+constexpr Duration kGuestWaitMax = std::chrono::seconds(60);
 
 struct Sleeper {
   uint64_t due_ns;
@@ -33,6 +40,7 @@ struct EventLoop::Impl {
 
   uv_loop_t loop;
   uv_async_t wake_up;
+  uv_prepare_t before_wait;
   uv_timer_t timer;
   std::thread thread;
   SystemClock clock;
@@ -44,11 +52,20 @@ struct EventLoop::Impl {
 
   // The loop's thread only.
   std::vector<std::function<void()>> running;
-  std::vector<Sleeper> sleepers;  // a heap
+  std::vector<std::function<void()>> deferred;  // until the loop waits
+  std::vector<Sleeper> sleepers;                // a heap
   uint64_t next_sequence = 0;
+  bool ended = false;
+  bool turns_again = false;
+  bool expects_answer = false;
+  LoopGuest* guest = nullptr;
+  std::unique_ptr<LoopWatch> watch;
 
+  void TurnWithGuest();
+  void WaitByGuest();
   void RunThread(const std::string& name);
   void RunPosted();
+  void RunDeferred();
   void AddSleeper(Sleeper sleeper);
   void ArmTimer();
   void WakeSleepers();
@@ -65,8 +82,37 @@ void EventLoop::Impl::RunThread(const std::string& name) {
   sigaddset(&broken_pipe, SIGPIPE);
   pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());  // Linux keeps 15 characters
-  uv_run(&loop, UV_RUN_DEFAULT);
+  while (!ended) {
+    if (guest == nullptr) {
+      uv_run(&loop, UV_RUN_DEFAULT);
+    } else {
+      TurnWithGuest();
+    }
+  }
   CloseLoop();
+}
+
+void EventLoop::Impl::TurnWithGuest() {
+  turns_again = false;
+  uv_run(&loop, UV_RUN_NOWAIT);
+  if (guest == nullptr) return;
+  const bool had_something = guest->Poll();
+  if (had_something || turns_again || ended) return;
+  if (std::exchange(expects_answer, false)) {
+    pollfd answer{.fd = uv_backend_fd(&loop), .events = POLLIN, .revents = 0};
+    ppoll(&answer, 1, &kAnswerPatience, nullptr);
+    return;
+  }
+  WaitByGuest();
+}
+
+void EventLoop::Impl::WaitByGuest() {
+  uv_update_time(&loop);
+  const int timeout_ms = uv_backend_timeout(&loop);
+  if (timeout_ms == 0) return;
+  watch->Arm();
+  guest->Wait(timeout_ms < 0 ? kGuestWaitMax : std::chrono::milliseconds(timeout_ms));
+  watch->Disarm();
 }
 
 // Takes what was posted up to now and no more, so that what is posted meanwhile does not starve
@@ -84,10 +130,21 @@ void EventLoop::Impl::RunPosted() {
   std::lock_guard lock(mutex);
   if (!posted.empty()) {
     uv_async_send(&wake_up);
+    turns_again = true;
   } else if (stopping) {
     stopped = true;
+    ended = true;
     uv_stop(&loop);
   }
+}
+
+void EventLoop::Impl::RunDeferred() {
+  for (size_t i = 0; i < deferred.size(); ++i) {
+    const std::function<void()> fn = std::move(deferred[i]);  // it may defer more
+    fn();
+  }
+  deferred.clear();
+  uv_prepare_stop(&before_wait);
 }
 
 void EventLoop::Impl::AddSleeper(Sleeper sleeper) {
@@ -125,6 +182,7 @@ void EventLoop::Impl::WakeSleepers() {
 
 void EventLoop::Impl::CloseLoop() {
   uv_close(reinterpret_cast<uv_handle_t*>(&wake_up), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&before_wait), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&timer), nullptr);
   uv_walk(
       &loop,
@@ -134,6 +192,7 @@ void EventLoop::Impl::CloseLoop() {
             "an object that lives on an EventLoop is destroyed before the loop is stopped");
       },
       nullptr);
+  EPIGRID_CHECK(guest == nullptr, "a loop's guest leaves before the loop is stopped");
   uv_run(&loop,
          UV_RUN_DEFAULT);  // until all handles are closed and name look-ups under way have ended
   CheckUv(uv_loop_close(&loop), "uv_loop_close");
@@ -145,8 +204,10 @@ EventLoop::EventLoop(std::string name) : impl_(std::make_unique<Impl>()) {
   CheckUv(uv_async_init(&impl_->loop, &impl_->wake_up,
                         [](uv_async_t* async) { static_cast<Impl*>(async->data)->RunPosted(); }),
           "uv_async_init");
+  CheckUv(uv_prepare_init(&impl_->loop, &impl_->before_wait), "uv_prepare_init");
   CheckUv(uv_timer_init(&impl_->loop, &impl_->timer), "uv_timer_init");
   impl_->wake_up.data = impl_.get();
+  impl_->before_wait.data = impl_.get();
   impl_->timer.data = impl_.get();
   impl_->thread =
       std::thread([impl = impl_.get(), name = std::move(name)] { impl->RunThread(name); });
@@ -170,6 +231,7 @@ Future<Done> EventLoop::Sleep(Duration duration) {
 }
 
 void EventLoop::Post(std::function<void()> fn) {
+  if (OnLoopThread()) impl_->turns_again = true;
   std::lock_guard lock(impl_->mutex);
   if (impl_->stopped) return;
   impl_->posted.push_back(std::move(fn));
@@ -209,5 +271,30 @@ void EventLoop::Stop() {
 bool EventLoop::OnLoopThread() const { return Impl::of_this_thread == impl_.get(); }
 
 uv_loop_t* EventLoop::uv() { return &impl_->loop; }
+
+void EventLoop::TurnAgain() { impl_->turns_again = true; }
+
+void EventLoop::BeforeWait(std::function<void()> fn) {
+  if (impl_->deferred.empty()) {
+    uv_prepare_start(&impl_->before_wait, [](uv_prepare_t* prepare) {
+      static_cast<Impl*>(prepare->data)->RunDeferred();
+    });
+  }
+  impl_->deferred.push_back(std::move(fn));
+  impl_->turns_again = true;
+}
+
+void EventLoop::ExpectAnswer() { impl_->expects_answer = true; }
+
+void EventLoop::SetGuest(LoopGuest* guest) {
+  RunOnLoop([impl = impl_.get(), guest] {
+    EPIGRID_CHECK((impl->guest == nullptr) != (guest == nullptr), "a loop has one guest at a time");
+    impl->guest = guest;
+    impl->watch = guest == nullptr
+                      ? nullptr
+                      : std::make_unique<LoopWatch>(uv_backend_fd(&impl->loop), *guest);
+    uv_stop(&impl->loop);  // what waits for libuv alone
+  });
+}
 
 }  // namespace epigrid

@@ -18,6 +18,7 @@
 #include <memory>
 #include <string>
 
+#include "common/base/loop_guest.h"
 #include "common/base/scheduler.h"
 
 namespace epigrid {
@@ -38,6 +39,19 @@ class EventLoop final : public Scheduler {
 
   // For those who add their own handles, on the loop's thread only.
   uv_loop_t* uv();
+  // On the loop's thread: some handle was started, so the loop turns once more before it waits.
+  void TurnAgain();
+  // On the loop's thread: calls fn before the loop waits the next time, when what is there to be
+  // done has been done: for what is gathered to go out together. In the order of the calls; what fn
+  // asks for in turn is called in the same go.
+  void BeforeWait(std::function<void()> fn);
+  // On the loop's thread: a question went out whose answer comes within microseconds. The loop
+  // waits a moment for libuv before it waits for its guest.
+  void ExpectAnswer();
+
+  // From now on the loop serves `guest` too; nullptr: no more. Never from the loop's thread. One at
+  // a time, and none when the loop stops.
+  void SetGuest(LoopGuest* guest);
 
  private:
   struct Impl;

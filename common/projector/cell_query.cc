@@ -33,6 +33,14 @@ bool LacksSomething(const Reply& reply) {
 
 }  // namespace
 
+CellQuery::CellQuery(RedisClient& redis, const ShardTable& shards)
+    : redis_(redis),
+      shards_(shards),
+      gatherer_(std::make_unique<CellGatherer>(redis.loop(), shards.shard_count(),
+                                               [this](Shard shard, std::vector<std::string> cells) {
+                                                 return Call(shard, "MGET", std::move(cells), {});
+                                               })) {}
+
 Task<Result<Generation>> CellQuery::LiveNow(Shard shard) const {
   std::vector<std::string> command = {"GET", shards_.keys().Live(shard)};
   const Result<Reply> reply = Checked(co_await redis_.Call(std::move(command), kDeadline));
@@ -48,16 +56,18 @@ Task<Result<Generation>> CellQuery::LiveNow(Shard shard) const {
   co_return generation;
 }
 
-Task<Result<Reply>> CellQuery::CallOnce(Shard shard, Generation generation, std::string command,
-                                        std::span<const std::string> cells,
-                                        std::span<const std::string> arguments) const {
-  const std::string prefix = shards_.keys().GenerationPrefix(shard, generation);
+Future<Result<Reply>> CellQuery::CallOnce(Shard shard, Generation generation,
+                                          const std::string& command,
+                                          std::span<const std::string> cells,
+                                          std::span<const std::string> arguments) const {
   std::vector<std::string> line;
   line.reserve(1 + cells.size() + arguments.size());
-  line.push_back(std::move(command));
-  for (const std::string& cell : cells) line.push_back(prefix + cell);
+  line.push_back(command);
+  for (const std::string& cell : cells) {
+    line.push_back(shards_.keys().Cell(shard, generation, cell));
+  }
   line.insert(line.end(), arguments.begin(), arguments.end());
-  co_return Checked(co_await redis_.Call(std::move(line), kDeadline));
+  return redis_.Call(std::move(line), kDeadline);
 }
 
 Task<Result<Reply>> CellQuery::Call(Shard shard, std::string command,
@@ -67,7 +77,7 @@ Task<Result<Reply>> CellQuery::Call(Shard shard, std::string command,
   if (!sampled.ok()) co_return sampled.status();
   Generation generation = *sampled;
   for (int tries = 0; tries < kGenerationTriesMax; ++tries) {
-    Result<Reply> reply = co_await CallOnce(shard, generation, command, cells, arguments);
+    Result<Reply> reply = Checked(co_await CallOnce(shard, generation, command, cells, arguments));
     if (!reply.ok() || !LacksSomething(*reply)) co_return reply;
     // What is not there is believed only of the generation that queries read now; another one is
     // asked instead.
@@ -82,7 +92,7 @@ Task<Result<Reply>> CellQuery::Call(Shard shard, std::string command,
 
 Task<Result<std::optional<std::string>>> CellQuery::Get(std::string entity,
                                                         std::string cell) const {
-  co_return co_await GetOfShard(shards_.ShardOf(entity), std::move(cell));
+  return GetOfShard(shards_.ShardOf(entity), std::move(cell));
 }
 
 Task<Result<std::optional<std::string>>> CellQuery::GetOfShard(Shard shard,
@@ -95,51 +105,12 @@ Task<Result<std::optional<std::string>>> CellQuery::GetOfShard(Shard shard,
 
 Task<std::vector<Result<std::optional<std::string>>>> CellQuery::GetMany(
     std::vector<CellAddress> addresses) const {
-  struct Group {
-    std::vector<std::string> cells;
-    std::vector<size_t> places;  // in `addresses`
-  };
-  std::map<Shard, Group> groups;
-  for (size_t i = 0; i < addresses.size(); ++i) {
-    Group& group = groups[shards_.ShardOf(addresses[i].entity)];
-    group.cells.push_back(std::move(addresses[i].cell));
-    group.places.push_back(i);
+  std::vector<CellGatherer::Address> wanted;
+  wanted.reserve(addresses.size());
+  for (CellAddress& address : addresses) {
+    wanted.push_back({shards_.ShardOf(address.entity), std::move(address.cell)});
   }
-  // All under way before the first is awaited.
-  std::vector<Future<Result<std::vector<std::optional<std::string>>>>> replies;
-  replies.reserve(groups.size());
-  for (auto& [shard, group] : groups) {
-    replies.push_back(Run(GetGroup(shard, std::move(group.cells))));
-  }
-  std::vector<Result<std::optional<std::string>>> results(addresses.size(), Unreachable());
-  size_t next = 0;
-  for (const auto& [shard, group] : groups) {
-    Result<std::vector<std::optional<std::string>>> values = co_await replies[next++];
-    for (size_t i = 0; i < group.places.size(); ++i) {
-      if (values.ok()) {
-        results[group.places[i]] = std::move((*values)[i]);
-      } else {
-        results[group.places[i]] = values.status();
-      }
-    }
-  }
-  co_return results;
-}
-
-Task<Result<std::vector<std::optional<std::string>>>> CellQuery::GetGroup(
-    Shard shard, std::vector<std::string> cells) const {
-  Result<Reply> reply = co_await Call(shard, "MGET", std::move(cells), {});
-  if (!reply.ok()) co_return reply.status();
-  std::vector<std::optional<std::string>> values;
-  values.reserve(reply->elements.size());
-  for (Reply& value : reply->elements) {
-    if (value.is_nil()) {
-      values.emplace_back();
-    } else {
-      values.emplace_back(std::move(value.text));
-    }
-  }
-  co_return values;
+  return gatherer_->Read(std::move(wanted));
 }
 
 Task<Result<std::optional<std::string>>> CellQuery::GetMember(std::string entity, std::string cell,

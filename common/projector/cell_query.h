@@ -13,6 +13,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,6 +21,7 @@
 
 #include "common/base/status.h"
 #include "common/base/task.h"
+#include "common/projector/cell_gatherer.h"
 #include "common/projector/shard_table.h"
 #include "common/redis/client.h"
 
@@ -34,11 +36,12 @@ struct CellAddress {
 class CellQuery {
  public:
   // Both outlive it.
-  CellQuery(RedisClient& redis, const ShardTable& shards) : redis_(redis), shards_(shards) {}
+  CellQuery(RedisClient& redis, const ShardTable& shards);
 
   // A string cell; nullopt: there is none.
   Task<Result<std::optional<std::string>>> Get(std::string entity, std::string cell) const;
-  // Many string cells, each with its own result, in their order; one MGET per shard, all pipelined.
+  // Many string cells, each with its own result, in their order. What all callers want of a shard
+  // in one turn of the loop is one MGET.
   Task<std::vector<Result<std::optional<std::string>>>> GetMany(
       std::vector<CellAddress> addresses) const;
   // One member of a hash; nullopt: there is none.
@@ -65,16 +68,15 @@ class CellQuery {
   // in the generation that has taken its place, if one has.
   Task<Result<Reply>> Call(Shard shard, std::string command, std::vector<std::string> cells,
                            std::vector<std::string> arguments) const;
-  Task<Result<Reply>> CallOnce(Shard shard, Generation generation, std::string command,
-                               std::span<const std::string> cells,
-                               std::span<const std::string> arguments) const;
-  Task<Result<std::vector<std::optional<std::string>>>> GetGroup(
-      Shard shard, std::vector<std::string> cells) const;
+  Future<Result<Reply>> CallOnce(Shard shard, Generation generation, const std::string& command,
+                                 std::span<const std::string> cells,
+                                 std::span<const std::string> arguments) const;
   // The generation that queries read at this moment.
   Task<Result<Generation>> LiveNow(Shard shard) const;
 
   RedisClient& redis_;
   const ShardTable& shards_;
+  const std::unique_ptr<CellGatherer> gatherer_;
 };
 
 }  // namespace epigrid

@@ -46,6 +46,8 @@ class RedisClient {
   RedisClient(EventLoop& loop, RedisOptions options);
   ~RedisClient();
 
+  EventLoop& loop() { return loop_; }
+
   Future<Result<Reply>> Call(std::vector<std::string> arguments);
   // With a deadline of its own, counted from now; a blocking command (XREAD BLOCK) needs one beyond
   // its block time and a connection of its own.

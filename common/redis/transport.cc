@@ -1,11 +1,11 @@
 #include "common/redis/transport.h"
 
 #include <fmt/format.h>
-#include <hiredis/hiredis.h>
 #include <sys/un.h>
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <string_view>
 #include <utility>
 
@@ -24,6 +24,25 @@ const sockaddr* Choose(const addrinfo* found, uint32_t attempt) {
   for (const addrinfo* one = found; one != nullptr; one = one->ai_next) ++count;
   for (uint32_t skip = attempt % count; skip > 0; --skip) found = found->ai_next;
   return found->ai_addr;
+}
+
+void AppendLength(char sort, size_t length, std::string& out) {
+  std::array<char, 24> text;
+  text[0] = sort;
+  char* end = std::to_chars(text.data() + 1, text.data() + text.size(), length).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  out.append(text.data(), end);
+}
+
+// As Redis's protocol has it: an array of strings. hiredis would print it into a buffer of its own
+// for each command.
+void AppendCommand(const std::vector<std::string>& arguments, std::string& out) {
+  AppendLength('*', arguments.size(), out);
+  for (const std::string& argument : arguments) {
+    AppendLength('$', argument.size(), out);
+    out.append(argument).append("\r\n");
+  }
 }
 
 }  // namespace
@@ -51,6 +70,7 @@ class RedisTransport::Socket {
   void Lose(std::string_view why);
   void Release();
 
+  EventLoop& event_loop_;
   uv_loop_t* loop_;
   Listener* listener_;  // nullptr once closed or lost
   bool closed_ = false;
@@ -61,26 +81,20 @@ class RedisTransport::Socket {
     uv_pipe_t pipe_;
   };
   uv_stream_t* stream_ = nullptr;  // one of the two, once Start has chosen
-  uv_prepare_t before_wait_;       // runs Flush just before the loop waits
   uv_getaddrinfo_t look_up_;
   uv_connect_t connect_;
   uv_write_t write_;
-  int under_way_ = 0;  // handles that are not closed, and a look-up: each will call back
+  int under_way_ = 1;  // the transport, a stream, a look-up, a flush: each will call back
 
   std::array<char, kReadSize> read_buffer_;
   ReplyReader reader_;
   std::string outgoing_;
   std::string writing_;  // what uv_write holds, while it does
   bool is_writing_ = false;
-  std::vector<const char*> argument_data_;
-  std::vector<size_t> argument_sizes_;
 };
 
 RedisTransport::Socket::Socket(EventLoop& loop, Listener& listener)
-    : loop_(loop.uv()), listener_(&listener) {
-  uv_prepare_init(loop_, &before_wait_);
-  before_wait_.data = this;
-  under_way_ = 1;
+    : event_loop_(loop), loop_(loop.uv()), listener_(&listener) {
   look_up_.data = nullptr;
 }
 
@@ -120,6 +134,7 @@ void RedisTransport::Socket::OnLookUp(int status, addrinfo* found) {
     status = uv_tcp_connect(&connect_, &tcp_, chosen, [](uv_connect_t* request, int result) {
       Of(request->data)->OnConnect(result);
     });
+    event_loop_.TurnAgain();
   }
   uv_freeaddrinfo(found);
   if (status != 0) Lose(uv_strerror(status));
@@ -136,6 +151,7 @@ void RedisTransport::Socket::ConnectUnix(const std::string& path) {
   }
   uv_pipe_connect(&connect_, &pipe_, path.c_str(),
                   [](uv_connect_t* request, int result) { Of(request->data)->OnConnect(result); });
+  event_loop_.TurnAgain();
 }
 
 void RedisTransport::Socket::OnConnect(int status) {
@@ -151,6 +167,7 @@ void RedisTransport::Socket::OnConnect(int status) {
         *buffer = uv_buf_init(Of(handle->data)->read_buffer_.data(), kReadSize);
       },
       [](uv_stream_t* stream, ssize_t size, const uv_buf_t*) { Of(stream->data)->OnRead(size); });
+  event_loop_.TurnAgain();
   if (status != 0) return Lose(uv_strerror(status));
   listener_->OnConnected();
 }
@@ -169,30 +186,23 @@ void RedisTransport::Socket::OnRead(ssize_t size) {
 
 void RedisTransport::Socket::Write(const std::vector<std::string>& arguments) {
   if (listener_ == nullptr) return;
-  argument_data_.clear();
-  argument_sizes_.clear();
-  for (const std::string& argument : arguments) {
-    argument_data_.push_back(argument.data());
-    argument_sizes_.push_back(argument.size());
-  }
-  char* command = nullptr;
-  const int size = redisFormatCommandArgv(&command, static_cast<int>(arguments.size()),
-                                          argument_data_.data(), argument_sizes_.data());
-  EPIGRID_CHECK(size > 0, "a Redis command is smaller than 2 GiB");
   if (outgoing_.empty()) {
-    uv_prepare_start(&before_wait_, [](uv_prepare_t* prepare) { Of(prepare->data)->Flush(); });
+    ++under_way_;
+    event_loop_.BeforeWait([this] {
+      Flush();
+      Release();
+    });
   }
-  outgoing_.append(command, static_cast<size_t>(size));
-  redisFreeCommand(command);
+  AppendCommand(arguments, outgoing_);
 }
 
 void RedisTransport::Socket::Flush() {
-  uv_prepare_stop(&before_wait_);
-  if (is_writing_ || outgoing_.empty()) return;
+  if (listener_ == nullptr || is_writing_ || outgoing_.empty()) return;
   uv_buf_t buffer = uv_buf_init(outgoing_.data(), static_cast<unsigned>(outgoing_.size()));
   const int written = uv_try_write(stream_, &buffer, 1);
   if (written < 0 && written != UV_EAGAIN) return Lose(uv_strerror(written));
   const size_t done = written > 0 ? static_cast<size_t>(written) : 0;
+  event_loop_.ExpectAnswer();
   if (done < outgoing_.size()) {
     is_writing_ = true;
     writing_.swap(outgoing_);
@@ -200,6 +210,7 @@ void RedisTransport::Socket::Flush() {
     const int status = uv_write(&write_, stream_, &buffer, 1, [](uv_write_t* request, int result) {
       Of(request->data)->OnWritten(result);
     });
+    event_loop_.TurnAgain();
     if (status != 0) return Lose(uv_strerror(status));
   }
   outgoing_.clear();
@@ -224,9 +235,9 @@ void RedisTransport::Socket::Close() {
   closed_ = true;
   const auto release = [](uv_handle_t* handle) { Of(handle->data)->Release(); };
   if (stream_ != nullptr) uv_close(stream_handle(), release);
-  uv_close(reinterpret_cast<uv_handle_t*>(&before_wait_), release);
   // Calls back with UV_ECANCELED, or with its result if it is past cancelling.
   if (look_up_.data != nullptr) uv_cancel(reinterpret_cast<uv_req_t*>(&look_up_));
+  Release();
 }
 
 void RedisTransport::Socket::Release() {

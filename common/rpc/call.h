@@ -46,8 +46,7 @@ class Call {
   bool cancelled() const { return answered_.load(std::memory_order_acquire); }
 
  protected:
-  Call(std::string_view method_name, const TraceParent& trace, SteadyTime started)
-      : method_name_(method_name), trace_(trace), started_(started) {}
+  explicit Call(std::string_view method_name) : method_name_(method_name) {}
   ~Call() = default;
 
   std::string_view method_name_;

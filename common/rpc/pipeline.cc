@@ -5,7 +5,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <vector>
+#include <thread>
 
 #include "common/rpc/status_details.h"
 
@@ -14,6 +14,8 @@ namespace {
 
 constexpr auto kSweepEvery = std::chrono::milliseconds(20);
 constexpr auto kDrainPollEvery = std::chrono::milliseconds(5);
+// Calls of a method that gRPC can hand over before we ask for more.
+constexpr int kRequestedPerMethod = 16;
 constexpr std::string_view kBearer = "Bearer ";
 
 std::string_view View(const grpc::string_ref& text) { return {text.data(), text.size()}; }
@@ -43,9 +45,9 @@ std::string DashboardCode(Code code) {
 
 }  // namespace
 
-Pipeline::Pipeline(const PipelineOptions& options, CallerDirectory& callers, Metrics& metrics,
-                   RandomSource& random)
-    : options_(options), callers_(callers), metrics_(metrics) {
+Pipeline::Pipeline(const PipelineOptions& options, EventLoop& loop, CallerDirectory& callers,
+                   Metrics& metrics, RandomSource& random)
+    : options_(options), loop_(loop), callers_(callers), metrics_(metrics) {
   random.Fill(reinterpret_cast<uint8_t*>(&random_seed_), sizeof(random_seed_));
   for (size_t i = 0; i < kCallerClassCount; ++i) {
     class_gauges_[i] =
@@ -59,16 +61,14 @@ Pipeline::Pipeline(const PipelineOptions& options, CallerDirectory& callers, Met
     refused_[i] = &metrics.Counter("epigrid_rpc_refused_total",
                                    "Calls refused before their handler", {{"reason", kReasons[i]}});
   }
-  sweeper_ = std::thread([this] { RunSweeper(); });
+  loop_.RunOnLoop([this] {
+    sweeper_ = RunSweeper();
+    sweeper_.Start();
+  });
 }
 
 Pipeline::~Pipeline() {
-  {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  stopped_.notify_all();
-  sweeper_.join();
+  loop_.RunOnLoop([this] { sweeper_ = {}; });
   EPIGRID_CHECK(in_flight_.load() == 0, "a pipeline is destroyed after its handlers have ended");
 }
 
@@ -101,23 +101,8 @@ Method& Pipeline::AddMethod(std::string_view name, MethodOptions options) {
 }
 
 uint64_t Pipeline::NextRandom() {
-  const uint64_t counter = random_counter_.fetch_add(1, std::memory_order_relaxed);
+  const uint64_t counter = random_counter_++;
   return XXH3_64bits_withSeed(&counter, sizeof(counter), random_seed_);
-}
-
-internal::CallHeaders Pipeline::ReadHeaders(const grpc::CallbackServerContext& context) {
-  internal::CallHeaders headers;
-  for (const auto& [key, value] : context.client_metadata()) {
-    const std::string_view name = View(key);
-    if (name == "authorization") {
-      headers.authorization = View(value);
-    } else if (name == "x-request-id") {
-      headers.request_id = View(value);
-    } else if (name == "traceparent") {
-      headers.traceparent = View(value);
-    }
-  }
-  return headers;
 }
 
 Status Pipeline::Authenticate(internal::PipelineCall& call, std::string_view authorization) {
@@ -140,7 +125,7 @@ Status Pipeline::Authenticate(internal::PipelineCall& call, std::string_view aut
     return {Code::kUnauthenticated, "TOKEN_MISSING",
             "send the metadata \"authorization: Bearer <token>\""};
   }
-  const std::shared_ptr<const grpc::AuthContext> peer = call.context_->auth_context();
+  const std::shared_ptr<const grpc::AuthContext> peer = call.context().auth_context();
   if (peer == nullptr || !peer->IsPeerAuthenticated()) {
     return {Code::kUnauthenticated, "TOKEN_MISSING",
             "send the metadata \"authorization: Bearer <token>\", or a client certificate"};
@@ -164,7 +149,7 @@ bool Pipeline::Admit(internal::PipelineCall& call) {
 
   const MethodOptions& method = call.method_.options_;
   Duration given = method.default_deadline;
-  const auto client_deadline = call.context_->deadline();
+  const auto client_deadline = call.context().deadline();
   if (client_deadline != std::chrono::system_clock::time_point::max()) {
     given =
         std::chrono::duration_cast<Duration>(client_deadline - std::chrono::system_clock::now());
@@ -228,7 +213,6 @@ void Pipeline::LeavePlace(const internal::PipelineCall& call) {
 }
 
 void Pipeline::Watch(internal::PipelineCall& call) {
-  std::lock_guard lock(mutex_);
   call.watched_ = true;
   call.previous_ = nullptr;
   call.next_ = watched_;
@@ -237,7 +221,6 @@ void Pipeline::Watch(internal::PipelineCall& call) {
 }
 
 void Pipeline::Unwatch(internal::PipelineCall& call) {
-  std::lock_guard lock(mutex_);
   if (!call.watched_) return;
   call.watched_ = false;
   (call.previous_ != nullptr ? call.previous_->next_ : watched_) = call.next_;
@@ -246,33 +229,36 @@ void Pipeline::Unwatch(internal::PipelineCall& call) {
 
 void Pipeline::Sweep(const std::function<bool(const internal::PipelineCall&)>& is_late,
                      const Status& status) {
-  std::vector<internal::PipelineCall*> late;
-  {
-    std::lock_guard lock(mutex_);
-    for (internal::PipelineCall* call = watched_; call != nullptr; call = call->next_) {
-      if (!is_late(*call)) continue;
-      // Whoever answers a call takes it out of this list first, and gRPC owns it until then: it is
-      // still alive.
-      call->AddOwner();
-      late.push_back(call);
-    }
-  }
-  for (internal::PipelineCall* call : late) {
-    call->Answer(status);
-    call->Release();
+  for (internal::PipelineCall* call = watched_; call != nullptr;) {
+    // An answer takes the call out of the list, and frees nothing: gRPC has to say that it is sent.
+    internal::PipelineCall* const next = call->next_;
+    if (is_late(*call)) call->Answer(status);
+    call = next;
   }
 }
 
-void Pipeline::RunSweeper() {
+Task<void> Pipeline::RunSweeper() {
   const Status status =
       DeadlineExceeded("DEADLINE_EXCEEDED", "the server's deadline for this call has passed");
-  std::unique_lock lock(mutex_);
-  while (!stopped_.wait_for(lock, kSweepEvery, [this] { return stopping_; })) {
-    lock.unlock();
+  for (;;) {
+    co_await loop_.Sleep(kSweepEvery);
     const SteadyTime now = std::chrono::steady_clock::now();
     Sweep([now](const internal::PipelineCall& call) { return call.deadline() <= now; }, status);
-    lock.lock();
   }
+}
+
+void Pipeline::Open(RpcQueue& queue, const std::vector<grpc::Service*>& services) {
+  EPIGRID_CHECK(&queue.loop() == &loop_, "calls are served on the pipeline's loop");
+  loop_.RunOnLoop([&] {
+    for (const auto& registration : registrations_) {
+      if (std::ranges::find(services, registration->service()) == services.end()) continue;
+      for (int i = 0; i < kRequestedPerMethod; ++i) registration->RequestCall(queue);
+    }
+  });
+}
+
+void Pipeline::Close() {
+  while (with_grpc_.load() > 0) std::this_thread::sleep_for(kDrainPollEvery);
 }
 
 size_t Pipeline::Drain(Duration deadline) {
@@ -285,11 +271,12 @@ size_t Pipeline::Drain(Duration deadline) {
   const uint32_t left = in_flight_.load();
   if (left > 0) {
     EPIGRID_LOG_WARN("rpc.drain_incomplete", {"handlers", left});
-    Sweep([](const internal::PipelineCall&) { return true; },
-          WithRetryAfter(Unavailable("DRAINING",
-                                     "this server went away before the call was done; whether it "
-                                     "took effect is unknown"),
-                         options_.retry_after));
+    const Status status = WithRetryAfter(
+        Unavailable("DRAINING",
+                    "this server went away before the call was done; whether it took effect is "
+                    "unknown"),
+        options_.retry_after);
+    loop_.RunOnLoop([&] { Sweep([](const internal::PipelineCall&) { return true; }, status); });
   }
   return left;
 }

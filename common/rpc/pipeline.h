@@ -1,19 +1,20 @@
 // Pipeline: what every unary gRPC method of this project goes through, between gRPC and its
 // handler.
 //
-//   class CodeApi final : public v1::HealthCodeService::CallbackService {
+//   class CodeApi final : public v1::HealthCodeService::AsyncService {
 //    public:
-//     explicit CodeApi(Pipeline& pipeline)
-//         : pipeline_(pipeline), get_code_(pipeline.AddMethod("epigrid.health_code.v1.HealthCodeService/GetCode")) {}
-//     grpc::ServerUnaryReactor* GetCode(grpc::CallbackServerContext* context, const v1::GetCodeRequest* request,
-//                                       v1::GetCodeResponse* response) override {
-//       return pipeline_.Serve(context, request, response, get_code_, this, &CodeApi::DoGetCode);
+//     explicit CodeApi(Pipeline& pipeline) {
+//       pipeline.Serve("epigrid.health_code.v1.HealthCodeService/GetCode", this, &CodeApi::RequestGetCode,
+//                      &CodeApi::DoGetCode);
 //     }
 //    private:
 //     Task<Status> DoGetCode(Call& call, const v1::GetCodeRequest& request, v1::GetCodeResponse& response);
-//     Pipeline& pipeline_;
-//     Method& get_code_;
 //   };
+//
+//   RpcQueue queue(loop, builder.AddCompletionQueue());
+//   builder.RegisterService(&api);
+//   auto server = builder.BuildAndStart();
+//   pipeline.Open(queue, {&api});
 //
 // In this order: request id and trace; caller (authorization: Bearer, or the client's certificate);
 // allowed method; deadline; draining and limits in flight; the handler; error mapping
@@ -32,32 +33,32 @@
 // belong to the call, not to gRPC, so a client that goes away is let go at once while the handler
 // works on.
 //
-// Life cycle: made before the server; AddMethod before the server starts; Drain, then
-// grpc::Server::Shutdown, then the destructor. Threads: Serve and Drain may be called from any;
-// handlers begin on a gRPC thread and go on wherever what they await resumes them.
+// Life cycle: made before the server; Serve before the server starts, Open after; Drain, then
+// grpc::Server::Shutdown, then Close, then the destructor, before the loop is stopped. Threads:
+// calls arrive, begin and are answered on the loop's thread. A handler goes on wherever what it
+// awaits resumes it, and never blocks; one that ends on another thread is answered from the loop's.
+// Drain and Close from any other thread.
 #pragma once
 
-#include <grpcpp/support/server_callback.h>
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/async_unary_call.h>
 
 #include <array>
 #include <atomic>
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
+#include <string_view>
+#include <vector>
 
+#include "common/base/event_loop.h"
 #include "common/base/ids.h"
 #include "common/base/task.h"
 #include "common/metrics/metrics.h"
 #include "common/rpc/call.h"
 #include "common/rpc/callers.h"
-
-namespace grpc {
-class CallbackServerContext;
-}
+#include "common/rpc/rpc_queue.h"
 
 namespace epigrid {
 
@@ -82,11 +83,12 @@ struct MethodOptions {
 namespace internal {
 class PipelineCall;
 
-// What the client said of itself; views into gRPC's metadata.
-struct CallHeaders {
-  std::string_view authorization;
-  std::string_view request_id;
-  std::string_view traceparent;
+// One method of a service as the pipeline serves it: what has gRPC hand over the next call.
+class Registration {
+ public:
+  virtual ~Registration() = default;
+  virtual const grpc::Service* service() const = 0;
+  virtual void RequestCall(RpcQueue& queue) = 0;
 };
 }  // namespace internal
 
@@ -105,26 +107,33 @@ class Method {
   prometheus::Counter* started_ = nullptr;
   std::array<prometheus::Counter*, kCodes> handled_{};
   prometheus::Histogram* seconds_ = nullptr;
-  std::atomic<uint32_t> successes_{0};  // for sampling the access log
+  uint32_t successes_ = 0;  // for sampling the access log
 };
 
 class Pipeline {
  public:
-  Pipeline(const PipelineOptions& options, CallerDirectory& callers, Metrics& metrics,
-           RandomSource& random);
+  Pipeline(const PipelineOptions& options, EventLoop& loop, CallerDirectory& callers,
+           Metrics& metrics, RandomSource& random);
   ~Pipeline();
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
-  // `name` is "package.Service/Method"; aborts if this program has no such method. The reference
-  // lasts.
-  Method& AddMethod(std::string_view name, MethodOptions options = {});
+  // `name` is "package.Service/Method"; aborts if this program has no such method. `request` is
+  // what gRPC generates as RequestMethod for the service's asynchronous server.
+  template <typename Service, typename Generated, typename Request, typename Response>
+  void Serve(std::string_view name, Service* service,
+             void (Generated::*request)(grpc::ServerContext*, Request*,
+                                        grpc::ServerAsyncResponseWriter<Response>*,
+                                        grpc::CompletionQueue*, grpc::ServerCompletionQueue*,
+                                        void*),
+             Task<Status> (Service::*handler)(Call&, const Request&, Response&),
+             MethodOptions options = {});
 
-  template <typename Service, typename Request, typename Response>
-  grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context, const Request* request,
-                                  Response* response, Method& method, Service* service,
-                                  Task<Status> (Service::*handler)(Call&, const Request&,
-                                                                   Response&));
+  // Begins to take calls of a server that has started and has these services; the queue is on the
+  // pipeline's loop. What others would serve stays closed.
+  void Open(RpcQueue& queue, const std::vector<grpc::Service*>& services);
+  // After grpc::Server::Shutdown: returns when gRPC has let go of every call.
+  void Close();
 
   // From now on calls are refused with DRAINING. Waits until all handlers have ended, or for
   // `deadline`; then answers what is left with DRAINING. Returns how many handlers are still at
@@ -145,7 +154,8 @@ class Pipeline {
   };
   static constexpr size_t kRefusals = 6;
 
-  static internal::CallHeaders ReadHeaders(const grpc::CallbackServerContext& context);
+  // The reference lasts.
+  Method& AddMethod(std::string_view name, MethodOptions options);
 
   // True: the handler may begin, and a place in flight is taken. False: the call has been answered.
   bool Admit(internal::PipelineCall& call);
@@ -157,16 +167,18 @@ class Pipeline {
   // Answers calls in flight; their handlers go on.
   void Sweep(const std::function<bool(const internal::PipelineCall&)>& is_late,
              const Status& status);
-  void RunSweeper();
+  Task<void> RunSweeper();
   uint64_t NextRandom();
 
   const PipelineOptions options_;
+  EventLoop& loop_;
   CallerDirectory& callers_;
   Metrics& metrics_;
   std::deque<Method> methods_;
+  std::vector<std::unique_ptr<internal::Registration>> registrations_;
 
   uint64_t random_seed_ = 0;
-  std::atomic<uint64_t> random_counter_{0};
+  uint64_t random_counter_ = 0;
 
   std::atomic<bool> draining_{false};
   std::atomic<uint32_t> in_flight_{0};
@@ -174,11 +186,11 @@ class Pipeline {
   std::array<prometheus::Gauge*, kCallerClassCount> class_gauges_{};
   std::array<prometheus::Counter*, kRefusals> refused_{};
 
-  std::mutex mutex_;  // for what follows
-  std::condition_variable stopped_;
+  std::atomic<uint32_t> with_grpc_{0};  // calls of which gRPC still has something to say
+
+  // The loop's thread only.
   internal::PipelineCall* watched_ = nullptr;  // a doubly linked list through the calls
-  bool stopping_ = false;
-  std::thread sweeper_;
+  Task<void> sweeper_;
 };
 
 }  // namespace epigrid

@@ -12,6 +12,8 @@ namespace {
 
 constexpr char kRequestIdHeader[] = "x-request-id";
 
+std::string_view View(const grpc::string_ref& text) { return {text.data(), text.size()}; }
+
 // As many digits in a row as a mobile number, an old or a new resident id (with or without its X)
 // has.
 bool IsNumberOfPerson(size_t digits) { return digits == 11 || digits == 15 || digits >= 17; }
@@ -35,47 +37,85 @@ bool IsHarmlessRequestId(std::string_view id) {
 
 }  // namespace
 
-PipelineCall::PipelineCall(Pipeline& pipeline, Method& method, grpc::CallbackServerContext* context,
-                           const CallHeaders& headers)
-    : Call(method.name_,
-           TraceParent(headers.traceparent, pipeline.NextRandom(), pipeline.NextRandom(),
-                       pipeline.NextRandom()),
-           std::chrono::steady_clock::now()),
-      pipeline_(pipeline),
-      method_(method),
-      context_(context),
-      authorization_(headers.authorization) {
-  if (IsHarmlessRequestId(headers.request_id)) {
-    std::ranges::copy(headers.request_id, request_id_text_.begin());
-    request_id_ = {request_id_text_.data(), headers.request_id.size()};
+PipelineCall::PipelineCall(Pipeline& pipeline, Method& method)
+    : Call(method.name_), pipeline_(pipeline), method_(method) {
+  pipeline_.with_grpc_.fetch_add(1);
+}
+
+void PipelineCall::OnArrival(bool ok) {
+  if (!ok) return GrpcHasSaid();  // the server is shut down, and OnDone will not come
+  started_ = std::chrono::steady_clock::now();
+  RequestNextCall();
+  ++awaited_of_grpc_;  // OnDone
+  ReadHeaders();
+  if (pipeline_.Admit(*this)) {
+    AddOwner();
+    BeginHandler();
+  }
+  GrpcHasSaid();
+}
+
+void PipelineCall::ReadHeaders() {
+  std::string_view request_id;
+  std::string_view traceparent;
+  for (const auto& [key, value] : context().client_metadata()) {
+    const std::string_view name = View(key);
+    if (name == "authorization") {
+      authorization_ = View(value);
+    } else if (name == kRequestIdHeader) {
+      request_id = View(value);
+    } else if (name == "traceparent") {
+      traceparent = View(value);
+    }
+  }
+  trace_ = TraceParent(traceparent, pipeline_.NextRandom(), pipeline_.NextRandom(),
+                       pipeline_.NextRandom());
+  if (IsHarmlessRequestId(request_id)) {
+    std::ranges::copy(request_id, request_id_text_.begin());
+    request_id_ = {request_id_text_.data(), request_id.size()};
   } else {
-    WriteHex(pipeline.NextRandom(), request_id_text_.data());
+    WriteHex(pipeline_.NextRandom(), request_id_text_.data());
     request_id_ = {request_id_text_.data(), 16};
   }
 }
 
 void PipelineCall::HandlerEnded(const Status& status) {
+  if (pipeline_.loop_.OnLoopThread()) {
+    End(status);
+  } else {
+    pipeline_.loop_.Post([this, status] { End(status); });
+  }
+}
+
+void PipelineCall::End(const Status& status) {
   Answer(status);
   pipeline_.LeavePlace(*this);
   Release();
 }
 
-void PipelineCall::OnCancel() {
-  Answer(DeadlineHasPassed()
-             ? DeadlineExceeded("DEADLINE_EXCEEDED", "the call's deadline has passed")
-             : Status(Code::kCancelled, "CANCELLED", "the client went away"));
+void PipelineCall::OnSent(bool) { GrpcHasSaid(); }
+
+void PipelineCall::OnDone(bool) {
+  if (context().IsCancelled()) {
+    Answer(DeadlineHasPassed()
+               ? DeadlineExceeded("DEADLINE_EXCEEDED", "the call's deadline has passed")
+               : Status(Code::kCancelled, "CANCELLED", "the client went away"),
+           /*gone=*/true);
+  }
+  GrpcHasSaid();
 }
 
-void PipelineCall::Answer(const Status& status) {
+void PipelineCall::Answer(const Status& status, bool gone) {
   if (answered_.exchange(true, std::memory_order_acq_rel)) return;
   pipeline_.Unwatch(*this);
   Record(status);
+  if (gone) return;
+  ++awaited_of_grpc_;  // OnSent
   if (status.ok()) {
-    DeliverResponse();
-    Finish(grpc::Status::OK);
+    SendResponse(&sent_);
   } else {
-    context_->AddTrailingMetadata(kRequestIdHeader, std::string(request_id_));
-    Finish(ToGrpcStatus(status));
+    context().AddTrailingMetadata(kRequestIdHeader, std::string(request_id_));
+    SendError(ToGrpcStatus(status), &sent_);
   }
 }
 
@@ -86,7 +126,7 @@ void PipelineCall::Record(const Status& status) {
   const Safe caller(caller_ == nullptr ? "" : std::string_view(caller_->name));
   if (status.ok()) {
     const uint32_t one_in = pipeline_.options_.access_log_one_in;
-    if (one_in > 0 && method_.successes_.fetch_add(1, std::memory_order_relaxed) % one_in == 0) {
+    if (one_in > 0 && method_.successes_++ % one_in == 0) {
       EPIGRID_LOG_INFO("rpc.served", {log_context()}, {"method", Safe(method())},
                        {"caller", caller}, {"took_ms", took}, {"one_in", one_in});
     } else {
@@ -103,8 +143,15 @@ void PipelineCall::Record(const Status& status) {
   }
 }
 
+void PipelineCall::GrpcHasSaid() {
+  if (--awaited_of_grpc_ > 0) return;
+  LetGoOfGrpc();
+  pipeline_.with_grpc_.fetch_sub(1);
+  Release();
+}
+
 void PipelineCall::Release() {
-  if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  if (--owners_ == 0) delete this;
 }
 
 }  // namespace epigrid::internal

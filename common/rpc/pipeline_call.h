@@ -1,96 +1,158 @@
-// The one call inside the pipeline: its gRPC reactor and its messages. Included by pipeline.h only.
+// The one call inside the pipeline: what gRPC knows of it, and its messages. Included by pipeline.h
+// only.
 #pragma once
 
 #include <google/protobuf/message.h>
-#include <grpcpp/server_context.h>
+
+#include <optional>
 
 #include "common/rpc/pipeline.h"
 
 namespace epigrid::internal {
 
-// Two owners: gRPC until OnDone, the handler until its Task has ended. The client is answered once,
-// by whoever comes first: the handler, a cancellation, the deadline or the drain.
-class PipelineCall : public Call, public grpc::ServerUnaryReactor {
+// Waits for a client, then serves it once. Owners: gRPC while it has something to say of the call,
+// and the handler until its Task has ended. The client is answered once, by whatever comes first:
+// the handler, a cancellation, the deadline or the drain. On the loop's thread, but for
+// HandlerEnded.
+class PipelineCall : public Call {
  public:
-  PipelineCall(Pipeline& pipeline, Method& method, grpc::CallbackServerContext* context,
-               const CallHeaders& headers);
+  PipelineCall(Pipeline& pipeline, Method& method);
 
   // By the handler's end, on any thread.
   void HandlerEnded(const Status& status);
-  void AddOwner() { owners_.fetch_add(1, std::memory_order_relaxed); }
 
  protected:
-  ~PipelineCall() override = default;
-  // Moves the response to where gRPC sends it from.
-  virtual void DeliverResponse() = 0;
+  // Named by what gRPC is told to do.
+  template <void (PipelineCall::*on_event)(bool)>
+  struct Event final : RpcQueue::Tag {
+    explicit Event(PipelineCall& of) : call(of) {}
+    void OnEvent(bool ok) override { (call.*on_event)(ok); }
+    PipelineCall& call;
+  };
+
+  virtual ~PipelineCall() = default;
+  virtual grpc::ServerContext& context() = 0;
+  virtual void RequestNextCall() = 0;
+  virtual void BeginHandler() = 0;
+  virtual void SendResponse(RpcQueue::Tag* sent) = 0;
+  virtual void SendError(const grpc::Status& status, RpcQueue::Tag* sent) = 0;
+  // gRPC has said all: what it keeps of the call may go.
+  virtual void LetGoOfGrpc() = 0;
+
+  void OnArrival(bool ok);
+  void OnSent(bool ok);
+  void OnDone(bool ok);
+  Event<&PipelineCall::OnArrival> arrival_{*this};
+  Event<&PipelineCall::OnSent> sent_{*this};
+  Event<&PipelineCall::OnDone> done_{*this};
 
  private:
   friend class epigrid::Pipeline;
 
-  void OnDone() override { Release(); }
-  void OnCancel() override;
-  // Our reactions are short and never block, so gRPC may run them where it is instead of on a
-  // thread of its executor: without this a call costs two thread switches.
-  bool InternalInlineable() override { return true; }
-
-  // Answers the client, unless it was answered before.
-  void Answer(const Status& status);
+  void ReadHeaders();
+  void End(const Status& status);
+  // Answers the client, unless it was answered before. `gone`: there is nobody to send it to.
+  void Answer(const Status& status, bool gone = false);
   void Record(const Status& status);
+  void AddOwner() { ++owners_; }
   void Release();
+  void GrpcHasSaid();
   bool DeadlineHasPassed() const { return std::chrono::steady_clock::now() >= deadline_; }
 
   Pipeline& pipeline_;
   Method& method_;
-  grpc::CallbackServerContext* const context_;
   std::string_view authorization_;  // only while it is admitted
-  std::atomic<uint32_t> owners_{1};
-  bool watched_ = false;  // this and the links: under the pipeline's mutex
+  int owners_ = 1;
+  int awaited_of_grpc_ = 1;
+  bool watched_ = false;
   PipelineCall* next_ = nullptr;
   PipelineCall* previous_ = nullptr;
-};
-
-template <typename Request, typename Response>
-class UnaryCall final : public PipelineCall {
- public:
-  UnaryCall(Pipeline& pipeline, Method& method, grpc::CallbackServerContext* context,
-            const CallHeaders& headers, const Request* grpc_request, Response* grpc_response)
-      : PipelineCall(pipeline, method, context, headers), grpc_response_(grpc_response) {
-    // gRPC made the message for this call alone and looks at it no more.
-    request_.Swap(const_cast<Request*>(grpc_request));
-  }
-
-  const Request& request() const { return request_; }
-  Response& response() { return response_; }
-
- private:
-  void DeliverResponse() override { grpc_response_->Swap(&response_); }
-
-  Request request_;
-  Response response_;
-  Response* const grpc_response_;
 };
 
 inline SelfOwned RunHandler(PipelineCall* call, Task<Status> task) {
   call->HandlerEnded(co_await task);
 }
 
+template <typename Service, typename Generated, typename Request, typename Response>
+class UnaryMethod final : public Registration {
+ public:
+  using RequestFunction = void (Generated::*)(grpc::ServerContext*, Request*,
+                                              grpc::ServerAsyncResponseWriter<Response>*,
+                                              grpc::CompletionQueue*, grpc::ServerCompletionQueue*,
+                                              void*);
+  using Handler = Task<Status> (Service::*)(epigrid::Call&, const Request&, Response&);
+
+  UnaryMethod(Pipeline& pipeline, Method& method, Service* service, RequestFunction request,
+              Handler handler)
+      : pipeline_(pipeline),
+        method_(method),
+        service_(service),
+        request_(request),
+        handler_(handler) {}
+
+  const grpc::Service* service() const override { return service_; }
+  void RequestCall(RpcQueue& queue) override { new UnaryCall(*this, queue); }
+
+ private:
+  class UnaryCall final : public PipelineCall {
+   public:
+    UnaryCall(UnaryMethod& method, RpcQueue& queue)
+        : PipelineCall(method.pipeline_, method.method_), unary_(method), queue_(queue) {
+      grpc_.emplace();
+      grpc_->context.AsyncNotifyWhenDone(&done_);
+      (unary_.service_->*unary_.request_)(&grpc_->context, &request_, &grpc_->writer,
+                                          queue.completion_queue(), queue.completion_queue(),
+                                          &arrival_);
+    }
+
+   private:
+    struct Grpc {
+      grpc::ServerContext context;
+      grpc::ServerAsyncResponseWriter<Response> writer{&context};
+    };
+
+    grpc::ServerContext& context() override { return grpc_->context; }
+    void RequestNextCall() override { unary_.RequestCall(queue_); }
+    void BeginHandler() override {
+      RunHandler(this, (unary_.service_->*unary_.handler_)(*this, request_, response_));
+    }
+    void SendResponse(RpcQueue::Tag* sent) override {
+      grpc_->writer.Finish(response_, grpc::Status::OK, sent);
+    }
+    void SendError(const grpc::Status& status, RpcQueue::Tag* sent) override {
+      grpc_->writer.FinishWithError(status, sent);
+    }
+    void LetGoOfGrpc() override { grpc_.reset(); }
+
+    UnaryMethod& unary_;
+    RpcQueue& queue_;
+    Request request_;
+    Response response_;
+    std::optional<Grpc> grpc_;
+  };
+
+  Pipeline& pipeline_;
+  Method& method_;
+  Service* const service_;
+  const RequestFunction request_;
+  const Handler handler_;
+};
+
 }  // namespace epigrid::internal
 
 namespace epigrid {
 
-template <typename Service, typename Request, typename Response>
-grpc::ServerUnaryReactor* Pipeline::Serve(grpc::CallbackServerContext* context,
-                                          const Request* request, Response* response,
-                                          Method& method, Service* service,
-                                          Task<Status> (Service::*handler)(Call&, const Request&,
-                                                                           Response&)) {
-  auto* call = new internal::UnaryCall<Request, Response>(*this, method, context,
-                                                          ReadHeaders(*context), request, response);
-  if (Admit(*call)) {
-    call->AddOwner();
-    internal::RunHandler(call, (service->*handler)(*call, call->request(), call->response()));
-  }
-  return call;
+template <typename Service, typename Generated, typename Request, typename Response>
+void Pipeline::Serve(std::string_view name, Service* service,
+                     void (Generated::*request)(grpc::ServerContext*, Request*,
+                                                grpc::ServerAsyncResponseWriter<Response>*,
+                                                grpc::CompletionQueue*,
+                                                grpc::ServerCompletionQueue*, void*),
+                     Task<Status> (Service::*handler)(Call&, const Request&, Response&),
+                     MethodOptions options) {
+  registrations_.push_back(
+      std::make_unique<internal::UnaryMethod<Service, Generated, Request, Response>>(
+          *this, AddMethod(name, options), service, request, handler));
 }
 
 }  // namespace epigrid

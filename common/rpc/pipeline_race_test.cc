@@ -1,82 +1,34 @@
-// The pipeline without a network: what answers a call (its handler, a cancellation, the deadline,
-// the drain) comes from many threads at the same moment, and every call is answered exactly once
-// and freed exactly once. The thread sanitizer sees all of it, which it does not behind gRPC, whose
-// libraries are not instrumented.
-#include <grpcpp/server_context.h>
+// What answers a call (its handler, its client's going away, the deadline, the drain) comes at the
+// same moment, and handlers end on other threads than the loop's: every call is answered exactly
+// once and freed exactly once.
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <latch>
 #include <thread>
 #include <vector>
 
 #include "common/rpc/pipeline.h"
 #include "epigrid/echo/v1/echo.grpc.pb.h"
-#include "epigrid/echo/v1/echo.pb.h"
-
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-// What gRPC keeps between Finish and the binding is guarded by a mutex that the sanitizer cannot
-// see.
-extern "C" const char* __tsan_default_suppressions();
-extern "C" const char* __tsan_default_suppressions() {
-  return "race:^grpc::ServerUnaryReactor::Finish\nrace:^grpc::ServerUnaryReactor::"
-         "InternalBindCall\n";
-}
-#endif
-#endif
 
 namespace epigrid {
 namespace {
 
 using echo::v1::EchoRequest;
 using echo::v1::EchoResponse;
+using echo::v1::EchoService;
+using std::chrono::milliseconds;
 
-// gRPC's side of one call. It owns the reactor until it has been finished and its cancellation, if
-// any, is over.
-class FakeServerCall final : public grpc::ServerCallbackUnary {
+constexpr auto kPatience = std::chrono::seconds(60);
+
+// Its handlers wait until some thread lets them go on.
+class WaitingApi final : public EchoService::AsyncService {
  public:
-  void Bind(grpc::ServerUnaryReactor* reactor) {
-    reactor_ = reactor;
-    BindReactor(reactor);
+  explicit WaitingApi(Pipeline& pipeline) {
+    pipeline.Serve("epigrid.echo.v1.EchoService/Echo", this, &WaitingApi::RequestEcho,
+                   &WaitingApi::DoEcho);
   }
-  void Finish(grpc::Status status) override {
-    EXPECT_EQ(finishes_.fetch_add(1), 0) << "answered twice";
-    code_.store(status.error_code());
-  }
-  void SendInitialMetadata() override {}
-  void Cancel() { static_cast<grpc::internal::ServerReactor*>(reactor_)->OnCancel(); }
-  // Once it is finished, and after Cancel.
-  void Done() { static_cast<grpc::internal::ServerReactor*>(reactor_)->OnDone(); }
-  bool finished() const { return finishes_.load() == 1; }
-  grpc::StatusCode code() const { return code_.load(); }
 
-  grpc::CallbackServerContext context;
-  EchoRequest request;
-  EchoResponse response;
-
- private:
-  grpc::internal::ServerReactor* reactor() override { return reactor_; }
-  void CallOnDone() override {}
-
-  grpc::ServerUnaryReactor* reactor_ = nullptr;
-  std::atomic<int> finishes_{0};
-  std::atomic<grpc::StatusCode> code_{grpc::StatusCode::DO_NOT_USE};
-};
-
-class WaitingApi {
- public:
-  Task<Status> Echo(Call& call, const EchoRequest& request, EchoResponse& response) {
-    Promise<Done> promise;
-    auto future = promise.future();
-    {
-      std::lock_guard lock(mutex_);
-      waiting_.push_back(promise);
-    }
-    co_await future;
-    // The messages belong to the call even when the client has long been answered.
-    response.set_text(request.text());
-    if (call.cancelled()) cancelled_.fetch_add(1);
-    co_return OkStatus();
-  }
   bool ReleaseOne() {
     std::optional<Promise<Done>> promise;
     {
@@ -90,9 +42,21 @@ class WaitingApi {
   }
 
  private:
+  Task<Status> DoEcho(Call&, const EchoRequest& request, EchoResponse& response) {
+    Promise<Done> promise;
+    auto future = promise.future();
+    {
+      std::lock_guard lock(mutex_);
+      waiting_.push_back(promise);
+    }
+    co_await future;
+    // The messages belong to the call even when the client has long been answered.
+    response.set_text(request.text());
+    co_return OkStatus();
+  }
+
   std::mutex mutex_;
   std::vector<Promise<Done>> waiting_;
-  std::atomic<int> cancelled_{0};
 };
 
 // Calls whose answer, cancellation and deadline come at once; how many were answered in time.
@@ -103,55 +67,65 @@ int Race() {
   CallerDirectory callers(Callers::EveryoneIsOperator());
   PipelineOptions options;
   options.class_in_flight_max.fill(kCalls);
-  options.default_deadline = std::chrono::milliseconds(30);
-  Pipeline pipeline(options, callers, metrics, random);
-  Method& echo = pipeline.AddMethod("epigrid.echo.v1.EchoService/Echo");
-  WaitingApi api;
+  EventLoop loop("test");
+  grpc::ServerBuilder builder;
+  RpcQueue queue(loop, builder.AddCompletionQueue());
+  Pipeline pipeline(options, loop, callers, metrics, random);
+  WaitingApi api(pipeline);
+  builder.RegisterService(&api);
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  pipeline.Open(queue, {&api});
 
-  std::vector<std::unique_ptr<FakeServerCall>> calls;
-  for (int i = 0; i < kCalls; ++i) {
-    calls.push_back(std::make_unique<FakeServerCall>());
-    calls.back()->request.set_text(std::to_string(i));
-  }
+  struct OneCall {
+    grpc::ClientContext context;
+    EchoRequest request;
+    EchoResponse response;
+    grpc::Status status;
+  };
+  std::vector<OneCall> calls(kCalls);
+  std::latch answered(kCalls);
+  const auto stub = EchoService::NewStub(server->InProcessChannel({}));
   std::atomic<int> begun{0};
-  std::atomic<int> cancelled{0};
   std::thread beginner([&] {
-    for (auto& call : calls) {
-      call->Bind(pipeline.Serve(&call->context, &call->request, &call->response, echo, &api,
-                                &WaitingApi::Echo));
+    for (int i = 0; i < kCalls; ++i) {
+      OneCall& call = calls[i];
+      call.request.set_text(std::to_string(i));
+      const Duration deadline = i % 2 == 0 ? Duration(milliseconds(30)) : Duration(kPatience);
+      call.context.set_deadline(std::chrono::system_clock::now() + deadline);
+      stub->async()->Echo(&call.context, &call.request, &call.response, [&](grpc::Status status) {
+        call.status = std::move(status);
+        answered.count_down();
+      });
       begun.fetch_add(1);
     }
   });
   std::thread canceller([&] {
     for (int i = 0; i < kCalls; ++i) {
       while (begun.load() <= i) std::this_thread::yield();
-      if (i % 3 == 0) calls[i]->Cancel();
-      cancelled.fetch_add(1);
-    }
-  });
-  std::thread finisher([&] {
-    for (int i = 0; i < kCalls; ++i) {
-      while (cancelled.load() <= i || !calls[i]->finished()) std::this_thread::yield();
-      calls[i]->Done();
+      if (i % 3 == 0) calls[i].context.TryCancel();
     }
   });
   std::atomic<bool> over{false};
-  std::thread releaser([&] {
-    while (api.ReleaseOne() || !over.load()) std::this_thread::yield();
-  });
+  std::vector<std::thread> releasers;
+  for (int i = 0; i < 2; ++i) {
+    releasers.emplace_back([&] {
+      while (api.ReleaseOne() || !over.load()) std::this_thread::yield();
+    });
+  }
   beginner.join();
   canceller.join();
-  finisher.join();
-  EXPECT_EQ(pipeline.Drain(std::chrono::seconds(30)), 0u);
+  answered.wait();
+  EXPECT_EQ(pipeline.Drain(kPatience), 0u);
   over = true;
-  releaser.join();
+  for (std::thread& releaser : releasers) releaser.join();
+  server->Shutdown(std::chrono::system_clock::now() + kPatience);
+  pipeline.Close();
 
   int served = 0;
   for (int i = 0; i < kCalls; ++i) {
-    EXPECT_TRUE(calls[i]->finished()) << i;
-    if (calls[i]->code() != grpc::OK) continue;
+    if (!calls[i].status.ok()) continue;
     ++served;
-    EXPECT_EQ(calls[i]->response.text(), std::to_string(i));
+    EXPECT_EQ(calls[i].response.text(), std::to_string(i));
   }
   return served;
 }

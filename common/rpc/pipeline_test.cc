@@ -47,14 +47,10 @@ class SeededRandom final : public RandomSource {
 };
 
 // Echoes at once, or waits until the test lets it go on.
-class EchoApi final : public EchoService::CallbackService {
+class EchoApi final : public EchoService::AsyncService {
  public:
-  explicit EchoApi(Pipeline& pipeline, MethodOptions options = {})
-      : pipeline_(pipeline), echo_(pipeline.AddMethod(kEcho, options)) {}
-
-  grpc::ServerUnaryReactor* Echo(grpc::CallbackServerContext* context, const EchoRequest* request,
-                                 EchoResponse* response) override {
-    return pipeline_.Serve(context, request, response, echo_, this, &EchoApi::DoEcho);
+  explicit EchoApi(Pipeline& pipeline, MethodOptions options = {}) {
+    pipeline.Serve(kEcho, this, &EchoApi::RequestEcho, &EchoApi::DoEcho, options);
   }
 
   // Lets all that wait go on; waits until `count` do.
@@ -77,12 +73,6 @@ class EchoApi final : public EchoService::CallbackService {
     std::lock_guard lock(mutex_);
     return ended_;
   }
-  void WaitForEnded(size_t count) {
-    std::unique_lock lock(mutex_);
-    EXPECT_TRUE(changed_.wait_for(lock, kPatience, [&] { return ended_.size() >= count; }));
-  }
-
- private:
   Task<Status> DoEcho(Call& call, const EchoRequest& request, EchoResponse& response) {
     if (request.wait()) {
       Promise<Done> promise;
@@ -106,8 +96,12 @@ class EchoApi final : public EchoService::CallbackService {
     co_return OkStatus();
   }
 
-  Pipeline& pipeline_;
-  Method& echo_;
+  void WaitForEnded(size_t count) {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, kPatience, [&] { return ended_.size() >= count; }));
+  }
+
+ private:
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Promise<Done>> waiting_;
@@ -140,22 +134,28 @@ class PipelineTest : public testing::Test {
       ASSERT_THAT(parsed.errors, testing::IsEmpty());
       directory_.Replace(parsed.callers);
     }
-    pipeline_ = std::make_unique<Pipeline>(options, directory_, metrics_, random_);
+    pipeline_ = std::make_unique<Pipeline>(options, loop_, directory_, metrics_, random_);
     api_ = std::make_unique<EchoApi>(*pipeline_, method);
     grpc::ServerBuilder builder;
+    queue_ = std::make_unique<RpcQueue>(loop_, builder.AddCompletionQueue());
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(api_.get());
     server_ = builder.BuildAndStart();
     ASSERT_NE(server_, nullptr);
+    pipeline_->Open(*queue_, {api_.get()});
     stub_ = EchoService::NewStub(grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
                                                      grpc::InsecureChannelCredentials()));
   }
 
   void Stop() {
     pipeline_->Drain(seconds(0));
-    server_->Shutdown(std::chrono::system_clock::now() + milliseconds(100));
+    Shutdown(milliseconds(100));
+  }
+  void Shutdown(Duration grace) {
+    server_->Shutdown(std::chrono::system_clock::now() + grace);
     server_->Wait();
+    pipeline_->Close();
     server_.reset();
   }
 
@@ -217,6 +217,8 @@ class PipelineTest : public testing::Test {
   Metrics metrics_;
   SeededRandom random_;
   CallerDirectory directory_{Callers::EveryoneIsOperator()};
+  EventLoop loop_{"test"};
+  std::unique_ptr<RpcQueue> queue_;
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<EchoApi> api_;
   std::unique_ptr<grpc::Server> server_;
@@ -414,9 +416,7 @@ TEST_F(PipelineTest, WhatADrainCannotAwaitIsAnsweredAndShutdownDoesNotHang) {
   api_->WaitFor(1);
   EXPECT_EQ(pipeline_->Drain(milliseconds(1)), 1u);
   EXPECT_EQ(stuck.get().error().reason(), "DRAINING");
-  server_->Shutdown(std::chrono::system_clock::now() + kPatience);
-  server_->Wait();
-  server_.reset();
+  Shutdown(kPatience);
   api_->Release(1);
   EXPECT_TRUE(Eventually([&] { return pipeline_->in_flight() == 0; }));
 }
@@ -425,9 +425,7 @@ TEST_F(PipelineTest, ShutdownWithoutADrainDoesNotHangEither) {
   Start();
   auto stuck = EchoLater(Waiting());
   api_->WaitFor(1);
-  server_->Shutdown(std::chrono::system_clock::now());
-  server_->Wait();
-  server_.reset();
+  Shutdown(Duration(0));
   EXPECT_FALSE(stuck.get().status.ok());
   api_->Release(1);
   EXPECT_TRUE(Eventually([&] { return pipeline_->in_flight() == 0; }));
@@ -470,8 +468,12 @@ TEST(PipelineDeathTest, AMethodThatDoesNotExistIsABug) {
   Metrics metrics;
   SeededRandom random;
   CallerDirectory callers(Callers::EveryoneIsOperator());
-  Pipeline pipeline({}, callers, metrics, random);
-  EXPECT_DEATH(pipeline.AddMethod("epigrid.echo.v1.EchoService/Ecko"), "no such method");
+  EventLoop loop("test");
+  Pipeline pipeline({}, loop, callers, metrics, random);
+  EchoApi api(pipeline);
+  EXPECT_DEATH(pipeline.Serve("epigrid.echo.v1.EchoService/Ecko", &api, &EchoApi::RequestEcho,
+                              &EchoApi::DoEcho),
+               "no such method");
 }
 
 }  // namespace

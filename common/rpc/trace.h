@@ -10,6 +10,8 @@ namespace epigrid {
 // The header "traceparent", version 00: "00-<32 hex trace id>-<16 hex span id>-<2 hex flags>".
 class TraceParent {
  public:
+  // No trace yet.
+  TraceParent() : text_{} {}
   // The caller's trace with a span of ours, or a new trace if the header is absent or malformed.
   // The three numbers are random.
   TraceParent(std::string_view header, uint64_t random_high, uint64_t random_low,

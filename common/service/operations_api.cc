@@ -165,21 +165,23 @@ std::string EnvelopeAsJson(const std::string& value) {
 
 OperationsApi::OperationsApi(Pipeline& pipeline, const Clock& clock, RandomSource& random,
                              std::vector<ServiceRuntime*> runtimes)
-    : pipeline_(pipeline),
-      clock_(clock),
-      random_(random),
-      runtimes_(std::move(runtimes)),
-      get_status_(pipeline.AddMethod(Full("GetStatus"))),
-      get_digests_(pipeline.AddMethod(
-          Full("GetDigests"),
-          {.default_deadline = std::chrono::minutes(2), .deadline_max = std::chrono::minutes(10)})),
-      rebuild_views_(pipeline.AddMethod(Full("RebuildViews"))),
-      read_log_(pipeline.AddMethod(Full("ReadLog"))),
-      list_parked_records_(pipeline.AddMethod(Full("ListParkedRecords"))),
-      retry_parked_record_(pipeline.AddMethod(Full("RetryParkedRecord"))),
-      await_quiet_(pipeline.AddMethod(
-          Full("AwaitQuiet"),
-          {.default_deadline = std::chrono::minutes(1), .deadline_max = std::chrono::hours(1)})) {}
+    : clock_(clock), random_(random), runtimes_(std::move(runtimes)) {
+  pipeline.Serve(Full("GetStatus"), this, &OperationsApi::RequestGetStatus,
+                 &OperationsApi::DoGetStatus);
+  pipeline.Serve(
+      Full("GetDigests"), this, &OperationsApi::RequestGetDigests, &OperationsApi::DoGetDigests,
+      {.default_deadline = std::chrono::minutes(2), .deadline_max = std::chrono::minutes(10)});
+  pipeline.Serve(Full("RebuildViews"), this, &OperationsApi::RequestRebuildViews,
+                 &OperationsApi::DoRebuildViews);
+  pipeline.Serve(Full("ReadLog"), this, &OperationsApi::RequestReadLog, &OperationsApi::DoReadLog);
+  pipeline.Serve(Full("ListParkedRecords"), this, &OperationsApi::RequestListParkedRecords,
+                 &OperationsApi::DoListParkedRecords);
+  pipeline.Serve(Full("RetryParkedRecord"), this, &OperationsApi::RequestRetryParkedRecord,
+                 &OperationsApi::DoRetryParkedRecord);
+  pipeline.Serve(
+      Full("AwaitQuiet"), this, &OperationsApi::RequestAwaitQuiet, &OperationsApi::DoAwaitQuiet,
+      {.default_deadline = std::chrono::minutes(1), .deadline_max = std::chrono::hours(1)});
+}
 
 Result<std::vector<ServiceRuntime*>> OperationsApi::Named(const std::string& service) const {
   if (service.empty()) return runtimes_;

@@ -13,25 +13,10 @@
 
 namespace epigrid {
 
-class OperationsApi final : public operations::v1::OperationsService::CallbackService {
+class OperationsApi final : public operations::v1::OperationsService::AsyncService {
  public:
   OperationsApi(Pipeline& pipeline, const Clock& clock, RandomSource& random,
                 std::vector<ServiceRuntime*> runtimes);
-
-#define EPIGRID_OPERATION(Name, method)                                                         \
-  grpc::ServerUnaryReactor* Name(grpc::CallbackServerContext* context,                          \
-                                 const operations::v1::Name##Request* request,                  \
-                                 operations::v1::Name##Response* response) override {           \
-    return pipeline_.Serve(context, request, response, method, this, &OperationsApi::Do##Name); \
-  }
-  EPIGRID_OPERATION(GetStatus, get_status_)
-  EPIGRID_OPERATION(GetDigests, get_digests_)
-  EPIGRID_OPERATION(RebuildViews, rebuild_views_)
-  EPIGRID_OPERATION(ReadLog, read_log_)
-  EPIGRID_OPERATION(ListParkedRecords, list_parked_records_)
-  EPIGRID_OPERATION(RetryParkedRecord, retry_parked_record_)
-  EPIGRID_OPERATION(AwaitQuiet, await_quiet_)
-#undef EPIGRID_OPERATION
 
  private:
   Task<Status> DoGetStatus(Call& call, const operations::v1::GetStatusRequest& request,
@@ -58,17 +43,9 @@ class OperationsApi final : public operations::v1::OperationsService::CallbackSe
                                                    std::vector<Shard> shards,
                                                    events::v1::Event event);
 
-  Pipeline& pipeline_;
   const Clock& clock_;
   RandomSource& random_;
   const std::vector<ServiceRuntime*> runtimes_;
-  Method& get_status_;
-  Method& get_digests_;
-  Method& rebuild_views_;
-  Method& read_log_;
-  Method& list_parked_records_;
-  Method& retry_parked_record_;
-  Method& await_quiet_;
 };
 
 }  // namespace epigrid

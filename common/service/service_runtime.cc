@@ -40,39 +40,39 @@ struct ServiceRuntime::Projector {
   ProjectorHost host;
 };
 
-ServiceRuntime::ServiceRuntime(ServiceRuntimeOptions options, std::unique_ptr<Fold> fold,
-                               std::string configuration, Metrics& metrics)
+ServiceRuntime::ServiceRuntime(ServiceRuntimeOptions options, EventLoop& api_loop,
+                               std::unique_ptr<Fold> fold, std::string configuration,
+                               Metrics& metrics)
     : ServiceRuntime(
-          std::move(options), std::string(fold->service()),
+          std::move(options), api_loop, std::string(fold->service()),
           [&fold](EventLoop&) { return std::move(fold); }, std::move(configuration), metrics) {}
 
-ServiceRuntime::ServiceRuntime(ServiceRuntimeOptions options, std::string service,
-                               const MakeFold& make_fold, std::string configuration,
-                               Metrics& metrics)
+ServiceRuntime::ServiceRuntime(ServiceRuntimeOptions options, EventLoop& api_loop,
+                               std::string service, const MakeFold& make_fold,
+                               std::string configuration, Metrics& metrics)
     : options_(std::move(options)),
+      api_loop_(api_loop),
       service_(std::move(service)),
       configuration_(std::move(configuration)),
       projector_loop_(std::make_unique<EventLoop>(service_ + ".projector")),
       fold_(make_fold(*projector_loop_)),
-      projector_metrics_(service_, metrics),
-      api_loop_(std::make_unique<EventLoop>(service_ + ".api")) {
+      projector_metrics_(service_, metrics) {
   EPIGRID_CHECK(fold_->service() == service_, "the fold is another service's");
-  api_redis_ = std::make_unique<RedisClient>(*api_loop_, options_.view);
+  api_redis_ = std::make_unique<RedisClient>(api_loop_, options_.view);
   api_view_ = std::make_unique<RedisView>(*api_redis_, ViewKeys(service_, options_.key_prefix));
-  api_log_ = options_.make_log(*api_loop_);
-  api_assignment_ = options_.make_assignment(*api_loop_, service_);
-  shards_ = std::make_unique<ShardTable>(*api_loop_, *api_redis_, options_.view,
+  api_log_ = options_.make_log(api_loop_);
+  api_assignment_ = options_.make_assignment(api_loop_, service_);
+  shards_ = std::make_unique<ShardTable>(api_loop_, *api_redis_, options_.view,
                                          ShardTableOptions{.service = service_,
                                                            .key_prefix = options_.key_prefix,
                                                            .shard_count = options_.shard_count});
   view_watch_ =
-      std::make_unique<ViewWatch>(service_, *api_loop_, *api_redis_, *shards_, metrics,
+      std::make_unique<ViewWatch>(service_, api_loop_, *api_redis_, *shards_, metrics,
                                   [this](std::string_view why_not) { on_readiness_(why_not); });
   cells_ = std::make_unique<CellQuery>(*api_redis_, *shards_);
   commands_ =
       std::make_unique<CommandLog>(*api_log_, *shards_, *cells_, service_, options_.shard_count);
-  durability_watch_ =
-      std::make_unique<LogDurabilityWatch>(*api_loop_, *api_log_, service_, metrics);
+  durability_watch_ = std::make_unique<LogDurabilityWatch>(api_loop_, *api_log_, service_, metrics);
 }
 
 ServiceRuntime::~ServiceRuntime() {
@@ -88,14 +88,14 @@ Status ServiceRuntime::OpenLog(EventLog& log) {
         std::chrono::steady_clock::now() > give_up) {
       return opened.status();
     }
-    api_loop_->Sleep(std::chrono::milliseconds(100)).Wait();
+    api_loop_.Sleep(std::chrono::milliseconds(100)).Wait();
   }
 }
 
 Status ServiceRuntime::Start() {
   EPIGRID_RETURN_IF_ERROR(OpenLog(*api_log_));
   shards_->Start();
-  api_loop_->RunOnLoop([this] {
+  api_loop_.RunOnLoop([this] {
     watching_durability_ = durability_watch_->Run();
     watching_durability_.Start();
   });
@@ -106,7 +106,7 @@ Status ServiceRuntime::Start() {
     if (policy.code() != Code::kUnavailable) EPIGRID_RETURN_IF_ERROR(policy);
   }
   if (options_.projector) EPIGRID_RETURN_IF_ERROR(StartProjector());
-  api_loop_->RunOnLoop([this] {
+  api_loop_.RunOnLoop([this] {
     watching_ = view_watch_->Run();
     watching_.Start();
   });
@@ -125,11 +125,11 @@ Status ServiceRuntime::StartProjector() {
 void ServiceRuntime::Stop() {
   EPIGRID_CHECK(started_, "what is stopped was started");
   started_ = false;
-  api_loop_->RunOnLoop([this] { watching_ = {}; });
+  api_loop_.RunOnLoop([this] { watching_ = {}; });
   if (projector_ != nullptr) projector_->host.Stop().Wait();
   shards_->Stop().Wait();
   projector_.reset();
-  api_loop_->RunOnLoop([this] { watching_durability_ = {}; });
+  api_loop_.RunOnLoop([this] { watching_durability_ = {}; });
 }
 
 Future<Result<std::map<Shard, std::string>>> ServiceRuntime::Owners() {

@@ -1,14 +1,14 @@
 // ServiceRuntime: what every service consists of besides its fold and its API, wired once.
 //
-//   ServiceRuntime runtime(options, std::make_unique<HealthCodeFold>(), policy.SerializeAsString(), metrics);
+//   ServiceRuntime runtime(options, process.loop(), std::make_unique<HealthCodeFold>(), policy.SerializeAsString(), metrics);
 //   EPIGRID_RETURN_IF_ERROR(runtime.Start());
 //   HealthCodeApi api(pipeline, runtime.shards(), runtime.cells(), runtime.commands(), clock);
 //   ...
 //   runtime.Stop();
 //
-// Two loops: the API's, with the shard table, queries and commands; and the projector's, with the
-// log's consumer, the leases and the fold, so that a long fold delays no query. A process without
-// the projector role has only the first.
+// Two loops: the API's, which is the process's and serves its calls, with the shard table, queries
+// and commands; and the projector's own, with the log's consumer, the leases and the fold, so that
+// a long fold delays no query. A process without the projector role uses only the first.
 //
 // Life cycle: construct, Start, Stop, destroy, all on one thread that is none of the loops'. Start
 // waits (bounded by start_timeout) until the log answers, and two seconds for the view: without it
@@ -63,14 +63,14 @@ struct PendingWork {
 
 class ServiceRuntime {
  public:
-  // `configuration` is what the fold reads as Configured.
-  ServiceRuntime(ServiceRuntimeOptions options, std::unique_ptr<Fold> fold,
+  // The loop outlives it; `configuration` is what the fold reads as Configured.
+  ServiceRuntime(ServiceRuntimeOptions options, EventLoop& api_loop, std::unique_ptr<Fold> fold,
                  std::string configuration, Metrics& metrics);
   // For a fold that waits for something itself (Fold::Prepare): what it waits for must end on the
   // projector's loop, which outlives the fold.
   using MakeFold = std::function<std::unique_ptr<Fold>(EventLoop& projector_loop)>;
-  ServiceRuntime(ServiceRuntimeOptions options, std::string service, const MakeFold& make_fold,
-                 std::string configuration, Metrics& metrics);
+  ServiceRuntime(ServiceRuntimeOptions options, EventLoop& api_loop, std::string service,
+                 const MakeFold& make_fold, std::string configuration, Metrics& metrics);
   ~ServiceRuntime();
   ServiceRuntime(const ServiceRuntime&) = delete;
   ServiceRuntime& operator=(const ServiceRuntime&) = delete;
@@ -85,7 +85,7 @@ class ServiceRuntime {
   uint32_t shard_count() const { return options_.shard_count; }
   const Fold& fold() const { return *fold_; }
   // The API's loop.
-  EventLoop& loop() { return *api_loop_; }
+  EventLoop& loop() { return api_loop_; }
   ShardTable& shards() { return *shards_; }
   const CellQuery& cells() const { return *cells_; }
   CommandLog& commands() { return *commands_; }
@@ -115,13 +115,13 @@ class ServiceRuntime {
   Status StartProjector();
 
   const ServiceRuntimeOptions options_;
+  EventLoop& api_loop_;
   const std::string service_;
   const std::string configuration_;
   const std::unique_ptr<EventLoop> projector_loop_;
   const std::unique_ptr<Fold> fold_;
   ProjectorMetrics projector_metrics_;
 
-  std::unique_ptr<EventLoop> api_loop_;
   std::unique_ptr<RedisClient> api_redis_;
   std::unique_ptr<RedisView> api_view_;
   std::unique_ptr<EventLog> api_log_;

@@ -7,7 +7,8 @@ namespace epigrid::contact_tracing {
 
 App::App(const Config& config, const StorageConfig& storage, Process& process)
     : process_(process),
-      runtime_(storage.RuntimeOptions(), std::make_unique<ContactTracingFold>(storage.shard_count),
+      runtime_(storage.RuntimeOptions(), process.loop(),
+               std::make_unique<ContactTracingFold>(storage.shard_count),
                config.Configuration().SerializeAsString(), process.metrics()),
       calls_(runtime_, clock_, process.random()),
       api_(process.pipeline(), calls_, config.Policy(), storage.shard_count) {

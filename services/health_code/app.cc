@@ -7,7 +7,7 @@ namespace epigrid::health_code {
 
 App::App(const Config& config, const StorageConfig& storage, Process& process)
     : process_(process),
-      runtime_(storage.RuntimeOptions(), std::make_unique<HealthCodeFold>(),
+      runtime_(storage.RuntimeOptions(), process.loop(), std::make_unique<HealthCodeFold>(),
                config.Policy().SerializeAsString(), process.metrics()),
       calls_(runtime_, clock_, process.random()),
       api_(process.pipeline(), calls_, std::chrono::hours(24 * config.evidence_age_days_max)) {

@@ -31,7 +31,7 @@ App::App(const Config& config, const StorageConfig& storage, const ServiceRuntim
       hashes_(*config.loaded_master_keys),
       document_shards_(options.shard_count),
       runtime_(
-          options, std::string(kService),
+          options, process.loop(), std::string(kService),
           [&](EventLoop& loop) -> std::unique_ptr<Fold> {
             const auto keys = std::make_shared<FoldKeys>(
                 loop, key_redis, key_name, *config.loaded_master_keys, process.random(), clock_);

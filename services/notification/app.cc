@@ -24,14 +24,14 @@ App::App(Config config, const StorageConfig& storage, Process& process)
     : asks_this_process_(config.identity_address.empty()),
       config_(WithIdentityHere(std::move(config), process.server_config().listen)),
       process_(process),
-      runtime_(storage.RuntimeOptions(), std::make_unique<NotificationFold>(),
+      runtime_(storage.RuntimeOptions(), process.loop(), std::make_unique<NotificationFold>(),
                config_.Sending().SerializeAsString(), process.metrics()),
       calls_(runtime_, clock_, process.random()),
       api_(process.pipeline(), calls_) {
   runtime_.SetPendingWork([this](Time until) { return PendingMessages(runtime_, until); });
   if (storage.RuntimeOptions().projector) {
-    worker_ = std::make_unique<Worker>(config_, runtime_, storage.ViewRedis(), clock_,
-                                       process.random(), process.metrics());
+    worker_ = std::make_unique<Worker>(config_, runtime_, process.rpc_queue(), storage.ViewRedis(),
+                                       clock_, process.random(), process.metrics());
   }
   AddToProcess(process, storage, runtime_, api_, v1::NotificationService::service_full_name());
 }

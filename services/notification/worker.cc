@@ -13,10 +13,11 @@ constexpr Duration kFollowEvery = std::chrono::milliseconds(200);
 
 }  // namespace
 
-Worker::Worker(const Config& config, ServiceRuntime& runtime, RedisOptions view, const Clock& clock,
-               RandomSource& random, Metrics& metrics)
+Worker::Worker(const Config& config, ServiceRuntime& runtime, RpcQueue& queue, RedisOptions view,
+               const Clock& clock, RandomSource& random, Metrics& metrics)
     : config_(config),
       runtime_(runtime),
+      queue_(queue),
       view_(std::move(view)),
       clock_(clock),
       random_(random),
@@ -30,7 +31,7 @@ Worker::~Worker() {
 
 void Worker::Start() {
   MakeChannels();
-  contacts_ = std::make_unique<IdentityContactResolver>(runtime_.loop(), config_.Identity());
+  contacts_ = std::make_unique<IdentityContactResolver>(queue_, config_.Identity());
   const auto works_on = [this](Shard shard) { return works_on_[shard]; };
   runtime_.loop().RunOnLoop([&] {
     sender_ =

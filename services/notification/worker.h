@@ -25,9 +25,9 @@ namespace epigrid::notification {
 
 class Worker {
  public:
-  // `view` is where the service's view is.
-  Worker(const Config& config, ServiceRuntime& runtime, RedisOptions view, const Clock& clock,
-         RandomSource& random, Metrics& metrics);
+  // `queue` is on the runtime's loop; `view` is where the service's view is.
+  Worker(const Config& config, ServiceRuntime& runtime, RpcQueue& queue, RedisOptions view,
+         const Clock& clock, RandomSource& random, Metrics& metrics);
   ~Worker();
 
   void Start();
@@ -41,6 +41,7 @@ class Worker {
 
   const Config& config_;
   ServiceRuntime& runtime_;
+  RpcQueue& queue_;
   const RedisOptions view_;
   const Clock& clock_;
   RandomSource& random_;

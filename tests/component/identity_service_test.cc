@@ -53,7 +53,7 @@ class Instance {
       : storage_(StorageOf(name, log, view)),
         hashes_(master_keys),
         runtime_(
-            storage_.RuntimeOptions(), std::string(kService),
+            storage_.RuntimeOptions(), loop_, std::string(kService),
             [&](EventLoop& loop) -> std::unique_ptr<Fold> {
               auto keys = std::make_shared<Keys>(loop, storage_.LogRedis(), master_keys);
               return std::make_unique<IdentityFold>(std::shared_ptr<KeyStore>(keys, &keys->store),
@@ -157,6 +157,7 @@ class Instance {
   OpenSslRandom random_;
   SystemClock clock_;
   Metrics metrics_;
+  EventLoop loop_{"api"};
   ServiceRuntime runtime_;
   Keys keys_;
   const PersonDirectory directory_;

@@ -9,11 +9,6 @@
 namespace epigrid::contact_tracing {
 namespace {
 
-Method& Declare(Pipeline& pipeline, std::string_view name) {
-  return pipeline.AddMethod(std::string(v1::ContactTracingService::service_full_name()) + "/" +
-                            std::string(name));
-}
-
 Command PresenceCommand(v1::PresenceObservation observation) {
   Command command{.entity = observation.person_id(), .event = {}};
   *command.event.mutable_presence_observed()->mutable_observation() = std::move(observation);
@@ -32,23 +27,34 @@ Proto ResultOf(const Decision& decision) {
 
 ContactTracingApi::ContactTracingApi(Pipeline& pipeline, ServiceCalls& calls,
                                      const TracingPolicy& policy, uint32_t shard_count)
-    : pipeline_(pipeline),
-      calls_(calls),
-      policy_(policy),
-      shard_count_(shard_count),
-      view_(calls.cells(), policy),
-      update_setting_(Declare(pipeline, "UpdateSetting")),
-      batch_update_settings_(Declare(pipeline, "BatchUpdateSettings")),
-      get_setting_(Declare(pipeline, "GetSetting")),
-      record_presence_(Declare(pipeline, "RecordPresence")),
-      batch_record_presences_(Declare(pipeline, "BatchRecordPresences")),
-      list_presences_(Declare(pipeline, "ListPresences")),
-      report_case_(Declare(pipeline, "ReportCase")),
-      update_case_(Declare(pipeline, "UpdateCase")),
-      get_case_(Declare(pipeline, "GetCase")),
-      list_person_cases_(Declare(pipeline, "ListPersonCases")),
-      list_contacts_(Declare(pipeline, "ListContacts")),
-      list_exposures_(Declare(pipeline, "ListExposures")) {}
+    : calls_(calls), policy_(policy), shard_count_(shard_count), view_(calls.cells(), policy) {
+  pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/UpdateSetting", this,
+                 &ContactTracingApi::RequestUpdateSetting, &ContactTracingApi::DoUpdateSetting);
+  pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/BatchUpdateSettings", this,
+                 &ContactTracingApi::RequestBatchUpdateSettings,
+                 &ContactTracingApi::DoBatchUpdateSettings);
+  pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/GetSetting", this,
+                 &ContactTracingApi::RequestGetSetting, &ContactTracingApi::DoGetSetting);
+  pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/RecordPresence", this,
+                 &ContactTracingApi::RequestRecordPresence, &ContactTracingApi::DoRecordPresence);
+  pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/BatchRecordPresences", this,
+                 &ContactTracingApi::RequestBatchRecordPresences,
+                 &ContactTracingApi::DoBatchRecordPresences);
+  pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/ListPresences", this,
+                 &ContactTracingApi::RequestListPresences, &ContactTracingApi::DoListPresences);
+  pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/ReportCase", this,
+                 &ContactTracingApi::RequestReportCase, &ContactTracingApi::DoReportCase);
+  pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/UpdateCase", this,
+                 &ContactTracingApi::RequestUpdateCase, &ContactTracingApi::DoUpdateCase);
+  pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/GetCase", this,
+                 &ContactTracingApi::RequestGetCase, &ContactTracingApi::DoGetCase);
+  pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/ListPersonCases", this,
+                 &ContactTracingApi::RequestListPersonCases, &ContactTracingApi::DoListPersonCases);
+  pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/ListContacts", this,
+                 &ContactTracingApi::RequestListContacts, &ContactTracingApi::DoListContacts);
+  pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/ListExposures", this,
+                 &ContactTracingApi::RequestListExposures, &ContactTracingApi::DoListExposures);
+}
 
 // --- settings ---------------------------------------------------------------------------------
 

@@ -20,17 +20,18 @@ Command EvidenceCommand(v1::Evidence evidence) {
 }  // namespace
 
 HealthCodeApi::HealthCodeApi(Pipeline& pipeline, ServiceCalls& calls, Duration evidence_age_max)
-    : pipeline_(pipeline),
-      calls_(calls),
-      evidence_age_max_(evidence_age_max),
-      record_evidence_(
-          pipeline.AddMethod("epigrid.health_code.v1.HealthCodeService/RecordEvidence")),
-      batch_record_evidence_(
-          pipeline.AddMethod("epigrid.health_code.v1.HealthCodeService/BatchRecordEvidence")),
-      get_code_(pipeline.AddMethod("epigrid.health_code.v1.HealthCodeService/GetCode")),
-      batch_get_codes_(
-          pipeline.AddMethod("epigrid.health_code.v1.HealthCodeService/BatchGetCodes")),
-      list_evidence_(pipeline.AddMethod("epigrid.health_code.v1.HealthCodeService/ListEvidence")) {}
+    : calls_(calls), evidence_age_max_(evidence_age_max) {
+  pipeline.Serve("epigrid.health_code.v1.HealthCodeService/RecordEvidence", this,
+                 &HealthCodeApi::RequestRecordEvidence, &HealthCodeApi::DoRecordEvidence);
+  pipeline.Serve("epigrid.health_code.v1.HealthCodeService/BatchRecordEvidence", this,
+                 &HealthCodeApi::RequestBatchRecordEvidence, &HealthCodeApi::DoBatchRecordEvidence);
+  pipeline.Serve("epigrid.health_code.v1.HealthCodeService/GetCode", this,
+                 &HealthCodeApi::RequestGetCode, &HealthCodeApi::DoGetCode);
+  pipeline.Serve("epigrid.health_code.v1.HealthCodeService/BatchGetCodes", this,
+                 &HealthCodeApi::RequestBatchGetCodes, &HealthCodeApi::DoBatchGetCodes);
+  pipeline.Serve("epigrid.health_code.v1.HealthCodeService/ListEvidence", this,
+                 &HealthCodeApi::RequestListEvidence, &HealthCodeApi::DoListEvidence);
+}
 
 Task<Status> HealthCodeApi::DoRecordEvidence(Call& call, const v1::RecordEvidenceRequest& request,
                                              v1::RecordEvidenceResponse& response) {
@@ -95,6 +96,7 @@ Task<Status> HealthCodeApi::DoBatchGetCodes(Call& call, const v1::BatchGetCodesR
       CheckBatchSize(request.person_ids().size(), kCodesPerBatchMax, "person_ids"));
   EPIGRID_CO_RETURN_IF_ERROR(co_await calls_.AwaitRevision(call, request.revision()));
   std::vector<CellAddress> addresses;
+  addresses.reserve(static_cast<size_t>(request.person_ids_size()));
   std::vector<int> asked;  // their places in the request
   for (int i = 0; i < request.person_ids_size(); ++i) {
     const std::string& person_id = request.person_ids(i);

@@ -14,40 +14,10 @@ inline constexpr size_t kEvidencePerBatchMax = 1000;
 inline constexpr size_t kCodesPerBatchMax = 1000;
 
 // Threads: as the pipeline calls it. Outlives the pipeline's drain.
-class HealthCodeApi final : public v1::HealthCodeService::CallbackService {
+class HealthCodeApi final : public v1::HealthCodeService::AsyncService {
  public:
   // Evidence of what happened longer ago is refused.
   HealthCodeApi(Pipeline& pipeline, ServiceCalls& calls, Duration evidence_age_max);
-
-  grpc::ServerUnaryReactor* RecordEvidence(grpc::CallbackServerContext* context,
-                                           const v1::RecordEvidenceRequest* request,
-                                           v1::RecordEvidenceResponse* response) override {
-    return pipeline_.Serve(context, request, response, record_evidence_, this,
-                           &HealthCodeApi::DoRecordEvidence);
-  }
-  grpc::ServerUnaryReactor* BatchRecordEvidence(
-      grpc::CallbackServerContext* context, const v1::BatchRecordEvidenceRequest* request,
-      v1::BatchRecordEvidenceResponse* response) override {
-    return pipeline_.Serve(context, request, response, batch_record_evidence_, this,
-                           &HealthCodeApi::DoBatchRecordEvidence);
-  }
-  grpc::ServerUnaryReactor* GetCode(grpc::CallbackServerContext* context,
-                                    const v1::GetCodeRequest* request,
-                                    v1::GetCodeResponse* response) override {
-    return pipeline_.Serve(context, request, response, get_code_, this, &HealthCodeApi::DoGetCode);
-  }
-  grpc::ServerUnaryReactor* BatchGetCodes(grpc::CallbackServerContext* context,
-                                          const v1::BatchGetCodesRequest* request,
-                                          v1::BatchGetCodesResponse* response) override {
-    return pipeline_.Serve(context, request, response, batch_get_codes_, this,
-                           &HealthCodeApi::DoBatchGetCodes);
-  }
-  grpc::ServerUnaryReactor* ListEvidence(grpc::CallbackServerContext* context,
-                                         const v1::ListEvidenceRequest* request,
-                                         v1::ListEvidenceResponse* response) override {
-    return pipeline_.Serve(context, request, response, list_evidence_, this,
-                           &HealthCodeApi::DoListEvidence);
-  }
 
  private:
   Task<Status> DoRecordEvidence(Call& call, const v1::RecordEvidenceRequest& request,
@@ -62,14 +32,8 @@ class HealthCodeApi final : public v1::HealthCodeService::CallbackService {
                               v1::ListEvidenceResponse& response);
   v1::Code ShownCode(const std::string& person_id, const std::optional<std::string>& cell);
 
-  Pipeline& pipeline_;
   ServiceCalls& calls_;
   const Duration evidence_age_max_;
-  Method& record_evidence_;
-  Method& batch_record_evidence_;
-  Method& get_code_;
-  Method& batch_get_codes_;
-  Method& list_evidence_;
 };
 
 }  // namespace epigrid::health_code

@@ -12,31 +12,36 @@ constexpr const char* kRegistrations = "epigrid_identity_registrations_total";
 constexpr const char* kRegistrationsHelp = "Registrations by what became of them";
 constexpr const char* kPurpose = "epidemic_control";
 
-std::string MethodName(std::string_view method) {
-  return std::string(v1::IdentityService::service_full_name()).append("/").append(method);
-}
-
 }  // namespace
 
 IdentityApi::IdentityApi(Pipeline& pipeline, Metrics& metrics, ServiceCalls& calls,
                          const IdentityCommands& commands, const PersonDirectory& directory)
-    : pipeline_(pipeline),
-      calls_(calls),
+    : calls_(calls),
       commands_(commands),
       directory_(directory),
       created_(metrics.Counter(kRegistrations, kRegistrationsHelp, {{"outcome", "created"}})),
       known_(metrics.Counter(kRegistrations, kRegistrationsHelp, {{"outcome", "known"}})),
       refused_(metrics.Counter(kRegistrations, kRegistrationsHelp, {{"outcome", "refused"}})),
       resolved_(metrics.Counter("epigrid_identity_contact_resolutions_total",
-                                "People whose contact points were asked for")),
-      register_person_(pipeline.AddMethod(MethodName("RegisterPerson"))),
-      batch_register_persons_(pipeline.AddMethod(MethodName("BatchRegisterPersons"))),
-      get_person_(pipeline.AddMethod(MethodName("GetPerson"))),
-      update_person_(pipeline.AddMethod(MethodName("UpdatePerson"))),
-      update_household_(pipeline.AddMethod(MethodName("UpdateHousehold"))),
-      batch_update_memberships_(pipeline.AddMethod(MethodName("BatchUpdateMemberships"))),
-      get_household_(pipeline.AddMethod(MethodName("GetHousehold"))),
-      resolve_contact_points_(pipeline.AddMethod(MethodName("ResolveContactPoints"))) {}
+                                "People whose contact points were asked for")) {
+  pipeline.Serve("epigrid.identity.v1.IdentityService/RegisterPerson", this,
+                 &IdentityApi::RequestRegisterPerson, &IdentityApi::DoRegisterPerson);
+  pipeline.Serve("epigrid.identity.v1.IdentityService/BatchRegisterPersons", this,
+                 &IdentityApi::RequestBatchRegisterPersons, &IdentityApi::DoBatchRegisterPersons);
+  pipeline.Serve("epigrid.identity.v1.IdentityService/GetPerson", this,
+                 &IdentityApi::RequestGetPerson, &IdentityApi::DoGetPerson);
+  pipeline.Serve("epigrid.identity.v1.IdentityService/UpdatePerson", this,
+                 &IdentityApi::RequestUpdatePerson, &IdentityApi::DoUpdatePerson);
+  pipeline.Serve("epigrid.identity.v1.IdentityService/UpdateHousehold", this,
+                 &IdentityApi::RequestUpdateHousehold, &IdentityApi::DoUpdateHousehold);
+  pipeline.Serve("epigrid.identity.v1.IdentityService/BatchUpdateMemberships", this,
+                 &IdentityApi::RequestBatchUpdateMemberships,
+                 &IdentityApi::DoBatchUpdateMemberships);
+  pipeline.Serve("epigrid.identity.v1.IdentityService/GetHousehold", this,
+                 &IdentityApi::RequestGetHousehold, &IdentityApi::DoGetHousehold);
+  pipeline.Serve("epigrid.identity.v1.IdentityService/ResolveContactPoints", this,
+                 &IdentityApi::RequestResolveContactPoints, &IdentityApi::DoResolveContactPoints);
+}
 
 CommandContext IdentityApi::ContextOf(const Call& call) const {
   const Time now = calls_.Now();
@@ -173,54 +178,6 @@ Task<Status> IdentityApi::DoResolveContactPoints(Call& call,
     answer.set_language(one.language);
   }
   co_return OkStatus();
-}
-
-grpc::ServerUnaryReactor* IdentityApi::RegisterPerson(grpc::CallbackServerContext* context,
-                                                      const v1::RegisterPersonRequest* request,
-                                                      v1::RegisterPersonResponse* response) {
-  return pipeline_.Serve(context, request, response, register_person_, this,
-                         &IdentityApi::DoRegisterPerson);
-}
-grpc::ServerUnaryReactor* IdentityApi::BatchRegisterPersons(
-    grpc::CallbackServerContext* context, const v1::BatchRegisterPersonsRequest* request,
-    v1::BatchRegisterPersonsResponse* response) {
-  return pipeline_.Serve(context, request, response, batch_register_persons_, this,
-                         &IdentityApi::DoBatchRegisterPersons);
-}
-grpc::ServerUnaryReactor* IdentityApi::GetPerson(grpc::CallbackServerContext* context,
-                                                 const v1::GetPersonRequest* request,
-                                                 v1::GetPersonResponse* response) {
-  return pipeline_.Serve(context, request, response, get_person_, this, &IdentityApi::DoGetPerson);
-}
-grpc::ServerUnaryReactor* IdentityApi::UpdatePerson(grpc::CallbackServerContext* context,
-                                                    const v1::UpdatePersonRequest* request,
-                                                    v1::UpdatePersonResponse* response) {
-  return pipeline_.Serve(context, request, response, update_person_, this,
-                         &IdentityApi::DoUpdatePerson);
-}
-grpc::ServerUnaryReactor* IdentityApi::UpdateHousehold(grpc::CallbackServerContext* context,
-                                                       const v1::UpdateHouseholdRequest* request,
-                                                       v1::UpdateHouseholdResponse* response) {
-  return pipeline_.Serve(context, request, response, update_household_, this,
-                         &IdentityApi::DoUpdateHousehold);
-}
-grpc::ServerUnaryReactor* IdentityApi::BatchUpdateMemberships(
-    grpc::CallbackServerContext* context, const v1::BatchUpdateMembershipsRequest* request,
-    v1::BatchUpdateMembershipsResponse* response) {
-  return pipeline_.Serve(context, request, response, batch_update_memberships_, this,
-                         &IdentityApi::DoBatchUpdateMemberships);
-}
-grpc::ServerUnaryReactor* IdentityApi::GetHousehold(grpc::CallbackServerContext* context,
-                                                    const v1::GetHouseholdRequest* request,
-                                                    v1::GetHouseholdResponse* response) {
-  return pipeline_.Serve(context, request, response, get_household_, this,
-                         &IdentityApi::DoGetHousehold);
-}
-grpc::ServerUnaryReactor* IdentityApi::ResolveContactPoints(
-    grpc::CallbackServerContext* context, const v1::ResolveContactPointsRequest* request,
-    v1::ResolveContactPointsResponse* response) {
-  return pipeline_.Serve(context, request, response, resolve_contact_points_, this,
-                         &IdentityApi::DoResolveContactPoints);
 }
 
 }  // namespace epigrid::identity

@@ -12,36 +12,11 @@
 
 namespace epigrid::identity {
 
-class IdentityApi final : public v1::IdentityService::CallbackService {
+class IdentityApi final : public v1::IdentityService::AsyncService {
  public:
   // All outlive it.
   IdentityApi(Pipeline& pipeline, Metrics& metrics, ServiceCalls& calls,
               const IdentityCommands& commands, const PersonDirectory& directory);
-
-  grpc::ServerUnaryReactor* RegisterPerson(grpc::CallbackServerContext* context,
-                                           const v1::RegisterPersonRequest* request,
-                                           v1::RegisterPersonResponse* response) override;
-  grpc::ServerUnaryReactor* BatchRegisterPersons(
-      grpc::CallbackServerContext* context, const v1::BatchRegisterPersonsRequest* request,
-      v1::BatchRegisterPersonsResponse* response) override;
-  grpc::ServerUnaryReactor* GetPerson(grpc::CallbackServerContext* context,
-                                      const v1::GetPersonRequest* request,
-                                      v1::GetPersonResponse* response) override;
-  grpc::ServerUnaryReactor* UpdatePerson(grpc::CallbackServerContext* context,
-                                         const v1::UpdatePersonRequest* request,
-                                         v1::UpdatePersonResponse* response) override;
-  grpc::ServerUnaryReactor* UpdateHousehold(grpc::CallbackServerContext* context,
-                                            const v1::UpdateHouseholdRequest* request,
-                                            v1::UpdateHouseholdResponse* response) override;
-  grpc::ServerUnaryReactor* BatchUpdateMemberships(
-      grpc::CallbackServerContext* context, const v1::BatchUpdateMembershipsRequest* request,
-      v1::BatchUpdateMembershipsResponse* response) override;
-  grpc::ServerUnaryReactor* GetHousehold(grpc::CallbackServerContext* context,
-                                         const v1::GetHouseholdRequest* request,
-                                         v1::GetHouseholdResponse* response) override;
-  grpc::ServerUnaryReactor* ResolveContactPoints(
-      grpc::CallbackServerContext* context, const v1::ResolveContactPointsRequest* request,
-      v1::ResolveContactPointsResponse* response) override;
 
  private:
   Task<Status> DoRegisterPerson(Call& call, const v1::RegisterPersonRequest& request,
@@ -65,7 +40,6 @@ class IdentityApi final : public v1::IdentityService::CallbackService {
   CommandContext ContextOf(const Call& call) const;
   void Count(const IdentityCommands::Registered& result) const;
 
-  Pipeline& pipeline_;
   ServiceCalls& calls_;
   const IdentityCommands& commands_;
   const PersonDirectory& directory_;
@@ -73,14 +47,6 @@ class IdentityApi final : public v1::IdentityService::CallbackService {
   prometheus::Counter& known_;
   prometheus::Counter& refused_;
   prometheus::Counter& resolved_;
-  Method& register_person_;
-  Method& batch_register_persons_;
-  Method& get_person_;
-  Method& update_person_;
-  Method& update_household_;
-  Method& batch_update_memberships_;
-  Method& get_household_;
-  Method& resolve_contact_points_;
 };
 
 }  // namespace epigrid::identity

@@ -8,12 +8,12 @@
 
 namespace epigrid::notification {
 
-NotificationApi::NotificationApi(Pipeline& pipeline, ServiceCalls& calls)
-    : pipeline_(pipeline),
-      calls_(calls),
-      get_message_(pipeline.AddMethod("epigrid.notification.v1.NotificationService/GetMessage")),
-      list_messages_(
-          pipeline.AddMethod("epigrid.notification.v1.NotificationService/ListMessages")) {}
+NotificationApi::NotificationApi(Pipeline& pipeline, ServiceCalls& calls) : calls_(calls) {
+  pipeline.Serve("epigrid.notification.v1.NotificationService/GetMessage", this,
+                 &NotificationApi::RequestGetMessage, &NotificationApi::DoGetMessage);
+  pipeline.Serve("epigrid.notification.v1.NotificationService/ListMessages", this,
+                 &NotificationApi::RequestListMessages, &NotificationApi::DoListMessages);
+}
 
 Task<Status> NotificationApi::DoGetMessage(Call&, const v1::GetMessageRequest& request,
                                            v1::GetMessageResponse& response) {

@@ -8,22 +8,9 @@
 namespace epigrid::notification {
 
 // Threads: as the pipeline calls it. Outlives the pipeline's drain.
-class NotificationApi final : public v1::NotificationService::CallbackService {
+class NotificationApi final : public v1::NotificationService::AsyncService {
  public:
   NotificationApi(Pipeline& pipeline, ServiceCalls& calls);
-
-  grpc::ServerUnaryReactor* GetMessage(grpc::CallbackServerContext* context,
-                                       const v1::GetMessageRequest* request,
-                                       v1::GetMessageResponse* response) override {
-    return pipeline_.Serve(context, request, response, get_message_, this,
-                           &NotificationApi::DoGetMessage);
-  }
-  grpc::ServerUnaryReactor* ListMessages(grpc::CallbackServerContext* context,
-                                         const v1::ListMessagesRequest* request,
-                                         v1::ListMessagesResponse* response) override {
-    return pipeline_.Serve(context, request, response, list_messages_, this,
-                           &NotificationApi::DoListMessages);
-  }
 
  private:
   Task<Status> DoGetMessage(Call& call, const v1::GetMessageRequest& request,
@@ -33,10 +20,7 @@ class NotificationApi final : public v1::NotificationService::CallbackService {
   // FAILED_PRECONDITION UNDER_REVIEW if what is kept of the person may be stale.
   Status CheckNotParked(const std::string& person_id) const;
 
-  Pipeline& pipeline_;
   ServiceCalls& calls_;
-  Method& get_message_;
-  Method& list_messages_;
 };
 
 }  // namespace epigrid::notification

@@ -50,15 +50,22 @@ Contacts ContactsOf(const identity::v1::ResolveContactPointsResponse& response, 
 
 }  // namespace
 
-struct IdentityContactResolver::Pending {
+struct IdentityContactResolver::Pending final : RpcQueue::Tag {
+  explicit Pending(IdentityContactResolver& of) : resolver(of) {}
+  void OnEvent(bool) override { resolver.Answer(this); }
+
+  IdentityContactResolver& resolver;
   grpc::ClientContext context;
   identity::v1::ResolveContactPointsRequest request;
   identity::v1::ResolveContactPointsResponse response;
+  grpc::Status status;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<identity::v1::ResolveContactPointsResponse>>
+      reader;
   Promise<Contacts> done;
 };
 
-IdentityContactResolver::IdentityContactResolver(Scheduler& scheduler, IdentityOptions options)
-    : scheduler_(scheduler), options_(std::move(options)), stub_(MakeStub(options_)) {}
+IdentityContactResolver::IdentityContactResolver(RpcQueue& queue, IdentityOptions options)
+    : queue_(queue), options_(std::move(options)), stub_(MakeStub(options_)) {}
 
 IdentityContactResolver::~IdentityContactResolver() {
   std::unique_lock lock(mutex_);
@@ -68,7 +75,7 @@ IdentityContactResolver::~IdentityContactResolver() {
 
 Future<Contacts> IdentityContactResolver::Resolve(std::vector<std::string> person_ids) {
   EPIGRID_CHECK(person_ids.size() <= kPeoplePerResolveMax, "one call resolves so many");
-  auto owned = std::make_unique<Pending>();
+  auto owned = std::make_unique<Pending>(*this);
   Pending* const pending = owned.get();
   pending->request.set_purpose(identity::v1::CONTACT_PURPOSE_NOTIFICATION);
   for (std::string& person_id : person_ids) {
@@ -80,29 +87,25 @@ Future<Contacts> IdentityContactResolver::Resolve(std::vector<std::string> perso
   pending->context.set_wait_for_ready(true);
   pending->context.set_deadline(std::chrono::system_clock::now() + options_.deadline);
   Future<Contacts> future = pending->done.future();
-  {
-    std::lock_guard lock(mutex_);
-    pending_.emplace(pending, std::move(owned));
-  }
-  stub_->async()->ResolveContactPoints(
-      &pending->context, &pending->request, &pending->response,
-      [this, pending](const grpc::Status& status) { Answer(pending, status); });
+  std::lock_guard lock(mutex_);
+  pending_.emplace(pending, std::move(owned));
+  pending->reader = stub_->AsyncResolveContactPoints(&pending->context, pending->request,
+                                                     queue_.completion_queue());
+  pending->reader->Finish(&pending->response, &pending->status, pending);
   return future;
 }
 
-void IdentityContactResolver::Answer(Pending* pending, const grpc::Status& status) {
+void IdentityContactResolver::Answer(Pending* pending) {
   const auto asked = static_cast<size_t>(pending->request.person_ids_size());
-  Contacts contacts =
-      status.ok() ? ContactsOf(pending->response, asked) : Contacts(FromGrpcStatus(status));
-  scheduler_.Post([done = pending->done, contacts = std::move(contacts)]() mutable {
-    done.Set(std::move(contacts));
-  });
-  std::lock_guard lock(mutex_);
-  // Destroyed here, while the stub still holds the channel: a channel whose last owner is a call
-  // ends on gRPC's callback thread, which then waits for itself and uses its queue after freeing
-  // it.
-  pending_.erase(pending);
-  changed_.notify_all();
+  const Promise<Contacts> done = pending->done;
+  Contacts contacts = pending->status.ok() ? ContactsOf(pending->response, asked)
+                                           : Contacts(FromGrpcStatus(pending->status));
+  {
+    std::lock_guard lock(mutex_);
+    pending_.erase(pending);
+    changed_.notify_all();
+  }
+  done.Set(std::move(contacts));
 }
 
 }  // namespace epigrid::notification

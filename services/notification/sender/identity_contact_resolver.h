@@ -1,8 +1,8 @@
 // IdentityContactResolver: asks identity where people can be reached, for the purpose of
 // notification.
 //
-// Life cycle: the scheduler outlives it; the destructor cancels what is under way. Threads: Resolve
-// from any; Futures are set on the scheduler's.
+// Life cycle: the queue outlives it; the destructor cancels what is under way and runs on another
+// thread than the loop's. Threads: Resolve from any; Futures are set on the loop's.
 #pragma once
 
 #include <condition_variable>
@@ -10,7 +10,7 @@
 #include <memory>
 #include <mutex>
 
-#include "common/base/scheduler.h"
+#include "common/rpc/rpc_queue.h"
 #include "epigrid/identity/v1/identity.grpc.pb.h"
 #include "services/notification/sender/contact_resolver.h"
 
@@ -26,7 +26,7 @@ struct IdentityOptions {
 
 class IdentityContactResolver final : public ContactResolver {
  public:
-  IdentityContactResolver(Scheduler& scheduler, IdentityOptions options);
+  IdentityContactResolver(RpcQueue& queue, IdentityOptions options);
   ~IdentityContactResolver() override;
 
   // UNAVAILABLE, DEADLINE_EXCEEDED and whatever identity answers to the call as a whole.
@@ -35,10 +35,9 @@ class IdentityContactResolver final : public ContactResolver {
 
  private:
   struct Pending;
-  // On gRPC's callback thread.
-  void Answer(Pending* pending, const grpc::Status& status);
+  void Answer(Pending* pending);
 
-  Scheduler& scheduler_;
+  RpcQueue& queue_;
   const IdentityOptions options_;
   const std::unique_ptr<identity::v1::IdentityService::Stub> stub_;
   std::mutex mutex_;  // for the next

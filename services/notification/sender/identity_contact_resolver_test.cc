@@ -1,6 +1,7 @@
 #include "services/notification/sender/identity_contact_resolver.h"
 
 #include <gmock/gmock.h>
+#include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
 #include "common/base/event_loop.h"
@@ -16,11 +17,12 @@ class IdentityContactResolverTest : public testing::Test {
   Result<std::vector<ResolvedContact>> Resolve(std::vector<std::string> person_ids,
                                                const std::string& token = "token") {
     IdentityContactResolver resolver(
-        loop_, {.address = identity_.address(), .token = token, .deadline = milliseconds(20'000)});
+        queue_, {.address = identity_.address(), .token = token, .deadline = milliseconds(20'000)});
     return resolver.Resolve(std::move(person_ids)).Wait();
   }
 
   EventLoop loop_{"test"};
+  RpcQueue queue_{loop_, grpc::ServerBuilder().AddCompletionQueue()};
   IdentityServer identity_{"token"};
 };
 
@@ -50,12 +52,13 @@ TEST_F(IdentityContactResolverTest, SaysWhyNobodyCouldBeAsked) {
 
 TEST_F(IdentityContactResolverTest, GivesUpAtItsDeadlineAndWhenDestroyed) {
   // Nobody listens on port 1.
-  IdentityContactResolver resolver(loop_, {.address = "127.0.0.1:1", .deadline = milliseconds(50)});
+  IdentityContactResolver resolver(queue_,
+                                   {.address = "127.0.0.1:1", .deadline = milliseconds(50)});
   EXPECT_EQ(resolver.Resolve({"person_a"}).Wait().status().code(), Code::kDeadlineExceeded);
 
   std::optional<Future<Result<std::vector<ResolvedContact>>>> cancelled;
   {
-    IdentityContactResolver other(loop_,
+    IdentityContactResolver other(queue_,
                                   {.address = "127.0.0.1:1", .deadline = std::chrono::minutes(5)});
     cancelled.emplace(other.Resolve({"person_a"}));
   }
