@@ -1,6 +1,7 @@
 // ServiceRuntime: what every service consists of besides its fold and its API, wired once.
 //
-//   ServiceRuntime runtime(options, process.loop(), std::make_unique<HealthCodeFold>(), policy.SerializeAsString(), metrics);
+//   ServiceRuntime runtime(options, process.loop(), std::make_unique<HealthCodeFold>(),
+//                          policy.SerializeAsString(), metrics);
 //   EPIGRID_RETURN_IF_ERROR(runtime.Start());
 //   HealthCodeApi api(pipeline, runtime.shards(), runtime.cells(), runtime.commands(), clock);
 //   ...
