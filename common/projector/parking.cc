@@ -59,9 +59,10 @@ const ParkedRoot* ParkedRecords::Find(Offset root) const {
 ParkedRoot* ParkedRecords::FindMutable(Offset root) { return const_cast<ParkedRoot*>(Find(root)); }
 
 std::optional<Offset> ParkedRecords::BlockedBy(const std::vector<std::string>& entities,
-                                               Offset except) const {
+                                               Offset offset, Offset waited_for) const {
+  const Offset outlived = offset == waited_for ? 0 : waited_for;
   for (const ParkedRoot& root : roots_) {
-    if (root.offset == except) continue;
+    if (root.offset <= outlived || root.offset >= offset) continue;
     for (const std::string& entity : entities) {
       if (root.entities.contains(entity)) return root.offset;
     }

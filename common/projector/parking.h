@@ -56,9 +56,13 @@ class ParkedRecords {
   const std::vector<ParkedRoot>& roots() const { return roots_; }
   bool empty() const { return roots_.empty(); }
   const ParkedRoot* Find(Offset root) const;
-  // The oldest record that one of the entities waits for, other than `except`.
-  std::optional<Offset> BlockedBy(const std::vector<std::string>& entities,
-                                  Offset except = 0) const;
+  // The oldest record that an event with these entities waits for: an event of the record at
+  // `offset`, which has waited for the one at `waited_for` (0: for none yet) and is to be folded.
+  // What waited passes on to younger records only: in the order of the log it has outlived what
+  // waits for the older ones, and two that are retried at once do not hand it to each other for
+  // ever. A parked record itself has waited for none of them.
+  std::optional<Offset> BlockedBy(const std::vector<std::string>& entities, Offset offset,
+                                  Offset waited_for = 0) const;
 
   // The record at this offset waits, and its entities with it.
   void Park(Offset offset, std::string_view reason, const std::vector<std::string>& entities,

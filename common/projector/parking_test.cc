@@ -27,16 +27,24 @@ class ParkingTest : public ::testing::Test {
 TEST_F(ParkingTest, AnEntityWaitsForTheOldestRecordThatHoldsIt) {
   parked_.Park(10, kParkedCrashed, {"a"}, cells_);
   parked_.Park(20, kParkedMalformed, {"a", "b"}, cells_);
-  EXPECT_EQ(parked_.BlockedBy({"a"}), 10u);
-  EXPECT_EQ(parked_.BlockedBy({"b"}), 20u);
-  EXPECT_EQ(parked_.BlockedBy({"c"}), std::nullopt);
-  EXPECT_EQ(parked_.BlockedBy({"a"}, 10), 20u) << "its own retry does not wait for itself";
+  EXPECT_EQ(parked_.BlockedBy({"a"}, 30), 10u);
+  EXPECT_EQ(parked_.BlockedBy({"b"}, 30), 20u);
+  EXPECT_EQ(parked_.BlockedBy({"c"}, 30), std::nullopt);
+}
+
+TEST_F(ParkingTest, WhatIsRetriedPassesOnToYoungerRecordsOnly) {
+  for (const Offset root : {10, 20, 40}) parked_.Park(root, kParkedCrashed, {"a"}, cells_);
+  EXPECT_EQ(parked_.BlockedBy({"a"}, 30, 10), 20u);
+  EXPECT_EQ(parked_.BlockedBy({"a"}, 30, 20), std::nullopt);
+  EXPECT_EQ(parked_.BlockedBy({"a"}, 20, 20), 10u) << "the record itself has not waited yet";
+  EXPECT_EQ(parked_.BlockedBy({"a"}, 20, 10), std::nullopt);
+  EXPECT_EQ(parked_.BlockedBy({"a"}, 10, 10), std::nullopt) << "it does not wait for itself";
 }
 
 TEST_F(ParkingTest, WhoeverMeetsAWaitingEntityWaitsToo) {
   parked_.Park(10, kParkedCrashed, {"a"}, cells_);
   parked_.ParkBehind(10, {30, 2}, {"a", "b"}, cells_);
-  EXPECT_EQ(parked_.BlockedBy({"b"}), 10u);
+  EXPECT_EQ(parked_.BlockedBy({"b"}, 40), 10u);
 }
 
 TEST_F(ParkingTest, TheCellSaysAllOfIt) {

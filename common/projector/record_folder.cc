@@ -206,11 +206,11 @@ void RecordFolder::ApplyEvent(GatheredRecord& gathered, FoldStep& step) {
   Event& event = *step.event;
   if (!parked.empty()) {
     const bool waited = step.kind == FoldStep::Kind::kWaiting;
-    const Offset own_root = waited ? gathered.envelope.events(0).unparked().offset() : 0;
+    const Waiting self = waited ? step.origin : Waiting{gathered.record.offset, step.index};
+    const Offset waited_for = waited ? gathered.envelope.events(0).unparked().offset() : 0;
     const std::vector<std::string> entities = fold_.Entities(event);
-    if (std::optional<Offset> root = parked.BlockedBy(entities, own_root)) {
-      parked.ParkBehind(*root, waited ? step.origin : Waiting{gathered.record.offset, step.index},
-                        entities, cells);
+    if (std::optional<Offset> root = parked.BlockedBy(entities, self.offset, waited_for)) {
+      parked.ParkBehind(*root, self, entities, cells);
       return;
     }
   }

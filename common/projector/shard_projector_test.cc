@@ -1,5 +1,6 @@
 #include "common/projector/shard_projector.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "common/base/proto_time.h"
@@ -160,6 +161,31 @@ TEST_F(ShardProjectorTest, RecordThatKillsParksAloneAmongThoseOfItsBatch) {
   }
   EXPECT_EQ(Parked(), std::vector<Offset>{offsets[2]});
   EXPECT_LE(deaths, 6);
+}
+
+TEST_F(ShardProjectorTest, ParkedRecordsOfOneEntityThatAreRetriedAtOnceAreAllFolded) {
+  RunUntil([&] { return views_.Live(0) != nullptr; });
+  const Event poison = Registered("poison", "STUCK");
+  const std::vector<Offset> offsets =
+      Append({poison, UpdateRequested("poison", "one", "1"), poison, poison});
+  while (!Applied(offsets.back())) {
+    const int stuck = fold_.times_stuck;
+    RunUntil([&] { return fold_.times_stuck > stuck || Applied(offsets.back()); });
+    if (fold_.times_stuck > stuck) Die();
+  }
+  EXPECT_THAT(Parked(), testing::UnorderedElementsAre(offsets[0], offsets[2], offsets[3]));
+
+  fold_.stuck = false;
+  std::vector<Event> retries(3);
+  retries[0].mutable_unparked()->set_offset(offsets[0]);
+  retries[1].mutable_unparked()->set_offset(offsets[2]);
+  retries[2].mutable_unparked()->set_offset(offsets[3]);
+  Append(std::move(retries));
+  RunFor(seconds(5));
+  const auto& strings = views_.Live(0)->strings;
+  EXPECT_FALSE(strings.contains(std::string(kParkedCell)));
+  EXPECT_EQ(strings.at("met:poison"), "3");
+  EXPECT_EQ(strings.at("text:poison"), "one");
 }
 
 TEST_F(ShardProjectorTest, DeathsOfAnotherCauseDoNotFindTheSameRecordInHandEachTime) {
