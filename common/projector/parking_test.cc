@@ -10,7 +10,6 @@ namespace epigrid {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::Pair;
 
 class ParkingTest : public ::testing::Test {
  protected:
