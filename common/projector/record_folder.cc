@@ -199,14 +199,14 @@ void RecordFolder::ApplyTimer(GatheredRecord& gathered, const FoldStep& step) {
   const uint64_t before = cells.changes();
   fold_.FireTimer(step.timer, cells, context);
   EPIGRID_CHECK(cells.changes() - before <= kWritesPerEventMax, "a timer writes too many cells");
-  Collect(context);
+  Collect(context, {gathered.record.offset, step.index});
 }
 
 void RecordFolder::ApplyEvent(GatheredRecord& gathered, FoldStep& step) {
   Event& event = *step.event;
+  const bool waited = step.kind == FoldStep::Kind::kWaiting;
+  const Waiting self = waited ? step.origin : Waiting{gathered.record.offset, step.index};
   if (!parked.empty()) {
-    const bool waited = step.kind == FoldStep::Kind::kWaiting;
-    const Waiting self = waited ? step.origin : Waiting{gathered.record.offset, step.index};
     const Offset waited_for = waited ? gathered.envelope.events(0).unparked().offset() : 0;
     const std::vector<std::string> entities = fold_.Entities(event);
     if (std::optional<Offset> root = parked.BlockedBy(entities, self.offset, waited_for)) {
@@ -233,7 +233,7 @@ void RecordFolder::ApplyEvent(GatheredRecord& gathered, FoldStep& step) {
     cells.Set(outcome_cell, EncodeOutcome(event.request().fingerprint(), outcome, expire_time));
     cells.MoveTimer(outcome_cell, {}, expire_time);
   }
-  Collect(context);
+  Collect(context, self);
 }
 
 void RecordFolder::ApplyRuntimeEvent(const GatheredRecord& gathered, const Event& event) {
@@ -248,9 +248,9 @@ void RecordFolder::ApplyRuntimeEvent(const GatheredRecord& gathered, const Event
   }
 }
 
-void RecordFolder::Collect(Context& context) {
+void RecordFolder::Collect(Context& context, const Waiting& at) {
   for (const std::string& reason : context.ignored) {
-    Ignored(context.offset, context.event_index, reason);
+    Ignored(at.offset, at.event_index.value_or(0), reason);
   }
   std::move(context.emissions.begin(), context.emissions.end(), std::back_inserter(emissions_));
 }

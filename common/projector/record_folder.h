@@ -117,7 +117,8 @@ class RecordFolder {
   void ApplyTimer(GatheredRecord& gathered, const FoldStep& step);
   void ApplyRuntimeEvent(const GatheredRecord& gathered, const Event& event);
   void FinishUnparked(GatheredRecord& gathered);
-  void Collect(Context& context);
+  // `at`: where the event stands that was folded, for what it ignores.
+  void Collect(Context& context, const Waiting& at);
   void Ignored(Offset offset, uint32_t index, std::string_view reason);
 
   const Fold& fold_;

@@ -5,6 +5,8 @@
 
 #include "common/base/proto_time.h"
 #include "common/projector/parking.h"
+#include "common/projector/record_folder.h"
+#include "epigrid/internal/v1/projector_state.pb.h"
 #include "tests/fakes/counting_fold.h"
 #include "tests/fakes/sim_log.h"
 #include "tests/fakes/sim_view.h"
@@ -166,8 +168,8 @@ TEST_F(ShardProjectorTest, RecordThatKillsParksAloneAmongThoseOfItsBatch) {
 TEST_F(ShardProjectorTest, ParkedRecordsOfOneEntityThatAreRetriedAtOnceAreAllFolded) {
   RunUntil([&] { return views_.Live(0) != nullptr; });
   const Event poison = Registered("poison", "STUCK");
-  const std::vector<Offset> offsets =
-      Append({poison, UpdateRequested("poison", "one", "1"), poison, poison});
+  const std::vector<Offset> offsets = Append({poison, UpdateRequested("poison", "one", "1"), poison,
+                                              poison, UpdateRequested("poison", "two", "2")});
   while (!Applied(offsets.back())) {
     const int stuck = fold_.times_stuck;
     RunUntil([&] { return fold_.times_stuck > stuck || Applied(offsets.back()); });
@@ -186,6 +188,11 @@ TEST_F(ShardProjectorTest, ParkedRecordsOfOneEntityThatAreRetriedAtOnceAreAllFol
   EXPECT_FALSE(strings.contains(std::string(kParkedCell)));
   EXPECT_EQ(strings.at("met:poison"), "3");
   EXPECT_EQ(strings.at("text:poison"), "one");
+  internal::v1::IgnoredEvents ignored;
+  ASSERT_TRUE(ignored.ParseFromString(strings.at(std::string(kIgnoredCell))));
+  ASSERT_EQ(ignored.events_size(), 1);
+  EXPECT_EQ(ignored.events(0).reason(), "TEXT_TAKEN");
+  EXPECT_EQ(ignored.events(0).offset(), offsets[4]) << "its own, not that of the retry";
 }
 
 TEST_F(ShardProjectorTest, DeathsOfAnotherCauseDoNotFindTheSameRecordInHandEachTime) {

@@ -16,6 +16,7 @@
 #include "common/projector/parking.h"
 #include "common/projector/shard_projector.h"
 #include "common/rpc/fields.h"
+#include "common/service/ignored_events.h"
 #include "common/service/quiet.h"
 #include "common/service/shard_states.h"
 
@@ -178,6 +179,8 @@ OperationsApi::OperationsApi(Pipeline& pipeline, const Clock& clock, RandomSourc
                  &OperationsApi::DoListParkedRecords);
   pipeline.Serve(Full("RetryParkedRecord"), this, &OperationsApi::RequestRetryParkedRecord,
                  &OperationsApi::DoRetryParkedRecord);
+  pipeline.Serve(Full("ListIgnoredEvents"), this, &OperationsApi::RequestListIgnoredEvents,
+                 &OperationsApi::DoListIgnoredEvents);
   pipeline.Serve(
       Full("AwaitQuiet"), this, &OperationsApi::RequestAwaitQuiet, &OperationsApi::DoAwaitQuiet,
       {.default_deadline = std::chrono::minutes(1), .deadline_max = std::chrono::hours(1)});
@@ -337,6 +340,17 @@ Task<Status> OperationsApi::DoRetryParkedRecord(Call& call,
   event.mutable_unparked()->set_offset(request.offset());
   const auto appended = co_await AppendToShards(call, runtime, {request.shard()}, std::move(event));
   co_return appended.status();
+}
+
+Task<Status> OperationsApi::DoListIgnoredEvents(Call&, const pb::ListIgnoredEventsRequest& request,
+                                                pb::ListIgnoredEventsResponse& response) {
+  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ServiceRuntime*> runtimes,
+                              Named(request.service()));
+  for (ServiceRuntime* runtime : runtimes) {
+    EPIGRID_CO_RETURN_IF_ERROR(
+        co_await ReadIgnoredEvents(*runtime, request.entity(), *response.mutable_events()));
+  }
+  co_return OkStatus();
 }
 
 Task<Status> OperationsApi::DoAwaitQuiet(Call& call, const pb::AwaitQuietRequest& request,

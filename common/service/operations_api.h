@@ -1,5 +1,5 @@
 // OperationsApi: for operators, the services that run in this process: status, digests, rebuild,
-// log, parked records, quiet.
+// log, parked records, ignored events, quiet.
 //
 // Which callers may call it is said by the callers file, as for every service: give it to operators
 // only. Threads: as the pipeline calls it. Outlives the pipeline's drain; the runtimes outlive it.
@@ -33,6 +33,9 @@ class OperationsApi final : public operations::v1::OperationsService::AsyncServi
   Task<Status> DoRetryParkedRecord(Call& call,
                                    const operations::v1::RetryParkedRecordRequest& request,
                                    operations::v1::RetryParkedRecordResponse& response);
+  Task<Status> DoListIgnoredEvents(Call& call,
+                                   const operations::v1::ListIgnoredEventsRequest& request,
+                                   operations::v1::ListIgnoredEventsResponse& response);
   Task<Status> DoAwaitQuiet(Call& call, const operations::v1::AwaitQuietRequest& request,
                             operations::v1::AwaitQuietResponse& response);
 

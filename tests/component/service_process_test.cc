@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "common/base/ids.h"
+#include "common/base/proto_time.h"
 #include "common/redis/testing/redis_server.h"
 #include "common/rpc/status_details.h"
 #include "epigrid/health_code/v1/health_code.grpc.pb.h"
@@ -59,7 +61,7 @@ void Configure(Process& process, const std::vector<std::string>& flags) {
 // health_code on a thread that stands for main's.
 class HealthCodeProcess {
  public:
-  explicit HealthCodeProcess(std::vector<std::string> flags) {
+  explicit HealthCodeProcess(const std::vector<std::string>& flags) {
     storage_.AddTo(process_.config());
     config_.AddTo(process_.config());
     Configure(process_, flags);
@@ -87,6 +89,33 @@ class HealthCodeProcess {
         FromGrpcStatus(OperationsService::NewStub(channel_)->GetStatus(&context, {}, &response));
     if (!status.ok()) return status;
     return response;
+  }
+  // Its revision 1, with this temperature.
+  void Declare(const std::string& person_id, double temperature) const {
+    health_code::v1::RecordEvidenceRequest request;
+    health_code::v1::Evidence& evidence = *request.mutable_evidence();
+    evidence.set_person_id(person_id);
+    evidence.set_source("gate");
+    evidence.set_source_id("morning");
+    evidence.set_revision(1);
+    evidence.mutable_declaration()->set_temperature_celsius(temperature);
+    *evidence.mutable_declaration()->mutable_declared_time() = ToProto(SystemClock().Now());
+    grpc::ClientContext context;
+    health_code::v1::RecordEvidenceResponse response;
+    const grpc::Status status =
+        HealthCodeService::NewStub(channel_)->RecordEvidence(&context, request, &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+  }
+  std::vector<operations::v1::IgnoredEvent> Ignored(const std::string& entity) const {
+    grpc::ClientContext context;
+    operations::v1::ListIgnoredEventsRequest request;
+    request.set_entity(entity);
+    operations::v1::ListIgnoredEventsResponse response;
+    const Status status = FromGrpcStatus(
+        OperationsService::NewStub(channel_)->ListIgnoredEvents(&context, request, &response));
+    // Before there is a view.
+    EXPECT_TRUE(status.ok() || status.reason() == "VIEW_REBUILDING") << status.ToString();
+    return {response.events().begin(), response.events().end()};
   }
   grpc::StatusCode GetCode() const {
     grpc::ClientContext context;
@@ -136,6 +165,34 @@ TEST(ServiceProcess, EachRoleServesOperationsAndItsPart) {
   WaitUntil([&] { return OwnedShards(projector) == 2; });
 }
 
+TEST(ServiceProcess, TellsWhyAFactHadNoEffect) {
+  Servers servers;
+  const HealthCodeProcess process(servers.Flags({}));
+  const std::string person = MakeId(kPersonId, IdBytes{1});
+  const std::string other = MakeId(kPersonId, IdBytes{2});
+  process.Declare(person, 36.5);
+  process.Declare(person, 38.5);
+  process.Declare(other, 36.5);
+  process.Declare(other, 38.5);
+  WaitUntil([&] { return process.Ignored("").size() == 2; });
+  const std::vector<operations::v1::IgnoredEvent> ignored = process.Ignored(person);
+  ASSERT_EQ(ignored.size(), 1U);
+  EXPECT_EQ(ignored[0].service(), "health_code");
+  EXPECT_EQ(ignored[0].reason(), "EVIDENCE_CONFLICT");
+  EXPECT_EQ(ignored[0].kind(), "evidence_observed");
+  EXPECT_GT(ignored[0].offset(), 0U);
+  EXPECT_TRUE(ignored[0].has_append_time());
+  ASSERT_EQ(ignored[0].entities_size(), 1);
+  EXPECT_EQ(ignored[0].entities(0), person);
+
+  // A flood pushes out what is older, and is no longer than what a shard keeps.
+  for (int i = 0; i < 70; ++i) process.Declare(person, 39 + i * 0.01);
+  WaitUntil([&] {
+    const auto last = process.Ignored(person);
+    return last.size() == 64 && last.front().offset() > ignored[0].offset();
+  });
+}
+
 TEST(ServiceProcess, IsReadyOnceItsViewCanBeRead) {
   Servers servers;
   servers.view.Kill();
@@ -165,7 +222,7 @@ TEST(ServiceProcess, RefusesAViewThatEvicts) {
 
 class IdentityProcess {
  public:
-  explicit IdentityProcess(std::vector<std::string> flags) {
+  explicit IdentityProcess(const std::vector<std::string>& flags) {
     storage.AddTo(process.config());
     config.AddTo(process.config());
     Configure(process, flags);

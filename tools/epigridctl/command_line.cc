@@ -80,6 +80,7 @@ struct Commands {
   StatusOptions status;
   std::string age;
   std::string service;
+  std::string entity;
   RebuildOptions rebuild;
   LogTailOptions log;
   uint32_t shard = 0;
@@ -148,6 +149,7 @@ void AddLog(CLI::App& app, Commands& c) {
   tail->add_option("shard", c.log.shard, "Number, from 0")->required();
   tail->add_option("-n", c.log.count, "How many, 1 to 1,000; default 10")
       ->check(CLI::Range(1, 1000));
+  tail->add_option("--from", c.log.from, "From this offset on, instead of the last ones");
   tail->add_flag("--follow,-f", c.log.follow, "Go on until Ctrl-C");
   tail->callback([&c] {
     c.run = [&c](const Servers& servers) { return TailLog(servers, c.log, c.console); };
@@ -166,6 +168,17 @@ void AddLog(CLI::App& app, Commands& c) {
   retry->callback([&c] {
     c.run = [&c](const Servers& servers) {
       return RetryParked(servers, c.service, c.shard, c.offset, c.console);
+    };
+  });
+  CLI::App* ignored =
+      app.add_subcommand("ignored", "Events that had no effect")->require_subcommand(1);
+  CLI::App* ignored_list =
+      ignored->add_subcommand("list", "List them: of each shard of a service the last 64");
+  ignored_list->add_option("service", c.service, "Only this one");
+  ignored_list->add_option("--entity", c.entity, "Only what concerns this id");
+  ignored_list->callback([&c] {
+    c.run = [&c](const Servers& servers) {
+      return ListIgnored(servers, c.service, c.entity, c.console);
     };
   });
   app.add_subcommand("quiesce", "Wait until nothing is left to be done, at most --timeout")

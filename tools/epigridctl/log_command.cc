@@ -41,7 +41,8 @@ Result<ExitCode> TailLog(const Servers& servers, const LogTailOptions& options,
   request.set_topic(options.topic);
   request.set_shard(options.shard);
   request.set_page_size(options.count);
-  request.set_tail(true);
+  request.set_tail(options.from == 0);
+  if (options.from > 0) request.set_after_offset(options.from - 1);
   while (true) {
     pb::ReadLogResponse response;
     EPIGRID_RETURN_IF_ERROR(CallOperations(server, "ReadLog", request, &response));

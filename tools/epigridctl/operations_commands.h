@@ -1,8 +1,9 @@
-// epigridctl status, digests, rebuild, log, parked, quiesce: epigrid.operations.v1 for people.
+// epigridctl status, digests, rebuild, log, parked, ignored, quiesce: epigrid.operations.v1 for
+// people.
 //
-// Every process serves the operations of the services that run in it: status, digests, parked list
-// and quiesce ask all servers, the others the one of the service that they name. Errors are those
-// of the calls.
+// Every process serves the operations of the services that run in it: status, digests, parked list,
+// ignored list and quiesce ask all servers, the others the one of the service that they name.
+// Errors are those of the calls.
 #pragma once
 
 #include <cstdint>
@@ -44,6 +45,7 @@ struct LogTailOptions {
   std::string topic;
   uint32_t shard = 0;
   int32_t count = 10;  // 1 to 1,000
+  uint64_t from = 0;   // an offset; 0: the last records
   bool follow = false;
 };
 
@@ -54,6 +56,10 @@ Result<ExitCode> ListParked(const Servers& servers, const std::string& service,
                             const Console& console);
 Result<ExitCode> RetryParked(const Servers& servers, const std::string& service, uint32_t shard,
                              uint64_t offset, const Console& console);
+
+// Why facts had no effect, oldest first. `entity`: only what concerns this id; empty: all.
+Result<ExitCode> ListIgnored(const Servers& servers, const std::string& service,
+                             const std::string& entity, const Console& console);
 
 // Waits until nothing is left to be done anywhere. DEADLINE_EXCEEDED NOT_QUIET says what is.
 Result<ExitCode> AwaitQuiet(const Servers& servers, Duration timeout, const Console& console);

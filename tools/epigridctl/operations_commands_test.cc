@@ -146,6 +146,16 @@ TEST(LogCommandTest, TailShowsTheLastRecords) {
             "         9  2022-11-11T00:30:00+00:00  person_1  {\"schema_version\":1}\n");
 }
 
+TEST(LogCommandTest, TailShowsTheRecordsFromAnOffsetOn) {
+  FakeServices fake;
+  for (const uint64_t offset : {3, 5, 9}) fake.log.push_back(Entry(offset));
+  const Ran ran =
+      RunTool(fake, {"log", "tail", "identity.inbox", "0", "--from", "5", "-n", "1", "--json"});
+  EXPECT_EQ(ran.exit_code, ExitCode::kOk) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("\"offset\":5"));
+  EXPECT_THAT(ran.out, Not(HasSubstr("\"offset\":9")));
+}
+
 TEST(LogCommandTest, FollowingShowsWhatComesAndEachRecordOnce) {
   FakeServices fake;
   fake.log.push_back(Entry(3));
@@ -181,6 +191,35 @@ TEST(ParkedCommandTest, RecordsAreListedAndRetried) {
   const Ran wrong = RunTool(fake, {"parked", "retry", "identity", "4", "8"});
   EXPECT_EQ(wrong.exit_code, ExitCode::kFailed);
   EXPECT_THAT(wrong.err, HasSubstr("NOT_FOUND RECORD_NOT_PARKED"));
+}
+
+TEST(IgnoredCommandTest, EventsAreListedByTimeAndByWhomTheyConcern) {
+  FakeServices fake;
+  EXPECT_EQ(RunTool(fake, {"ignored", "list"}).out, "No event was ignored.\n");
+  for (const uint64_t offset : {9, 7}) {
+    pb::IgnoredEvent& event = fake.ignored.emplace_back();
+    event.set_service("health_code");
+    event.set_shard(static_cast<uint32_t>(10 - offset));
+    event.set_offset(offset);
+    event.set_event_index(2);
+    event.set_reason("EVIDENCE_CONFLICT");
+    *event.mutable_append_time() =
+        ToProto(Time::FromSeconds(1'668'126'600 + static_cast<int64_t>(offset)));
+    event.set_kind("evidence_observed");
+    event.add_entities("person_" + std::to_string(offset));
+  }
+  fake.ignored.emplace_back().set_service("identity");  // the log has its record no more
+  EXPECT_EQ(RunTool(fake, {"ignored", "list"}).out,
+            "when                       service      shard  offset  event  why                what"
+            "               whom\n"
+            "-                          identity         0       0      0                     -\n"
+            "2022-11-11T00:30:07+00:00  health_code      3       7      2  EVIDENCE_CONFLICT"
+            "  evidence_observed  person_7\n"
+            "2022-11-11T00:30:09+00:00  health_code      1       9      2  EVIDENCE_CONFLICT"
+            "  evidence_observed  person_9\n");
+  const Ran ran = RunTool(fake, {"ignored", "list", "--entity", "person_9"});
+  EXPECT_THAT(ran.out, HasSubstr("person_9"));
+  EXPECT_THAT(ran.out, Not(HasSubstr("person_7")));
 }
 
 TEST(QuiesceCommandTest, SaysWhatIsTriedAgain) {

@@ -1,7 +1,8 @@
-// epigridctl parked, quiesce.
+// epigridctl parked, ignored, quiesce.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "common/base/proto_time.h"
 #include "epigrid/operations/v1/operations.pb.h"
@@ -17,12 +18,12 @@ namespace pb = operations::v1;
 // Of the entities that wait, as many are shown.
 constexpr int kEntitiesShown = 3;
 
-std::string Entities(const pb::ParkedRecord& record) {
+std::string Entities(const google::protobuf::RepeatedPtrField<std::string>& entities) {
   std::string text;
-  for (int i = 0; i < record.entities_size() && i < kEntitiesShown; ++i) {
-    text += (i == 0 ? "" : ", ") + Printable(record.entities(i));
+  for (int i = 0; i < entities.size() && i < kEntitiesShown; ++i) {
+    text += (i == 0 ? "" : ", ") + Printable(entities[i]);
   }
-  const int more = record.entities_size() - kEntitiesShown;
+  const int more = entities.size() - kEntitiesShown;
   return more > 0 ? fmt::format("{} and {} more", text, more) : text;
 }
 
@@ -54,7 +55,7 @@ Result<ExitCode> ListParked(const Servers& servers, const std::string& service,
   for (const pb::ParkedRecord& record : response.records()) {
     table.push_back({record.service(), fmt::to_string(record.shard()),
                      fmt::to_string(record.offset()), Printable(record.reason()),
-                     Entities(record)});
+                     Entities(record.entities())});
   }
   console.out << FormatTable(table, {1, 2});
   return ExitCode::kOk;
@@ -74,6 +75,38 @@ Result<ExitCode> RetryParked(const Servers& servers, const std::string& service,
   } else {
     console.out << "Asked for; `epigridctl parked list` shows whether it is still parked.\n";
   }
+  return ExitCode::kOk;
+}
+
+Result<ExitCode> ListIgnored(const Servers& servers, const std::string& service,
+                             const std::string& entity, const Console& console) {
+  pb::ListIgnoredEventsRequest request;
+  request.set_service(service);
+  request.set_entity(entity);
+  pb::ListIgnoredEventsResponse response;
+  EPIGRID_RETURN_IF_ERROR(CallAllServers(servers, "ListIgnoredEvents", request, &response));
+  if (console.json) {
+    PrintJson(response, console);
+    return ExitCode::kOk;
+  }
+  if (response.events().empty()) {
+    console.out << "No event was ignored.\n";
+    return ExitCode::kOk;
+  }
+  std::ranges::sort(*response.mutable_events(), {}, [](const pb::IgnoredEvent& event) {
+    return std::tuple(FromProto(event.append_time()), event.service(), event.shard(),
+                      event.offset(), event.event_index());
+  });
+  std::vector<std::vector<std::string>> table{
+      {"when", "service", "shard", "offset", "event", "why", "what", "whom"}};
+  for (const pb::IgnoredEvent& event : response.events()) {
+    table.push_back({FormatLocalTime(FromProto(event.append_time()), console.zone), event.service(),
+                     fmt::to_string(event.shard()), fmt::to_string(event.offset()),
+                     fmt::to_string(event.event_index()), Printable(event.reason()),
+                     event.kind().empty() ? "-" : Printable(event.kind()),
+                     Entities(event.entities())});
+  }
+  console.out << FormatTable(table, {2, 3, 4});
   return ExitCode::kOk;
 }
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
+
 #include "common/base/ids.h"
 #include "common/rpc/status_details.h"
 #include "epigrid/contact_tracing/v1/contact_tracing.grpc.pb.h"
@@ -236,6 +238,17 @@ class FakeOperations final : public operations::v1::OperationsService::CallbackS
       return NotFound("RECORD_NOT_PARKED", "no record at this offset is parked: list them first");
     });
   }
+  grpc::ServerUnaryReactor* ListIgnoredEvents(
+      grpc::CallbackServerContext* context, const operations::v1::ListIgnoredEventsRequest* request,
+      operations::v1::ListIgnoredEventsResponse* response) override {
+    for (const operations::v1::IgnoredEvent& event : recorder_.fake_.ignored) {
+      const bool asked_for =
+          request->entity().empty() ||
+          std::ranges::find(event.entities(), request->entity()) != event.entities().end();
+      if (asked_for) *response->add_events() = event;
+    }
+    return recorder_.Serve(context, "ListIgnoredEvents", [](Taken&) { return OkStatus(); });
+  }
   grpc::ServerUnaryReactor* AwaitQuiet(grpc::CallbackServerContext* context,
                                        const operations::v1::AwaitQuietRequest*,
                                        operations::v1::AwaitQuietResponse* response) override {
@@ -250,6 +263,7 @@ class FakeOperations final : public operations::v1::OperationsService::CallbackS
       const auto page = static_cast<size_t>(request->page_size());
       const size_t tail_from = log.size() > page ? log.size() - page : 0;
       for (size_t i = request->tail() ? tail_from : 0; i < log.size(); ++i) {
+        if (response->entries_size() == request->page_size()) break;
         if (request->tail() || log[i].offset() > request->after_offset()) {
           *response->add_entries() = log[i];
         }

@@ -59,6 +59,7 @@ class FakeServices {
   // What operations answer.
   operations::v1::GetDigestsResponse digests;
   operations::v1::ListParkedRecordsResponse parked;
+  std::vector<operations::v1::IgnoredEvent> ignored;
   operations::v1::AwaitQuietResponse quiet;
   std::vector<operations::v1::LogEntry> log;
 

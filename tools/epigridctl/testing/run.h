@@ -19,7 +19,7 @@ struct Ran {
 
 // Against the fake, in UTC.
 inline Ran RunTool(const FakeServices& fake, FakeWaiter& waiter,
-                   std::vector<std::string> arguments) {
+                   const std::vector<std::string>& arguments) {
   std::ostringstream out;
   std::ostringstream err;
   Console console{.out = out, .err = err, .waiter = waiter, .zone = absl::UTCTimeZone()};
@@ -32,9 +32,9 @@ inline Ran RunTool(const FakeServices& fake, FakeWaiter& waiter,
   return {exit_code, out.str(), err.str()};
 }
 
-inline Ran RunTool(const FakeServices& fake, std::vector<std::string> arguments) {
+inline Ran RunTool(const FakeServices& fake, const std::vector<std::string>& arguments) {
   FakeWaiter waiter;
-  return RunTool(fake, waiter, std::move(arguments));
+  return RunTool(fake, waiter, arguments);
 }
 
 }  // namespace epigrid::ctl
