@@ -371,6 +371,24 @@ TEST_F(IdentityServiceTest, AHouseholdAndItsMembersKnowOfEachOther) {
   EXPECT_EQ(household->region_code(), "310101007") << "as the membership says";
   EXPECT_EQ(household->members(0).person_id(), person);
   EXPECT_EQ(instance_->Get(person)->memberships(0).household_id(), made->household_id);
+
+  // Moves out, and back in; a stay is told again with its end.
+  v1::Membership left = membership;
+  *left.mutable_until_time() = ToProto(Time::FromSeconds(1'641'859'200));
+  v1::Membership back = membership;
+  *back.mutable_from_time() = ToProto(Time::FromSeconds(1'642'000'000));
+  v1::Membership overlapping = membership;
+  *overlapping.mutable_from_time() = ToProto(Time::FromSeconds(1'641'800'000));
+  const auto returned = Await(instance_->commands().UpdateMemberships(
+      instance_->Context(), {left, back, overlapping}, "m2"));
+  EXPECT_TRUE(returned.results[0].ok() && returned.results[1].ok());
+  EXPECT_EQ(returned.results[2].reason(), "MEMBERSHIP_OVERLAPS");
+  instance_->See(returned.revision);
+  const auto memberships = instance_->Get(person)->memberships();
+  ASSERT_EQ(memberships.size(), 2);
+  EXPECT_TRUE(memberships[0].has_until_time());
+  EXPECT_EQ(memberships[1].from_time().seconds(), 1'642'000'000);
+  EXPECT_EQ(Await(instance_->directory().GetHousehold(made->household_id))->members_size(), 2);
 }
 
 TEST_F(IdentityServiceTest, NothingPersonalIsOnAnyDisk) {

@@ -164,8 +164,11 @@ class Fuzzed {
     auto& changed = *event.mutable_membership_changed();
     changed.set_person_id(Person());
     changed.set_household_id(Household());
-    if (Small(4) != 0) *changed.mutable_from_time() = When();
-    if (data_.ConsumeBool()) *changed.mutable_until_time() = When();
+    for (int stays = Small(4); stays > 0; --stays) {
+      events::v1::Interval& interval = *changed.add_intervals();
+      *interval.mutable_from_time() = When();
+      if (data_.ConsumeBool()) *interval.mutable_until_time() = When();
+    }
     driver_.Foreign(event);
   }
 

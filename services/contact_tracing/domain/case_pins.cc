@@ -98,9 +98,8 @@ class PinBuilder {
     for (const state::v1::Membership& membership : person_.memberships()) {
       const Span& window = windows_.household;
       if (window.from >= window.until) return;
-      const Span lives = ToSpan(membership.interval());
-      if (lives.from >= lives.until) continue;
-      for (const Span& span : Intersect(Subtract({lives}, separations), {window})) {
+      const Spans lives = ToSpans(membership.intervals());
+      for (const Span& span : Intersect(Subtract(lives, separations), {window})) {
         PinStated& pin = Pin(membership.household_id());
         *pin.add_standing() = ToInterval(span);
         pin.set_category(v1::SETTING_CATEGORY_HOUSEHOLD);

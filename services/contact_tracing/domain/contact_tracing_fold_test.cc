@@ -110,6 +110,35 @@ TEST(ContactTracingFoldTest, IsolationAtHomeEndsVisitsOnlyAndSeparationTheHouseh
   EXPECT_EQ(city.Contacts("anna"), "bert home CLOSE 2022-01-01:0,2022-01-02:0");
 }
 
+TEST(ContactTracingFoldTest, WhoMovesBackInKeepsTheContactsOfTheFirstStay) {
+  FoldCity city;
+  city.Lives("anna", "home");
+  city.LivesIn("bert", "home", {{0, 60}});
+  city.LivesIn("carl", "home", {{0, 30}});
+  city.Report("anna", 50);
+  city.Isolate("anna", 80, std::nullopt);
+  const std::string of_carl = "carl home CLOSE 2022-01-01:0,2022-01-02:0";
+  EXPECT_EQ(city.Contacts("anna"),
+            "bert home CLOSE 2022-01-01:0,2022-01-02:0,2022-01-03:0; " + of_carl);
+  city.LivesIn("bert", "home", {{0, 60}, {200, std::nullopt}});
+  EXPECT_EQ(city.Contacts("anna"),
+            "bert home CLOSE 2022-01-01:0,2022-01-02:0,2022-01-03:0; " + of_carl);
+  // Back while the window is open; the day between is none of theirs.
+  city.LivesIn("carl", "home", {{0, 20}, {50, std::nullopt}});
+  EXPECT_EQ(city.Contacts("anna"),
+            "bert home CLOSE 2022-01-01:0,2022-01-02:0,2022-01-03:0; "
+            "carl home CLOSE 2022-01-01:0,2022-01-03:0,2022-01-04:0");
+}
+
+TEST(ContactTracingFoldTest, WhoMovesBackWhoIsTheCaseInfectsInBothStays) {
+  FoldCity city;
+  city.LivesIn("anna", "home", {{0, 20}, {50, std::nullopt}});
+  city.Lives("bert", "home");
+  city.Report("anna", 50);
+  city.Isolate("anna", 60, std::nullopt);
+  EXPECT_EQ(city.Contacts("anna"), "bert home CLOSE 2022-01-01:0,2022-01-03:0");
+}
+
 TEST(ContactTracingFoldTest, WhoRecoversAtHomeExposesTheHouseholdNoLonger) {
   FoldCity city;
   city.Lives("anna", "home");

@@ -77,7 +77,7 @@ void FoldCity::Setting(const std::string& name, v1::SettingCategory category,
   v1::Setting& setting = *event.mutable_setting_update_requested()->mutable_setting();
   setting.set_setting_id(SettingId(name));
   setting.set_category(category);
-  if (usual_stay_minutes) setting.mutable_usual_stay()->set_seconds(*usual_stay_minutes * 60);
+  if (usual_stay_minutes) setting.mutable_usual_stay()->set_seconds(int64_t{60} * *usual_stay_minutes);
   const std::string setting_id = setting.setting_id();
   driver_.Append(setting_id, std::move(event));
 }
@@ -127,12 +127,20 @@ void FoldCity::Delete(const std::string& person, const std::string& source_id, u
 
 void FoldCity::Lives(const std::string& person, const std::string& household,
                      std::optional<double> from, std::optional<double> until) {
+  LivesIn(person, household, from ? std::vector<Stay>{{*from, until}} : std::vector<Stay>());
+}
+
+void FoldCity::LivesIn(const std::string& person, const std::string& household,
+                       const std::vector<Stay>& stays) {
   Event event;
   auto& changed = *event.mutable_membership_changed();
   changed.set_person_id(PersonId(person));
   changed.set_household_id(HouseholdId(household));
-  if (from) *changed.mutable_from_time() = ToProto(At(*from));
-  if (until) *changed.mutable_until_time() = ToProto(At(*until));
+  for (const auto& [from, until] : stays) {
+    events::v1::Interval& interval = *changed.add_intervals();
+    *interval.mutable_from_time() = ToProto(At(from));
+    if (until) *interval.mutable_until_time() = ToProto(At(*until));
+  }
   driver_.Foreign(event);
 }
 

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "epigrid/contact_tracing/state/v1/state.pb.h"
@@ -44,6 +45,10 @@ class FoldCity {
   void Delete(const std::string& person, const std::string& source_id, uint32_t revision);
   void Lives(const std::string& person, const std::string& household,
              std::optional<double> from = 0, std::optional<double> until = std::nullopt);
+  // Of somebody who moves out and back in.
+  using Stay = std::pair<double, std::optional<double>>;
+  void LivesIn(const std::string& person, const std::string& household,
+               const std::vector<Stay>& stays);
   // Kept apart [from, until); `separated`: from the own household too.
   void Isolate(const std::string& person, double from, std::optional<double> until,
                bool separated = true);

@@ -23,9 +23,7 @@ void NeedPerson(const std::string& person_id, const CellReader& cells, NeedSet& 
 Spans PresenceIn(const TracedPerson& person, const std::string& household_id) {
   for (const Membership& membership : person.memberships()) {
     if (membership.household_id() != household_id) continue;
-    const Span lives = ToSpan(membership.interval());
-    if (lives.from >= lives.until) return {};
-    return Subtract({lives}, ToSpans(person.separations()));
+    return Subtract(ToSpans(membership.intervals()), ToSpans(person.separations()));
   }
   return {};
 }
@@ -47,6 +45,9 @@ void StateDifference(const std::string& person_id, const std::string& household_
   if (spans != PresenceIn(before, household_id)) State(person_id, household_id, spans, work);
 }
 
+// When the person moved out for the last time; kEndOfTime: not yet.
+Time LeftAt(const Membership& membership) { return ToSpan(*membership.intervals().rbegin()).until; }
+
 bool IsPinned(const TracedPerson& person, const std::string& household_id,
               const CellReader& cells) {
   for (const std::string& case_id : person.case_ids()) {
@@ -67,13 +68,13 @@ bool LetGoOfOne(TracedPerson& person, const Work& work) {
   auto& memberships = *person.mutable_memberships();
   auto first = memberships.end();
   for (auto at = memberships.begin(); at != memberships.end(); ++at) {
-    const Time until = ToSpan(at->interval()).until;
+    const Time until = LeftAt(*at);
     if (until == kEndOfTime ||
         !work.policy.IsPast(work.policy.zone.LocalDay(until), work.context.shard_time) ||
         IsPinned(person, at->household_id(), work.cells)) {
       continue;
     }
-    if (first == memberships.end() || until < ToSpan(first->interval()).until) first = at;
+    if (first == memberships.end() || until < LeftAt(*first)) first = at;
   }
   if (first == memberships.end()) return false;
   memberships.erase(first);
@@ -101,7 +102,7 @@ void Apply(const MembershipChanged& changed, Work& work) {
     return m.household_id() == changed.household_id();
   });
   const bool known = at != memberships.end();
-  if (!changed.has_from_time()) {
+  if (changed.intervals().empty()) {
     // One that was let go of still stands in its household.
     if (!known) return State(changed.person_id(), changed.household_id(), {}, work);
     memberships.erase(at);
@@ -111,11 +112,7 @@ void Apply(const MembershipChanged& changed, Work& work) {
     }
     Membership& membership = known ? *at : *memberships.Add();
     membership.set_household_id(changed.household_id());
-    membership.clear_interval();
-    *membership.mutable_interval()->mutable_from_time() = changed.from_time();
-    if (changed.has_until_time()) {
-      *membership.mutable_interval()->mutable_until_time() = changed.until_time();
-    }
+    *membership.mutable_intervals() = changed.intervals();
   }
   StateDifference(changed.person_id(), changed.household_id(), before, after, work);
   Save(changed.person_id(), before, after, work);

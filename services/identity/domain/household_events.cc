@@ -1,5 +1,7 @@
 #include "services/identity/domain/household_events.h"
 
+#include <algorithm>
+
 #include "common/base/proto_time.h"
 #include "epigrid/identity/state/v1/state.pb.h"
 #include "services/identity/domain/identity_fold.h"
@@ -9,37 +11,66 @@ namespace epigrid::identity {
 namespace {
 
 using events::v1::HouseholdUpdateRequested;
+using events::v1::Interval;
 using events::v1::MembershipStated;
 using state::v1::StoredHousehold;
 using state::v1::StoredMembership;
+using Stays = google::protobuf::RepeatedPtrField<Interval>;
 
-bool SameInterval(const StoredMembership& a, const StoredMembership& b) {
-  return FromProto(a.from_time()) == FromProto(b.from_time()) &&
-         FromProto(a.until_time()) == FromProto(b.until_time());
+Time From(const Interval& stay) { return FromProto(stay.from_time()); }
+Time Until(const Interval& stay) {
+  return stay.has_until_time() ? FromProto(stay.until_time()) : kEndOfTime;
 }
 
-// The membership that an event states; nullopt: none.
-template <typename Statement>
-std::optional<StoredMembership> MembershipIn(const Statement& statement, Offset version) {
-  if (!statement.has_from_time()) return std::nullopt;
-  StoredMembership membership;
-  *membership.mutable_from_time() = statement.from_time();
-  if (statement.has_until_time()) *membership.mutable_until_time() = statement.until_time();
-  membership.set_version(version);
-  return membership;
+bool SameStays(const Stays& a, const Stays& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& one, const auto& other) {
+    return From(one) == From(other) && Until(one) == Until(other);
+  });
+}
+
+// The stay that is told goes among the others, in place of the one that began at the same time.
+Status AddStay(const HouseholdUpdateRequested& requested, Stays& stays) {
+  Interval told;
+  *told.mutable_from_time() = requested.from_time();
+  if (requested.has_until_time()) *told.mutable_until_time() = requested.until_time();
+  auto at = std::find_if(stays.begin(), stays.end(),
+                         [&](const Interval& stay) { return From(stay) >= From(told); });
+  const bool known = at != stays.end() && From(*at) == From(told);
+  const auto after = known ? at + 1 : at;
+  if ((at != stays.begin() && Until(*(at - 1)) > From(told)) ||
+      (after != stays.end() && From(*after) < Until(told))) {
+    return FailedPrecondition("MEMBERSHIP_OVERLAPS",
+                              "another stay of the person in this household overlaps: tell first "
+                              "when that one ended, or take all back and tell them anew")
+        .With("field", "from_time");
+  }
+  if (known) {
+    *at = std::move(told);
+    return OkStatus();
+  }
+  if (stays.size() >= kStaysPerMembershipMax) {
+    return FailedPrecondition("MEMBERSHIPS_TOO_MANY",
+                              "the person has as many stays in this household as one can (64)");
+  }
+  const auto index = at - stays.begin();
+  *stays.Add() = std::move(told);
+  std::rotate(stays.begin() + index, stays.end() - 1, stays.end());
+  return OkStatus();
 }
 
 // Writes one side of a membership; answers whether anything changed.
-bool StoreMembership(const std::string& key, const std::string& member,
-                     const std::optional<StoredMembership>& membership, Cells& cells) {
+bool StoreMembership(const std::string& key, const std::string& member, const Stays& stays,
+                     Offset version, Cells& cells) {
   const auto before = cells.GetMemberProto<StoredMembership>(key, member);
-  if (!membership) {
-    if (!before) return false;
+  if (SameStays(before.value_or(StoredMembership()).intervals(), stays)) return false;
+  if (stays.empty()) {
     cells.DeleteMember(key, member);
     return true;
   }
-  if (before && SameInterval(*before, *membership)) return false;
-  cells.SetMemberProto(key, member, *membership);
+  StoredMembership membership;
+  *membership.mutable_intervals() = stays;
+  membership.set_version(version);
+  cells.SetMemberProto(key, member, membership);
   return true;
 }
 
@@ -54,21 +85,25 @@ void ApplyHousehold(const HouseholdUpdateRequested& requested, Cells& cells, Con
   const std::string household_key = keys::Household(requested.household_id());
   const std::string members_key = keys::Members(requested.household_id());
   const std::string& person_id = requested.person_id();
-  const auto membership = MembershipIn(requested, context.offset);
-  if (!person_id.empty() && membership) {
-    const auto& members = cells.GetMembers(members_key);
-    if (!members.contains(person_id) && members.size() >= kHouseholdMembersMax) {
+  Stays stays;
+  if (!person_id.empty() && requested.has_from_time()) {
+    const auto known = cells.GetMemberProto<StoredMembership>(members_key, person_id);
+    if (!known && cells.GetMembers(members_key).size() >= kHouseholdMembersMax) {
       context.Answer({FailedPrecondition("HOUSEHOLD_FULL",
                                          "the household has as many members as one can have (200)"),
                       ""});
       return;
+    }
+    if (known) stays = known->intervals();
+    if (Status status = AddStay(requested, stays); !status.ok()) {
+      return context.Answer({std::move(status), ""});
     }
   }
   const auto before = cells.GetProto<StoredHousehold>(household_key);
   StoredHousehold household = before.value_or(StoredHousehold());
   if (!requested.region_code().empty()) household.set_region_code(requested.region_code());
   const bool members_changed =
-      !person_id.empty() && StoreMembership(members_key, person_id, membership, cells);
+      !person_id.empty() && StoreMembership(members_key, person_id, stays, context.offset, cells);
   if (!before || members_changed || before->region_code() != household.region_code()) {
     household.set_version(context.offset);
     cells.SetProto(household_key, household);
@@ -78,10 +113,7 @@ void ApplyHousehold(const HouseholdUpdateRequested& requested, Cells& cells, Con
   MembershipStated& stated = *event.mutable_membership_stated();
   stated.set_household_id(requested.household_id());
   stated.set_person_id(person_id);
-  if (membership) *stated.mutable_from_time() = membership->from_time();
-  if (membership && membership->has_until_time()) {
-    *stated.mutable_until_time() = membership->until_time();
-  }
+  *stated.mutable_intervals() = std::move(stays);
   context.EmitToInbox(person_id, std::move(event));
 }
 
@@ -90,19 +122,15 @@ void NeedsOfMembership(const MembershipStated& stated, NeedSet& needs) {
 }
 
 void ApplyMembership(const MembershipStated& stated, Cells& cells, Context& context) {
-  const auto membership = MembershipIn(stated, context.offset);
-  if (!StoreMembership(keys::Memberships(stated.person_id()), stated.household_id(), membership,
-                       cells)) {
+  if (!StoreMembership(keys::Memberships(stated.person_id()), stated.household_id(),
+                       stated.intervals(), context.offset, cells)) {
     return;
   }
   Event event;
   auto& changed = *event.mutable_membership_changed();
   changed.set_household_id(stated.household_id());
   changed.set_person_id(stated.person_id());
-  if (membership) *changed.mutable_from_time() = membership->from_time();
-  if (membership && membership->has_until_time()) {
-    *changed.mutable_until_time() = membership->until_time();
-  }
+  *changed.mutable_intervals() = stated.intervals();
   changed.set_version(context.offset);
   context.Publish(std::string(kMembershipTopic), stated.person_id(), std::move(event));
 }

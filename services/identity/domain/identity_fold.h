@@ -31,6 +31,8 @@ inline constexpr std::string_view kMembershipTopic = "identity.membership.v1";
 inline constexpr size_t kDependantsMax = 32;
 // Of one household, now and before; later ones are refused (HOUSEHOLD_FULL).
 inline constexpr size_t kHouseholdMembersMax = 200;
+// Of one person in one household, now and before; later ones are refused (MEMBERSHIPS_TOO_MANY).
+inline constexpr int kStaysPerMembershipMax = 64;
 // In one LostClaimsSettled: each is two writes.
 inline constexpr int kLostClaimsPerEventMax = 8;
 

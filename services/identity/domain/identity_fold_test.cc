@@ -298,8 +298,9 @@ TEST_F(IdentityFoldTest, AMembershipStandsInBothShardsAndIsPublished) {
   std::vector<Emission> published = driver_.TakePublished();
   ASSERT_EQ(published.size(), 1u);
   EXPECT_EQ(published[0].topic, kMembershipTopic);
-  EXPECT_EQ(FromProto(published[0].event.membership_changed().from_time()), kMonday);
-  EXPECT_FALSE(published[0].event.membership_changed().has_until_time());
+  ASSERT_EQ(published[0].event.membership_changed().intervals_size(), 1);
+  EXPECT_EQ(FromProto(published[0].event.membership_changed().intervals(0).from_time()), kMonday);
+  EXPECT_FALSE(published[0].event.membership_changed().intervals(0).has_until_time());
 
   Move("household_x", "person_a", kMonday);
   EXPECT_TRUE(driver_.TakePublished().empty());
@@ -307,17 +308,73 @@ TEST_F(IdentityFoldTest, AMembershipStandsInBothShardsAndIsPublished) {
   Move("household_x", "person_a", kMonday, kTuesday);
   published = driver_.TakePublished();
   ASSERT_EQ(published.size(), 1u);
-  EXPECT_EQ(FromProto(published[0].event.membership_changed().until_time()), kTuesday);
+  EXPECT_EQ(FromProto(published[0].event.membership_changed().intervals(0).until_time()), kTuesday);
 
   Move("household_x", "person_a", Time());
   published = driver_.TakePublished();
   ASSERT_EQ(published.size(), 1u);
-  EXPECT_FALSE(published[0].event.membership_changed().has_from_time());
+  EXPECT_TRUE(published[0].event.membership_changed().intervals().empty());
   EXPECT_TRUE(driver_.Members("person_a", keys::Memberships("person_a")).empty());
   EXPECT_TRUE(driver_.Members("household_x", keys::Members("household_x")).empty());
 
   Move("household_x", "person_a", Time());
   EXPECT_TRUE(driver_.TakePublished().empty());
+}
+
+TEST_F(IdentityFoldTest, WhoMovesBackInHasBothStays) {
+  const Time friday = kMonday + std::chrono::hours(96);
+  Move("household_x", "person_a", kMonday, kTuesday);
+  ASSERT_TRUE(Move("household_x", "person_a", friday).status.ok());
+  // Told in the other order, and touching the first one.
+  Move("household_x", "person_b", kTuesday);
+  ASSERT_TRUE(Move("household_x", "person_b", kMonday, kTuesday).status.ok());
+  const std::vector<Emission> published = driver_.TakePublished();
+  ASSERT_EQ(published.size(), 4u);
+  const auto& of_a = published[1].event.membership_changed().intervals();
+  ASSERT_EQ(of_a.size(), 2);
+  EXPECT_EQ(FromProto(of_a[0].from_time()), kMonday);
+  EXPECT_EQ(FromProto(of_a[0].until_time()), kTuesday);
+  EXPECT_EQ(FromProto(of_a[1].from_time()), friday);
+  EXPECT_FALSE(of_a[1].has_until_time());
+  const auto& of_b = published[3].event.membership_changed().intervals();
+  ASSERT_EQ(of_b.size(), 2);
+  EXPECT_EQ(FromProto(of_b[0].from_time()), kMonday);
+  EXPECT_EQ(FromProto(of_b[1].from_time()), kTuesday);
+
+  Move("household_x", "person_a", Time());
+  EXPECT_TRUE(driver_.Members("person_a", keys::Memberships("person_a")).empty());
+}
+
+TEST_F(IdentityFoldTest, AStayThatOverlapsAnotherIsRefused) {
+  const Duration day = std::chrono::hours(24);
+  Move("household_x", "person_a", kMonday, kMonday + 4 * day);
+  driver_.TakePublished();
+  for (const auto& [from, until] :
+       std::vector<std::pair<Time, Time>>{{kMonday + day, Time()},
+                                          {kMonday + day, kMonday + 2 * day},
+                                          {kMonday - day, Time()},
+                                          {kMonday - day, kMonday + day}}) {
+    EXPECT_EQ(Move("household_x", "person_a", from, until).status.reason(), "MEMBERSHIP_OVERLAPS");
+  }
+  EXPECT_TRUE(driver_.TakePublished().empty());
+  ASSERT_TRUE(Move("household_x", "person_a", kMonday + 5 * day).status.ok());
+  EXPECT_EQ(Move("household_x", "person_a", kMonday).status.reason(), "MEMBERSHIP_OVERLAPS")
+      << "the first stay would go on into the second";
+  // Elsewhere, and of others, there may be what there may.
+  EXPECT_TRUE(Move("household_y", "person_a", kMonday + day).status.ok());
+  EXPECT_TRUE(Move("household_x", "person_b", kMonday + day).status.ok());
+}
+
+TEST_F(IdentityFoldTest, AMembershipHasABoundedNumberOfStays) {
+  const auto move = [&](int number, Duration length) {
+    const Time from = kMonday + number * std::chrono::hours(48);
+    return Move("household_x", "person_a", from, from + length).status;
+  };
+  for (int i = 0; i < kStaysPerMembershipMax; ++i) {
+    ASSERT_TRUE(move(i, std::chrono::hours(24)).ok());
+  }
+  EXPECT_EQ(move(kStaysPerMembershipMax, std::chrono::hours(24)).reason(), "MEMBERSHIPS_TOO_MANY");
+  EXPECT_TRUE(move(7, std::chrono::hours(12)).ok());
 }
 
 TEST_F(IdentityFoldTest, AHouseholdKeepsItsRegionUntilAnotherIsGiven) {

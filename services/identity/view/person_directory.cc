@@ -47,13 +47,18 @@ Result<std::vector<v1::ContactPoint>> OpenContactPoints(const std::string& perso
                                        registration.contact_points().end());
 }
 
-Status FillMembership(const std::string& household_id, const std::string& person_id,
-                      const std::string& bytes, v1::Membership& membership) {
+// One for each stay of the person in the household.
+Status AddMemberships(const std::string& household_id, const std::string& person_id,
+                      const std::string& bytes,
+                      google::protobuf::RepeatedPtrField<v1::Membership>& memberships) {
   EPIGRID_ASSIGN_OR_RETURN(const StoredMembership stored, Parse<StoredMembership>(bytes));
-  membership.set_household_id(household_id);
-  membership.set_person_id(person_id);
-  *membership.mutable_from_time() = stored.from_time();
-  if (stored.has_until_time()) *membership.mutable_until_time() = stored.until_time();
+  for (const events::v1::Interval& stay : stored.intervals()) {
+    v1::Membership& membership = *memberships.Add();
+    membership.set_household_id(household_id);
+    membership.set_person_id(person_id);
+    *membership.mutable_from_time() = stay.from_time();
+    if (stay.has_until_time()) *membership.mutable_until_time() = stay.until_time();
+  }
   return OkStatus();
 }
 
@@ -74,7 +79,8 @@ Result<v1::Person> BuildPerson(const std::string& person_id, const StoredPerson&
   person.set_guardian_person_id(stored.guardian_person_id());
   for (const auto& [dependant, unused] : dependants) person.add_dependant_person_ids(dependant);
   for (const auto& [household, bytes] : memberships) {
-    EPIGRID_RETURN_IF_ERROR(FillMembership(household, person_id, bytes, *person.add_memberships()));
+    EPIGRID_RETURN_IF_ERROR(
+        AddMemberships(household, person_id, bytes, *person.mutable_memberships()));
   }
   *person.mutable_registered_time() = stored.registered_time();
   return person;
@@ -155,7 +161,7 @@ Task<Result<v1::Household>> PersonDirectory::GetHousehold(std::string household_
   household.set_region_code(stored.region_code());
   for (const auto& [person_id, membership] : found) {
     EPIGRID_CO_RETURN_IF_ERROR(
-        FillMembership(household_id, person_id, membership, *household.add_members()));
+        AddMemberships(household_id, person_id, membership, *household.mutable_members()));
   }
   co_return household;
 }
