@@ -329,8 +329,10 @@ TEST_F(IdentityServiceTest, ADependantIsReachedAtTheGuardians) {
   ASSERT_TRUE(reached[0].status.ok()) << reached[0].status.ToString();
   EXPECT_EQ(reached[0].contact_points.at(0).address(), "13800138000");
   EXPECT_EQ(reached[0].language, "zh");  // of who is reached there
+  EXPECT_TRUE(reached[0].guardian_answers);
   EXPECT_EQ(reached[1].status.reason(), "PERSON_UNKNOWN");
   EXPECT_EQ(reached[2].contact_points.at(0).address(), "13800138000");
+  EXPECT_FALSE(reached[2].guardian_answers);
 
   request.set_guardian_person_id(stranger);
   EXPECT_EQ(instance_->Update(request).status().reason(), "GUARDIAN_UNKNOWN");

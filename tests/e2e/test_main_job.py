@@ -114,15 +114,19 @@ def test_a_positive_test_reaches_everyone_and_an_exclusion_takes_it_back(city):
         "PLACE_EXPOSURE", (case.case_id,), at(1, "12:30"), None, "TWO_NEGATIVES_24H_APART", at(1, "13:30"))]
     assert all(green(code) for code in city.codes([eva] + strangers).values())
 
-    # Cleo's message is at Ben's phone, in Ben's language.
+    # Cleo's message is at Ben's phone, in Ben's language, and says that it is not about Ben.
     by_person = {person: city.messages(person) for person in (anna, ben, cleo, dan)}
     assert [len(messages) for messages in by_person.values()] == [1, 1, 1, 1]
     assert told(city, anna) == ["RED"] and told(city, dan) == ["YELLOW"]
     at_bens = {delivery.webhook_id: delivery for delivery in city.deliveries(ben.phone)}
     assert set(at_bens) == {by_person[ben][0].message_id, by_person[cleo][0].message_id}
     assert len(city.deliveries(ben.phone)) == 2
-    for delivery in at_bens.values():
-        assert delivery.body["data"]["language"] == "en" and ENGLISH["RED"] in delivery.body["data"]["text"]
+    for person, about, begins in ((ben, "addressee", "Your health code"),
+                                  (cleo, "dependant", "The health code of a person you answer for")):
+        data = at_bens[by_person[person][0].message_id].body["data"]
+        assert (data["language"], data["about"]) == ("en", about)
+        assert data["text"].startswith(f"{begins} {ENGLISH['RED']}.")
+        assert ("Your code" in data["text"]) == (person is ben)
     assert all(city.messages(person) == [] for person in [eva] + strangers)
     assert all(city.deliveries(person.phone) == [] for person in [eva] + strangers)
 

@@ -176,6 +176,7 @@ Task<Status> IdentityApi::DoResolveContactPoints(Call& call,
     SetProtoStatus(one.status, answer.mutable_status());
     for (const v1::ContactPoint& point : one.contact_points) *answer.add_contact_points() = point;
     answer.set_language(one.language);
+    answer.set_guardian_answers(one.guardian_answers);
   }
   co_return OkStatus();
 }

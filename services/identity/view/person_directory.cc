@@ -199,6 +199,7 @@ Task<std::vector<Reachability>> PersonDirectory::Reach(std::vector<std::string> 
       reached[i].language = people[i]->language();  // of the guardian nothing is known any more
     } else {
       reached[i] = BuildReachability(person_ids[i], **whose[i], (*found)[i]);
+      reached[i].guardian_answers = whose[i] != &people[i];
     }
   }
   co_return reached;

@@ -24,7 +24,8 @@ namespace epigrid::identity {
 struct Reachability {
   Status status;
   std::vector<v1::ContactPoint> contact_points;
-  std::string language;
+  std::string language;           // of who is reached there
+  bool guardian_answers = false;  // the contact points are the guardian's
 };
 
 class PersonDirectory {

@@ -15,6 +15,7 @@ struct OutgoingMessage {
   std::string address;   // of the person, as the endpoint calls it; personal data: never logged
   std::string language;  // "zh" or "en"
   std::string template_name;
+  std::string about;  // whose code it tells: "addressee", or "dependant" of the addressee
   std::string text;
   std::string colour;   // "GREEN", ...
   std::string measure;  // "NONE", ...

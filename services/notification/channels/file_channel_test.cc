@@ -25,6 +25,7 @@ class FileChannelTest : public testing::Test {
             .address = "line\nbreak",
             .language = "en",
             .template_name = "code_changed",
+            .about = "addressee",
             .text = "text",
             .colour = "RED",
             .measure = "CENTRAL",

@@ -13,6 +13,7 @@ std::string PayloadOf(const OutgoingMessage& message) {
   auto& data = payload["data"];
   data["message_id"] = message.message_id;
   data["address"] = message.address;
+  data["about"] = message.about;
   data["language"] = message.language;
   data["text"] = message.text;
   data["colour"] = message.colour;

@@ -20,6 +20,7 @@ OutgoingMessage SomeMessage() {
           .address = "+86 138 0000 0000",
           .language = "zh",
           .template_name = "code_changed",
+          .about = "dependant",
           .text = "您的健康码变为黄码。",
           .colour = "YELLOW",
           .measure = "HOME",
@@ -44,6 +45,7 @@ TEST(WebhookChannelTest, PostsASignedPayload) {
   EXPECT_EQ(payload["timestamp"], "2026-01-02T03:04:05.678Z");
   EXPECT_EQ(payload["data"]["message_id"], "message_a");
   EXPECT_EQ(payload["data"]["address"], "+86 138 0000 0000");
+  EXPECT_EQ(payload["data"]["about"], "dependant");
   EXPECT_EQ(payload["data"]["text"], "您的健康码变为黄码。");
   EXPECT_EQ(payload["data"]["colour"], "YELLOW");
   EXPECT_EQ(payload["data"]["measure"], "HOME");

@@ -12,7 +12,7 @@ namespace {
 using health_code::v1::Colour;
 using health_code::v1::Measure;
 
-// The phrases of one language.
+// The phrases of one language, about one who reads them or about a dependant.
 struct Phrases {
   // The code is now, and the code stays; "{}" is the colour.
   std::string_view changed;
@@ -27,8 +27,8 @@ struct Phrases {
   std::string_view of_close_contact;
   std::string_view of_place_exposure;
   std::string_view of_other_rule;
-  std::string_view none_left;      // green without a reason
-  std::string_view see_your_code;  // another colour without a reason
+  std::string_view none_left;     // green without a reason
+  std::string_view see_the_code;  // another colour without a reason
 
   std::string_view what_to_do;  // "{}" is the measure
   std::string_view nothing;
@@ -53,7 +53,7 @@ constexpr Phrases kEnglish = {
     .of_place_exposure = "you were at a place at the same time as an infected person",
     .of_other_rule = "a rule now in force applies to you",
     .none_left = "there is no reason left to restrict you",
-    .see_your_code = "the reason is shown with your code",
+    .see_the_code = "the reason is shown with your code",
     .what_to_do = "What to do: {}.",
     .nothing = "nothing",
     .health_monitoring = "watch your health and take tests as you are told",
@@ -78,7 +78,7 @@ constexpr Phrases kChinese = {
     .of_place_exposure = "您曾与一名感染者同时在同一场所",
     .of_other_rule = "现行防控规则适用于您",
     .none_left = "已没有需要限制您的原因",
-    .see_your_code = "请见健康码页面",
+    .see_the_code = "请见健康码页面",
     .what_to_do = "请您：{}。",
     .nothing = "无需采取任何措施",
     .health_monitoring = "留意自身健康，并按通知参加检测",
@@ -87,6 +87,52 @@ constexpr Phrases kChinese = {
     .measure_unknown = "按健康码页面的提示行事",
     .closing = "详情和解除条件请见您的健康码。此消息无需回复。",
     .between_sentences = ""};
+
+constexpr Phrases kEnglishOfDependant = [] {
+  Phrases phrases = kEnglish;
+  phrases.changed = "The health code of a person you answer for is now {}.";
+  phrases.newly_exposed =
+      "A further case concerns a person you answer for. Their health code stays {}.";
+  phrases.of_case = "they are reported as infected";
+  phrases.of_close_contact = "they live with, or were close to, an infected person";
+  phrases.of_place_exposure = "they were at a place at the same time as an infected person";
+  phrases.of_other_rule = "a rule now in force applies to them";
+  phrases.none_left = "there is no reason left to restrict them";
+  phrases.see_the_code = "the reason is shown with their code";
+  phrases.health_monitoring = "watch their health and see that they take tests as you are told";
+  phrases.home = "see that they stay at home, and apart from others where they can";
+  phrases.central =
+      "see that they stay where the health authority tells you; until you are told, see that they "
+      "stay where they are and apart from others";
+  phrases.measure_unknown = "as it is shown with their code";
+  phrases.closing =
+      "Their code shows the details and what clears it. You need not reply to this message.";
+  return phrases;
+}();
+
+constexpr Phrases kChineseOfDependant = [] {
+  Phrases phrases = kChinese;
+  phrases.changed = "您所监护的人的健康码现为{}。";
+  phrases.newly_exposed = "又有一例感染者与您所监护的人有关，其健康码仍为{}。";
+  phrases.of_case = "此人已被报告为感染者";
+  phrases.of_close_contact = "此人与一名感染者共同居住或有过密切接触";
+  phrases.of_place_exposure = "此人曾与一名感染者同时在同一场所";
+  phrases.of_other_rule = "现行防控规则适用于此人";
+  phrases.none_left = "已没有需要限制此人的原因";
+  phrases.see_the_code = "请见此人的健康码页面";
+  phrases.health_monitoring = "留意此人的健康，并按通知让其参加检测";
+  phrases.home = "让此人居家，不要外出，并尽量与他人分开";
+  phrases.central = "让此人按卫生部门通知前往指定地点；接到通知前让其留在原处并与他人分开";
+  phrases.measure_unknown = "按此人健康码页面的提示行事";
+  phrases.closing = "详情和解除条件请见此人的健康码。此消息无需回复。";
+  return phrases;
+}();
+
+const Phrases& PhrasesFor(std::string_view language, About about) {
+  const bool dependant = about == About::kDependant;
+  if (language == "en") return dependant ? kEnglishOfDependant : kEnglish;
+  return dependant ? kChineseOfDependant : kChinese;
+}
 
 std::string WhatChanged(const v1::Message& message, const Phrases& phrases) {
   const bool exposed = message.template_name() == kNewlyExposedTemplate;
@@ -113,7 +159,7 @@ std::string Why(const v1::Message& message, const Phrases& phrases) {
   }
   if (reasons.empty()) {
     reasons.push_back(message.colour() == health_code::v1::COLOUR_GREEN ? phrases.none_left
-                                                                        : phrases.see_your_code);
+                                                                        : phrases.see_the_code);
   }
   return fmt::format(fmt::runtime(phrases.why), fmt::join(reasons, phrases.between_reasons));
 }
@@ -132,8 +178,8 @@ std::string WhatToDo(Measure measure, const Phrases& phrases) {
 
 }  // namespace
 
-std::string MessageText(const v1::Message& message, std::string_view language) {
-  const Phrases& phrases = language == "en" ? kEnglish : kChinese;
+std::string MessageText(const v1::Message& message, std::string_view language, About about) {
+  const Phrases& phrases = PhrasesFor(language, about);
   return fmt::format("{1}{0}{2}{0}{3}{0}{4}", phrases.between_sentences,
                      WhatChanged(message, phrases), Why(message, phrases),
                      WhatToDo(message.measure(), phrases), phrases.closing);

@@ -1,7 +1,7 @@
-// Templates: what a message says, in the person's language: what changed, why, what to do, and that
-// no reply is needed.
+// Templates: what a message says, in the reader's language: what changed, why, what to do, and that
+// no reply is needed. A guardian who reads for a dependant is told that it is about a dependant.
 //
-//   MessageText(message, "en")
+//   MessageText(message, "en", About::kAddressee)
 //     "Your health code is now yellow. Why: you were at a place at the same time as an infected person. What to do:
 //      watch your health and take tests as you are told. Your code shows the details and what clears it. You need not
 //      reply to this message."
@@ -20,7 +20,10 @@ namespace epigrid::notification {
 inline constexpr std::string_view kCodeChangedTemplate = "code_changed";
 inline constexpr std::string_view kNewlyExposedTemplate = "newly_exposed";
 
+// Whose code a message tells: of who reads it, or of somebody for whom the reader answers.
+enum class About { kAddressee, kDependant };
+
 // `language`: "en"; everything else is "zh".
-std::string MessageText(const v1::Message& message, std::string_view language);
+std::string MessageText(const v1::Message& message, std::string_view language, About about);
 
 }  // namespace epigrid::notification

@@ -21,7 +21,8 @@ struct ResolvedContact {
   // identity says of this person alone.
   Status status;
   std::vector<ContactPoint> contact_points;  // in the order in which they are to be tried
-  std::string language;                      // "zh" or "en"
+  std::string language;                      // of who is reached there: "zh" or "en"
+  bool guardian_answers = false;             // the contact points are the guardian's
 };
 
 inline constexpr size_t kPeoplePerResolveMax = 1000;

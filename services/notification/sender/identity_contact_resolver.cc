@@ -41,6 +41,7 @@ Contacts ContactsOf(const identity::v1::ResolveContactPointsResponse& response, 
     ResolvedContact& contact = contacts.emplace_back();
     contact.status = FromProtoStatus(result.status());
     contact.language = result.language();
+    contact.guardian_answers = result.guardian_answers();
     for (const auto& point : result.contact_points()) {
       contact.contact_points.push_back({point.endpoint(), point.address()});
     }

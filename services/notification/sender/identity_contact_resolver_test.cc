@@ -28,7 +28,7 @@ class IdentityContactResolverTest : public testing::Test {
 
 TEST_F(IdentityContactResolverTest, AsksForManyAtOnce) {
   identity_.Set("person_a", {{"web", "address-1"}, {"file", "address-2"}}, "zh");
-  identity_.Set("person_b", {});
+  identity_.Set("person_b", {}, "zh", /*guardian_answers=*/true);
   const auto contacts = Resolve({"person_a", "person_x", "person_b"});
   ASSERT_TRUE(contacts.ok()) << contacts.status().ToString();
   ASSERT_EQ(contacts->size(), 3u);
@@ -36,6 +36,8 @@ TEST_F(IdentityContactResolverTest, AsksForManyAtOnce) {
   EXPECT_EQ((*contacts)[0].contact_points[1].endpoint, "file");
   EXPECT_EQ((*contacts)[0].contact_points[1].address, "address-2");
   EXPECT_EQ((*contacts)[0].language, "zh");
+  EXPECT_FALSE((*contacts)[0].guardian_answers);
+  EXPECT_TRUE((*contacts)[2].guardian_answers);
   EXPECT_EQ((*contacts)[1].status.reason(), "PERSON_UNKNOWN");
   EXPECT_EQ((*contacts)[1].status.code(), Code::kNotFound);
   EXPECT_TRUE((*contacts)[2].status.ok());

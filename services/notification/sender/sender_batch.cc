@@ -24,12 +24,14 @@ std::string WithoutPrefix(const std::string& name, std::string_view prefix) {
 }
 
 OutgoingMessage OutgoingOf(const v1::Message& message, const std::string& address,
-                           const std::string& language) {
+                           const ResolvedContact& contact) {
+  const About about = contact.guardian_answers ? About::kDependant : About::kAddressee;
   return {.message_id = message.message_id(),
           .address = address,
-          .language = language == "en" ? "en" : "zh",
+          .language = contact.language == "en" ? "en" : "zh",
           .template_name = message.template_name(),
-          .text = MessageText(message, language),
+          .about = about == About::kDependant ? "dependant" : "addressee",
+          .text = MessageText(message, contact.language, about),
           .colour = WithoutPrefix(health_code::v1::Colour_Name(message.colour()), "COLOUR_"),
           .measure = WithoutPrefix(health_code::v1::Measure_Name(message.measure()), "MEASURE_"),
           .created = FromProto(message.create_time())};
@@ -205,8 +207,7 @@ Task<SendResult> Sender::State::SendTo(const ContactPoint& point, const Letter& 
   if (scheduler_.Now() + options_.send_timeout > letter.until) {
     co_return SendResult{.outcome = v1::ATTEMPT_OUTCOME_FAILED, .reason = "TOO_LATE"};
   }
-  co_return co_await channel->second->Send(
-      OutgoingOf(message, point.address, letter.contact.language));
+  co_return co_await channel->second->Send(OutgoingOf(message, point.address, letter.contact));
 }
 
 void Sender::State::Finish(events::v1::AttemptFinished finished) {

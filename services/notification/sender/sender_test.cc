@@ -56,10 +56,22 @@ TEST_F(SenderTest, DeliversWhatIsOffered) {
   EXPECT_EQ(sent.language, "en");
   EXPECT_EQ(sent.colour, "RED");
   EXPECT_EQ(sent.measure, "HOME");
+  EXPECT_EQ(sent.about, "addressee");
   EXPECT_THAT(sent.text, testing::HasSubstr("Your health code is now red."));
   EXPECT_EQ(LastAttempt(message).endpoint(), "web");
   EXPECT_EQ(LastAttempt(message).outcome(), v1::ATTEMPT_OUTCOME_DELIVERED);
   EXPECT_EQ(world_.observer().outcomes, 1u);
+}
+
+TEST_F(SenderTest, TellsAGuardianThatItIsAboutSomebodyElse) {
+  const std::string message = world_.shard().Change(kPerson, COLOUR_RED);
+  world_.contacts().Set(kPerson, {{"web", "address-of-guardian"}}, "en", /*guardian_answers=*/true);
+  auto sender = MakeSender();
+  RunUntil(message, v1::MESSAGE_STATE_DELIVERED);
+  ASSERT_THAT(world_.web().sent, SizeIs(1));
+  EXPECT_EQ(world_.web().sent[0].about, "dependant");
+  EXPECT_THAT(world_.web().sent[0].text,
+              testing::HasSubstr("The health code of a person you answer for is now red."));
 }
 
 TEST_F(SenderTest, IsWokenByWhatIsApplied) {

@@ -55,8 +55,8 @@ class FakeWorld {
     Future<Result<std::vector<ResolvedContact>>> Resolve(
         std::vector<std::string> person_ids) override;
     void Set(const std::string& person_id, std::vector<ContactPoint> points,
-             const std::string& language = "zh") {
-      people_[person_id] = {OkStatus(), std::move(points), language};
+             const std::string& language = "zh", bool guardian_answers = false) {
+      people_[person_id] = {OkStatus(), std::move(points), language, guardian_answers};
     }
     void Fail(const std::string& person_id, Status status) {
       people_[person_id] = {std::move(status), {}, ""};

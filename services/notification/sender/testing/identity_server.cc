@@ -69,9 +69,10 @@ IdentityServer::~IdentityServer() = default;
 std::string IdentityServer::address() const { return fmt::format("127.0.0.1:{}", service_->port); }
 
 void IdentityServer::Set(const std::string& person_id, std::vector<ContactPoint> points,
-                         const std::string& language) {
+                         const std::string& language, bool guardian_answers) {
   identity::v1::ResolvedContact contact;
   contact.set_language(language);
+  contact.set_guardian_answers(guardian_answers);
   for (ContactPoint& point : points) {
     identity::v1::ContactPoint& added = *contact.add_contact_points();
     added.set_endpoint(std::move(point.endpoint));

@@ -24,7 +24,7 @@ class IdentityServer {
   std::string address() const;
   // Others are PERSON_UNKNOWN.
   void Set(const std::string& person_id, std::vector<ContactPoint> points,
-           const std::string& language = "en");
+           const std::string& language = "en", bool guardian_answers = false);
   void set_available(bool available);
   size_t calls() const;
 
