@@ -17,18 +17,31 @@ namespace {
 // taken to be wrong.
 constexpr Duration kWorkerLeadMax = std::chrono::minutes(10);
 
+// How many of the last attempts found nobody to send to, or how many of them did not.
+uint32_t InARow(const v1::Message& message) {
+  const auto reached = [](const v1::Attempt& attempt) {
+    return attempt.outcome() != v1::ATTEMPT_OUTCOME_UNREACHABLE;
+  };
+  const auto& attempts = message.attempts();
+  const auto other = std::find_if(
+      attempts.rbegin(), attempts.rend(),
+      [&](const v1::Attempt& attempt) { return reached(attempt) != reached(*attempts.rbegin()); });
+  return static_cast<uint32_t>(other - attempts.rbegin());
+}
+
 }  // namespace
 
-Duration BackoffAfter(v1::AttemptOutcome outcome, uint32_t failed_attempts,
+Duration BackoffAfter(v1::AttemptOutcome outcome, uint32_t attempts_in_a_row,
                       const std::string& message_id,
                       const state::v1::SendingConfiguration& configuration) {
   const bool unreachable = outcome == v1::ATTEMPT_OUTCOME_UNREACHABLE;
   const uint64_t initial_ms =
       unreachable ? configuration.backoff_max_ms() : configuration.backoff_initial_ms();
-  const uint64_t doubled = initial_ms << std::min<uint32_t>(failed_attempts - 1, 20);
+  const uint64_t doubled = initial_ms << std::min<uint32_t>(attempts_in_a_row - 1, 20);
   const uint64_t pause_ms =
       unreachable ? doubled : std::min<uint64_t>(doubled, configuration.backoff_max_ms());
-  const uint64_t hash = XXH3_64bits_withSeed(message_id.data(), message_id.size(), failed_attempts);
+  const uint64_t hash =
+      XXH3_64bits_withSeed(message_id.data(), message_id.size(), attempts_in_a_row);
   const uint64_t permille = 750 + hash % 501;
   return Duration(pause_ms * permille);  // ms times permille is microseconds
 }
@@ -59,6 +72,7 @@ void Mailbox::Add(v1::Message message) {
   Stored stored;
   *stored.mutable_message() = std::move(message);
   stored.set_created_at_version(VersionOf(context_));
+  if (context_.shard_time.is_set()) *stored.mutable_arose_time() = ToProto(context_.shard_time);
   Wait(stored, Time{});
   Save(stored);
   Settle();
@@ -78,7 +92,7 @@ bool Mailbox::Start(const std::string& message_id, v1::Attempt attempt) {
   v1::Message& message = *stored.mutable_message();
   message.set_state(v1::MESSAGE_STATE_STARTED);
   // What told the change may have been superseded, or given up.
-  if (!IsTold(message)) message.set_template_name(std::string(kCodeChangedTemplate));
+  message.set_template_name(std::string(TemplateOf(message)));
   if (message.attempts_size() == kAttemptsListedMax) {
     message.mutable_attempts()->DeleteSubrange(0, 1);
   }
@@ -117,8 +131,8 @@ bool Mailbox::Finish(const std::string& message_id, const v1::Attempt& result) {
     Close(std::move(*stored), v1::MESSAGE_STATE_DELIVERED);
   } else {
     const Time ended = Believed(FromProto(result.end_time()), *stored);
-    const Time due =
-        ended + BackoffAfter(result.outcome(), stored->attempt_count(), message_id, configuration_);
+    const Time due = ended + BackoffAfter(result.outcome(), InARow(stored->message()), message_id,
+                                          configuration_);
     Reschedule(std::move(*stored), ended, result.outcome() != v1::ATTEMPT_OUTCOME_REFUSED, due);
   }
   Settle();
@@ -144,10 +158,14 @@ void Mailbox::OnTimer(const std::string& message_id, Time now) {
   Settle();
 }
 
-bool Mailbox::IsTold(const v1::Message& message) const {
+std::string_view Mailbox::TemplateOf(const v1::Message& message) const {
+  if (message.template_name() == kCodeChangedTemplate) return kCodeChangedTemplate;
   const bool none = person_.told_version() == 0;  // nobody is told that the code is green at first
-  return message.colour() == (none ? health_code::v1::COLOUR_GREEN : person_.told_colour()) &&
-         message.measure() == (none ? health_code::v1::MEASURE_NONE : person_.told_measure());
+  const bool stays =
+      message.colour() == (none ? health_code::v1::COLOUR_GREEN : person_.told_colour()) &&
+      message.measure() == (none ? health_code::v1::MEASURE_NONE : person_.told_measure());
+  if (!stays) return kCodeChangedTemplate;
+  return none ? kFirstExposedTemplate : kNewlyExposedTemplate;
 }
 
 void Mailbox::Abandon(Stored stored, Time now) {
@@ -177,8 +195,9 @@ void Mailbox::Wait(Stored& stored, Time due) {
   person_.set_waiting_message_id(message.message_id());
   const Time expiry = ExpiryOf(stored);
   if (due.is_set()) {
+    due = std::min(due, expiry);
     *message.mutable_due_time() = ToProto(due);
-    MoveTimer(stored, std::min(due, expiry));
+    MoveTimer(stored, due);
   } else {
     message.clear_due_time();
     MoveTimer(stored, expiry);
@@ -266,7 +285,8 @@ std::string Mailbox::Item(const std::string& message_id) const {
 }
 
 Time Mailbox::ExpiryOf(const Stored& stored) const {
-  return FromProto(stored.message().create_time()) +
+  const Time created = FromProto(stored.message().create_time());
+  return std::max(created, FromProto(stored.arose_time())) +
          std::chrono::hours(configuration_.expire_after_hours());
 }
 

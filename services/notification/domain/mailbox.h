@@ -41,8 +41,8 @@ class Mailbox {
   void MoveIndex(const std::string& index, const std::string& from_message_id,
                  const std::string& to_message_id);
   void MoveTimer(Stored& stored, Time due);
-  // Whether the person's last delivered message told this colour and measure.
-  bool IsTold(const v1::Message& message) const;
+  // What the message says as things stand: a code stays only for who was told that code.
+  std::string_view TemplateOf(const v1::Message& message) const;
   void Abandon(Stored stored, Time now);
   // After an attempt that did not deliver: again at `due` (unset: now), or never.
   void Reschedule(Stored stored, Time failed_at, bool again, Time due);
@@ -52,6 +52,7 @@ class Mailbox {
   void Close(Stored stored, v1::MessageState state);
   void ForgetOldest();
   std::string Item(const std::string& message_id) const;
+  // A time from when it arose here, however old its cause was by then.
   Time ExpiryOf(const Stored& stored) const;
   // A worker's time as far as timers may follow it: not before shard time, and not far ahead of it.
   // Before its first tick the shard has no time, and the message is new.
@@ -65,11 +66,12 @@ class Mailbox {
   state::v1::StoredPerson person_;
 };
 
-// The pause after the n-th failed attempt (from 1): doubles from the initial one up to the longest;
-// after an attempt that found nobody to send to, doubles from the longest one on, since there are
-// many whom nothing reaches. Times a factor between 0.75 and 1.25 that is a function of message and
-// attempt, so that many messages that failed at once do not come back at once.
-Duration BackoffAfter(v1::AttemptOutcome outcome, uint32_t failed_attempts,
+// The pause after the n-th attempt in a row (from 1) that failed, or that found nobody to send to.
+// The former doubles from the initial one up to the longest; the latter doubles from the longest
+// one on, since there are many whom nothing reaches. Times a factor between 0.75 and 1.25 that is a
+// function of message and attempt, so that many messages that failed at once do not come back at
+// once.
+Duration BackoffAfter(v1::AttemptOutcome outcome, uint32_t attempts_in_a_row,
                       const std::string& message_id,
                       const state::v1::SendingConfiguration& configuration);
 

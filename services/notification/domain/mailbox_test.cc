@@ -276,6 +276,72 @@ TEST_F(MailboxTest, BackOffEndsWhereTheMessageExpires) {
   EXPECT_EQ(StateOf(message), v1::MESSAGE_STATE_UNDELIVERABLE);
 }
 
+TEST_F(MailboxTest, AMessageThatWasLateOnItsWayHasItsWholeLife) {
+  shard_.delay = hours(25);
+  const std::string message = shard_.Change(kPerson, COLOUR_RED);
+  const Time arose = shard_.now;
+  EXPECT_EQ(FromProto(shard_.Message(kPerson, message).create_time()), arose - hours(25));
+  shard_.Tick(arose + seconds(1));
+  EXPECT_EQ(StateOf(message), v1::MESSAGE_STATE_DUE);
+  Fail(message, "one");
+  shard_.Tick(arose + hours(24) - seconds(1));
+  ASSERT_TRUE(shard_.Start(kPerson, message, "two"));
+  ASSERT_TRUE(shard_.Finish(kPerson, message, "two", v1::ATTEMPT_OUTCOME_FAILED, "HTTP_503"));
+  shard_.Tick(arose + hours(24));
+  EXPECT_EQ(StateOf(message), v1::MESSAGE_STATE_UNDELIVERABLE);
+}
+
+TEST_F(MailboxTest, WhoIsReachedNowhereIsTriedMoreRarelyOnlyWhileThatGoesOn) {
+  const state::v1::SendingConfiguration configuration = DefaultSendingConfiguration();
+  const std::string message = shard_.Change(kPerson, COLOUR_RED);
+  int attempts = 0;
+  const auto try_now = [&](v1::AttemptOutcome outcome) {
+    const std::string attempt_id = std::to_string(++attempts);
+    shard_.Tick(shard_.now + minutes(45));
+    EXPECT_TRUE(shard_.Start(kPerson, message, attempt_id));
+    EXPECT_TRUE(shard_.Finish(kPerson, message, attempt_id, outcome));
+    return FromProto(shard_.Message(kPerson, message).due_time()) - shard_.now;
+  };
+  const auto nowhere = [&](uint32_t in_a_row) {
+    return BackoffAfter(v1::ATTEMPT_OUTCOME_UNREACHABLE, in_a_row, message, configuration);
+  };
+  for (int i = 0; i < 8; ++i) try_now(v1::ATTEMPT_OUTCOME_FAILED);
+  EXPECT_EQ(try_now(v1::ATTEMPT_OUTCOME_UNREACHABLE), nowhere(1));
+  EXPECT_EQ(try_now(v1::ATTEMPT_OUTCOME_UNREACHABLE), nowhere(2));
+  EXPECT_EQ(try_now(v1::ATTEMPT_OUTCOME_FAILED),
+            BackoffAfter(v1::ATTEMPT_OUTCOME_FAILED, 1, message, configuration));
+  EXPECT_EQ(try_now(v1::ATTEMPT_OUTCOME_UNREACHABLE), nowhere(1));
+}
+
+TEST_F(MailboxTest, NoPauseGoesBeyondTheEndOfTheMessage) {
+  const std::string message = shard_.Change(kPerson, COLOUR_RED);
+  const Time expiry = shard_.now + hours(24);
+  while (StateOf(message) == v1::MESSAGE_STATE_DUE) {
+    ASSERT_TRUE(shard_.Start(kPerson, message, "one"));
+    ASSERT_TRUE(shard_.Finish(kPerson, message, "one", v1::ATTEMPT_OUTCOME_UNREACHABLE));
+    const Time due = FromProto(shard_.Message(kPerson, message).due_time());
+    ASSERT_LE(due, expiry);
+    shard_.Tick(due);
+  }
+  EXPECT_EQ(shard_.now, expiry);
+  EXPECT_EQ(StateOf(message), v1::MESSAGE_STATE_UNDELIVERABLE);
+}
+
+TEST_F(MailboxTest, AFurtherCaseIsOneToWhoWasToldBefore) {
+  const auto sent_as = [&](const std::string& message_id, const std::string& attempt_id) {
+    EXPECT_TRUE(shard_.Start(kPerson, message_id, attempt_id));
+    return shard_.Message(kPerson, message_id).template_name();
+  };
+  const std::string first = shard_.Expose(kPerson, COLOUR_GREEN, health_code::v1::MEASURE_NONE);
+  EXPECT_EQ(sent_as(first, "one"), "first_exposed");
+  ASSERT_TRUE(shard_.Finish(kPerson, first, "one", v1::ATTEMPT_OUTCOME_REFUSED, "HTTP_410"));
+  const std::string second = shard_.Expose(kPerson, COLOUR_GREEN, health_code::v1::MEASURE_NONE);
+  EXPECT_EQ(sent_as(second, "two"), "first_exposed");
+  ASSERT_TRUE(shard_.Finish(kPerson, second, "two", v1::ATTEMPT_OUTCOME_DELIVERED));
+  const std::string third = shard_.Expose(kPerson, COLOUR_GREEN, health_code::v1::MEASURE_NONE);
+  EXPECT_EQ(sent_as(third, "three"), "newly_exposed");
+}
+
 TEST_F(MailboxTest, AnExpiredMessageIsNotStarted) {
   const std::string message = shard_.Change(kPerson, COLOUR_RED);
   state::v1::SendingConfiguration configuration = DefaultSendingConfiguration();

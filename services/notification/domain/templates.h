@@ -18,7 +18,8 @@
 namespace epigrid::notification {
 
 inline constexpr std::string_view kCodeChangedTemplate = "code_changed";
-inline constexpr std::string_view kNewlyExposedTemplate = "newly_exposed";
+inline constexpr std::string_view kNewlyExposedTemplate = "newly_exposed";  // after other messages
+inline constexpr std::string_view kFirstExposedTemplate = "first_exposed";  // the first message
 
 // Whose code a message tells: of who reads it, or of somebody for whom the reader answers.
 enum class About { kAddressee, kDependant };

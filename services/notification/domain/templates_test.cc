@@ -31,7 +31,8 @@ v1::Message MessageOf(std::string_view template_name, int colour, int measure, u
 // Calls fn(message) with every combination.
 template <typename Fn>
 void ForEachMessage(Fn fn) {
-  for (const std::string_view name : {kCodeChangedTemplate, kNewlyExposedTemplate}) {
+  for (const std::string_view name :
+       {kCodeChangedTemplate, kNewlyExposedTemplate, kFirstExposedTemplate}) {
     // UNDER_REVIEW is shown, never told.
     for (int colour = 0; colour <= health_code::v1::COLOUR_RED; ++colour) {
       for (int measure = 0; measure < health_code::v1::Measure_ARRAYSIZE; ++measure) {
@@ -118,6 +119,21 @@ TEST(TemplatesTest, TellsAGuardianAboutADependant) {
     EXPECT_THAT(chinese, Not(HasSubstr("您的"))) << "it is not about the reader";
     EXPECT_THAT(chinese, HasSubstr("您所监护的人"));
   });
+}
+
+TEST(TemplatesTest, SaysFurtherOnlyToWhoWasToldBefore) {
+  const auto text = [](std::string_view template_name, std::string_view language) {
+    return MessageText(
+        MessageOf(template_name, health_code::v1::COLOUR_GREEN, health_code::v1::MEASURE_NONE, 0),
+        language, About::kAddressee);
+  };
+  EXPECT_EQ(text("first_exposed", "en"),
+            "You may have met an infected person. Your health code stays green. Why: what is known "
+            "gives no reason to restrict you. What to do: nothing. Your code shows the details and "
+            "what clears it. You need not reply to this message.");
+  EXPECT_THAT(text("first_exposed", "zh"), Not(HasSubstr("又")));
+  EXPECT_THAT(text("newly_exposed", "en"), HasSubstr("A further case concerns you."));
+  EXPECT_THAT(text("newly_exposed", "zh"), HasSubstr("又有一例感染者"));
 }
 
 TEST(TemplatesTest, NamesEachReasonOnce) {

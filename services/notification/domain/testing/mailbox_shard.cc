@@ -15,23 +15,26 @@ void MailboxShard::Configure(const state::v1::SendingConfiguration& configuratio
 }
 
 std::string MailboxShard::Change(const std::string& person_id, health_code::v1::Colour colour) {
-  return FoldCode(person_id, colour, health_code::v1::COLOUR_UNSPECIFIED);
+  return FoldCode(person_id, colour, health_code::v1::COLOUR_UNSPECIFIED,
+                  health_code::v1::MEASURE_HOME);
 }
 
-std::string MailboxShard::Expose(const std::string& person_id, health_code::v1::Colour colour) {
-  return FoldCode(person_id, colour, colour);
+std::string MailboxShard::Expose(const std::string& person_id, health_code::v1::Colour colour,
+                                 health_code::v1::Measure measure) {
+  return FoldCode(person_id, colour, colour, measure);
 }
 
 std::string MailboxShard::FoldCode(const std::string& person_id, health_code::v1::Colour colour,
-                                   health_code::v1::Colour previous) {
+                                   health_code::v1::Colour previous,
+                                   health_code::v1::Measure measure) {
   Event event;
   events::v1::CodeChanged& changed = *event.mutable_code_changed();
   changed.set_person_id(person_id);
   changed.set_version(offset_ + 1000);
   changed.set_colour(colour);
-  changed.set_measure(health_code::v1::MEASURE_HOME);
+  changed.set_measure(measure);
   changed.set_previous_colour(previous);
-  changed.set_previous_measure(health_code::v1::MEASURE_HOME);
+  changed.set_previous_measure(measure);
   changed.add_reasons()->set_rule("PLACE_EXPOSURE");
   Fold(event);
   return CellReader::ParseProto<state::v1::StoredPerson>(&strings_.at(keys::Person(person_id)))
@@ -110,7 +113,7 @@ std::vector<std::string> MailboxShard::Run(ApplyFn apply,
     if (missing.empty()) break;
     for (const CellRead& read : missing) cells_.Load(read, Read(read));
   }
-  Context context(0, offset_, 0, shard_time_, now);
+  Context context(0, offset_, 0, shard_time_, now - delay);
   apply(context);
   const std::vector<CellWrite> writes = cells_.TakeWrites();
   EPIGRID_CHECK(writes.size() <= kWritesPerEventMax, "an event writes few cells");

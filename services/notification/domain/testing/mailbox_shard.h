@@ -29,7 +29,8 @@ class MailboxShard {
   // A code that changed to this colour; its message's id.
   std::string Change(const std::string& person_id, health_code::v1::Colour colour);
   // A further case that exposes a person whose code stays of this colour; its message's id.
-  std::string Expose(const std::string& person_id, health_code::v1::Colour colour);
+  std::string Expose(const std::string& person_id, health_code::v1::Colour colour,
+                     health_code::v1::Measure measure = health_code::v1::MEASURE_HOME);
   // Whether the fold accepted it.
   bool Start(const std::string& person_id, const std::string& message_id,
              const std::string& attempt_id);
@@ -61,10 +62,12 @@ class MailboxShard {
   void Replay(const std::vector<std::pair<Time, Event>>& log);
 
   Time now = Time::FromSeconds(1'640'000'000);
+  // How long events were on their way from their first cause to here.
+  Duration delay{0};
 
  private:
   std::string FoldCode(const std::string& person_id, health_code::v1::Colour colour,
-                       health_code::v1::Colour previous);
+                       health_code::v1::Colour previous, health_code::v1::Measure measure);
   template <typename ApplyFn>
   std::vector<std::string> Run(ApplyFn apply, const std::function<void(NeedSet&)>& name_needs);
   CellFound Read(const CellRead& read) const;
