@@ -22,17 +22,17 @@ Task<Result<std::vector<ShardPosition>>> ServiceCalls::Append(const Call& call,
 }
 
 Task<std::vector<Decision>> ServiceCalls::Decide(const Call& call, std::string request_id,
-                                                 std::vector<std::string> contents,
-                                                 std::vector<Command> commands) {
-  EPIGRID_CHECK(contents.size() == commands.size(), "every command has its content");
+                                                 std::vector<Asked> asked) {
   if (request_id.empty()) request_id = MakeId(kRequestId, random_.NextIdBytes());
-  for (size_t item = 0; item < commands.size(); ++item) {
-    events::v1::RequestKey& key = *commands[item].event.mutable_request();
+  std::vector<Command> commands;
+  for (Asked& one : asked) {
+    events::v1::RequestKey& key = *one.command.event.mutable_request();
     key.set_caller(call.caller().name);
     key.set_method(std::string(call.method()));
     key.set_request_id(request_id);
-    key.set_item(static_cast<uint32_t>(item));
-    key.set_fingerprint(Fingerprint(contents[item]));
+    key.set_item(static_cast<uint32_t>(one.item));
+    key.set_fingerprint(Fingerprint(one.content));
+    commands.push_back(std::move(one.command));
   }
   return runtime_.commands().Decide(OriginOf(call), std::move(commands),
                                     clock_.Now() + call.remaining());

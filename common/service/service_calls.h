@@ -6,7 +6,7 @@
 //   auto appended = co_await calls_.Append(call, std::move(commands));                      // observations
 //   response.set_revision(calls_.Revision(*appended));
 //
-//   std::vector<Decision> decisions = co_await calls_.Decide(call, request.request_id(), content, std::move(commands));
+//   std::vector<Decision> decisions = co_await calls_.Decide(call, request.request_id(), std::move(asked));
 //
 // Threads: any; the runtime outlives it.
 #pragma once
@@ -20,6 +20,13 @@
 #include "common/service/service_runtime.h"
 
 namespace epigrid {
+
+// A decided command as it was asked for.
+struct Asked {
+  size_t item = 0;      // its place in the request; 0 where there is but one
+  std::string content;  // by which the same item is known that is sent again
+  Command command;
+};
 
 class ServiceCalls {
  public:
@@ -40,11 +47,10 @@ class ServiceCalls {
   Task<Result<std::vector<ShardPosition>>> Append(const Call& call, std::vector<Command> commands);
 
   // Decided commands, one decision for each. Their request keys are made here: the caller, the
-  // method, the request_id (random if the client sent none), the item's number and the fingerprint
+  // method, the request_id (random if the client sent none), the item's place and the fingerprint
   // of the item's content.
   Task<std::vector<Decision>> Decide(const Call& call, std::string request_id,
-                                     std::vector<std::string> contents,
-                                     std::vector<Command> commands);
+                                     std::vector<Asked> asked);
 
  private:
   Origin OriginOf(const Call& call) const;

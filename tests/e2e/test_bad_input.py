@@ -380,6 +380,20 @@ def test_another_item_under_an_old_request_id_is_refused_and_the_rest_of_the_bat
     assert city.digests() == before
 
 
+def test_items_keep_their_numbers_whatever_stands_before_them(city):
+    from epigrid.contact_tracing.v1 import contact_tracing_pb2 as tracing
+
+    request = tracing.BatchUpdateSettingsRequest(request_id="mended", settings=[
+        tracing.Setting(category=tracing.SETTING_CATEGORY_SHOP, region_code="4"),  # no region
+        tracing.Setting(category=tracing.SETTING_CATEGORY_CATERING)])  # gets its id from the request's and its number
+    bad, good = city.tracing.BatchUpdateSettings(request).results
+    assert (errors.of_status(bad.status).reason, good.status.code) == ("REGION_CODE_MALFORMED", 0)
+    request.settings[0].region_code = "33"
+    mended, same = city.tracing.BatchUpdateSettings(request).results
+    assert (mended.status.code, same.status.code) == (0, 0), mended
+    assert (same.setting_id, mended.setting_id == good.setting_id) == (good.setting_id, False)
+
+
 def test_a_registration_that_came_too_late_is_answered_as_before_however_late_it_is_sent_again(city):
     """The person whom it proposed in vain is forgotten, and with it the key that the answer could be taken to need."""
     from epigrid.identity.v1 import identity_pb2 as identity

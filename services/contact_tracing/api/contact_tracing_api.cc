@@ -60,23 +60,25 @@ ContactTracingApi::ContactTracingApi(Pipeline& pipeline, ServiceCalls& calls,
 
 Task<std::vector<Decision>> ContactTracingApi::DecideSettings(Call& call,
                                                               const std::string& request_id,
-                                                              std::vector<v1::Setting> settings) {
-  std::vector<std::string> contents;
-  std::vector<Command> commands;
-  for (v1::Setting& setting : settings) {
-    contents.push_back(setting.SerializeAsString());
+                                                              std::vector<v1::Setting> settings,
+                                                              std::vector<int> items) {
+  std::vector<Asked> asked;
+  for (size_t k = 0; k < settings.size(); ++k) {
+    v1::Setting& setting = settings[k];
+    Asked& one = asked.emplace_back();
+    one.item = static_cast<size_t>(items[k]);
+    one.content = setting.SerializeAsString();
     if (setting.setting_id().empty()) {
       // The same request sent again must name the same setting, so that it is decided once.
-      setting.set_setting_id(
-          request_id.empty() ? MakeId(kSettingId, calls_.random().NextIdBytes())
-                             : DeriveId(kSettingId, {"made", call.caller().name, call.method(),
-                                                     request_id, std::to_string(commands.size())}));
+      setting.set_setting_id(request_id.empty()
+                                 ? MakeId(kSettingId, calls_.random().NextIdBytes())
+                                 : DeriveId(kSettingId, {"made", call.caller().name, call.method(),
+                                                         request_id, std::to_string(one.item)}));
     }
-    Command command{.entity = setting.setting_id(), .event = {}};
-    *command.event.mutable_setting_update_requested()->mutable_setting() = std::move(setting);
-    commands.push_back(std::move(command));
+    one.command.entity = setting.setting_id();
+    *one.command.event.mutable_setting_update_requested()->mutable_setting() = std::move(setting);
   }
-  co_return co_await calls_.Decide(call, request_id, std::move(contents), std::move(commands));
+  co_return co_await calls_.Decide(call, request_id, std::move(asked));
 }
 
 Task<Status> ContactTracingApi::DoUpdateSetting(Call& call, const v1::UpdateSettingRequest& request,
@@ -84,7 +86,7 @@ Task<Status> ContactTracingApi::DoUpdateSetting(Call& call, const v1::UpdateSett
   EPIGRID_CO_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
   EPIGRID_CO_RETURN_IF_ERROR(CheckSetting(request.setting()));
   const std::vector<Decision> decisions =
-      co_await DecideSettings(call, request.request_id(), {request.setting()});
+      co_await DecideSettings(call, request.request_id(), {request.setting()}, {0});
   EPIGRID_CO_RETURN_IF_ERROR(decisions[0].outcome.status);
   *response.mutable_setting() = ResultOf<v1::Setting>(decisions[0]);
   response.set_revision(calls_.Revision({decisions[0].at}));
@@ -111,7 +113,7 @@ Task<Status> ContactTracingApi::DoBatchUpdateSettings(Call& call,
   }
   if (settings.empty()) co_return OkStatus();
   const std::vector<Decision> decisions =
-      co_await DecideSettings(call, request.request_id(), std::move(settings));
+      co_await DecideSettings(call, request.request_id(), std::move(settings), asked);
   std::vector<ShardPosition> positions;
   for (size_t k = 0; k < asked.size(); ++k) {
     v1::SettingResult& result = *response.mutable_results(asked[k]);
@@ -210,10 +212,10 @@ Task<Status> ContactTracingApi::DoReportCase(Call& call, const v1::ReportCaseReq
   }
   const std::string request_id = request.request_id();
   request.clear_request_id();
-  std::vector<Command> commands;
-  commands.push_back(std::move(command));
+  std::vector<Asked> asked;
+  asked.push_back({.content = request.SerializeAsString(), .command = std::move(command)});
   const std::vector<Decision> decisions =
-      co_await calls_.Decide(call, request_id, {request.SerializeAsString()}, std::move(commands));
+      co_await calls_.Decide(call, request_id, std::move(asked));
   EPIGRID_CO_RETURN_IF_ERROR(decisions[0].outcome.status);
   *response.mutable_case_() = co_await CaseOf(decisions[0]);
   response.set_revision(calls_.Revision({decisions[0].at}));
@@ -236,10 +238,10 @@ Task<Status> ContactTracingApi::DoUpdateCase(Call& call, const v1::UpdateCaseReq
   }
   const std::string request_id = request.request_id();
   request.clear_request_id();
-  std::vector<Command> commands;
-  commands.push_back(std::move(command));
+  std::vector<Asked> asked;
+  asked.push_back({.content = request.SerializeAsString(), .command = std::move(command)});
   const std::vector<Decision> decisions =
-      co_await calls_.Decide(call, request_id, {request.SerializeAsString()}, std::move(commands));
+      co_await calls_.Decide(call, request_id, std::move(asked));
   EPIGRID_CO_RETURN_IF_ERROR(decisions[0].outcome.status);
   *response.mutable_case_() = co_await CaseOf(decisions[0]);
   response.set_revision(calls_.Revision({decisions[0].at}));

@@ -48,9 +48,10 @@ class ContactTracingApi final : public v1::ContactTracingService::AsyncService {
   Task<Status> DoListExposures(Call& call, const v1::ListExposuresRequest& request,
                                v1::ListExposuresResponse& response);
 
-  // Decides the settings, which are valid, in their order.
+  // Decides the settings, which are valid, in their order. `items`: their places in the request.
   Task<std::vector<Decision>> DecideSettings(Call& call, const std::string& request_id,
-                                             std::vector<v1::Setting> settings);
+                                             std::vector<v1::Setting> settings,
+                                             std::vector<int> items);
   // The case as it was decided, with what has been found of it by now.
   Task<v1::Case> CaseOf(const Decision& decision);
   std::string NewCaseId(const std::string& person_id);
