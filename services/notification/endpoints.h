@@ -1,22 +1,7 @@
 // Endpoints: where messages may be sent, as the operator has set it up. A person's contact point
 // names one of them.
 //
-// The file, YAML, is the operator's:
-//
-//   version: 1
-//   endpoints:
-//     - name: sms-gateway           # unique; see common/base/endpoint_name.h; it appears in logs
-//       and answers channel: webhook            # POST by HTTP, signed as Standard Webhooks asks
-//       url: https://sms.city.example/messages secret_file: /run/secrets/sms-gateway    # or
-//       secret_env: VARIABLE, or secret: whsec_... allow_plain_http: false     # http beyond this
-//       machine only if true: everybody on the way reads it
-//     - name: archive
-//       channel: file               # one JSON object a line
-//       path: /var/lib/epigrid/messages.jsonl
-//
-// A secret is "whsec_" and the base64 of 24 to 64 random bytes:
-//
-//   echo whsec_$(openssl rand -base64 32)
+// The file is YAML; README.md shows one, with all that may stand in it.
 #pragma once
 
 #include <filesystem>

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 namespace epigrid::notification {
 namespace {
 
@@ -18,7 +20,9 @@ const char kSecret[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 ParsedEndpoints Parse(const std::string& text) {
   const EndpointSecrets secrets{
       .read_file = [](const std::filesystem::path& path) -> Result<std::string> {
-        if (path == "/run/secrets/sms") return std::string(kSecret) + "\n";
+        if (path == "/run/secrets/sms" || path == "/run/secrets/sms-gateway") {
+          return std::string(kSecret) + "\n";
+        }
         return NotFound("FILE_UNREADABLE", "the file cannot be read");
       },
       .environment = [](const std::string& name) -> std::optional<std::string> {
@@ -52,6 +56,21 @@ endpoints:
   EXPECT_EQ(parsed.endpoints[0].url, "https://sms.city.example/messages");
   EXPECT_FALSE(parsed.endpoints[1].is_webhook());
   EXPECT_EQ(parsed.endpoints[1].path, "/var/lib/epigrid/messages.jsonl");
+}
+
+TEST(EndpointsTest, ReadsTheExampleOfTheReadme) {
+  std::ifstream stream(EPIGRID_README);
+  const std::string readme{std::istreambuf_iterator<char>(stream), {}};
+  const std::string fence = "```yaml\n";
+  const size_t begin = readme.find(fence);
+  ASSERT_NE(begin, std::string::npos);
+  const size_t text = begin + fence.size();
+  const ParsedEndpoints parsed = Parse(readme.substr(text, readme.find("```", text) - text));
+  EXPECT_THAT(parsed.errors, IsEmpty());
+  ASSERT_EQ(parsed.endpoints.size(), 2u);
+  EXPECT_EQ(parsed.endpoints[0].name, "sms-gateway");
+  EXPECT_TRUE(parsed.endpoints[0].is_webhook());
+  EXPECT_FALSE(parsed.endpoints[1].is_webhook());
 }
 
 TEST(EndpointsTest, TakesSecretsFromFilesAndVariables) {
