@@ -26,7 +26,7 @@ def two(directory, receiver):
 def test_both_serve_one_city_and_one_goes_on_alone(two):
     from epigrid.identity.v1 import identity_pb2 as identity
     from epigrid.operations.v1 import operations_pb2 as operations
-    from harness.city import POSITIVE
+    from harness.city import NEGATIVE, POSITIVE
     from harness.waiting import wait_until
 
     first, second = two
@@ -50,13 +50,17 @@ def test_both_serve_one_city_and_one_goes_on_alone(two):
         assert len({answer.person_id for answer in same}) == 1
         assert sum(answer.created for answer in same) == 1
 
-    anna, ben, dan = first.register("anna", "ben", "dan")
+    anna, ben, dan, eva = first.register("anna", "ben", "dan", "eva")
     first.household(anna, ben)
     cafe = second.venue("cafe")
     first.visit(anna, cafe, first.at(1, "12:00"), first.at(1, "13:00"))
     second.visit(dan, cafe, first.at(1, "12:00"), first.at(1, "13:00"))
-    revision = second.test(anna, POSITIVE, sampled=first.at(0, "08:00")).revision
-    assert first.code(anna, revision=revision) is not None  # a revision of one is waited for by the other
+    second.test(anna, POSITIVE, sampled=first.at(0, "08:00"))
+    # A revision of one is waited for by the other.
+    for number in range(20):
+        sampled = first.at(2, f"08:{number:02}")
+        answer = (first, second)[number % 2].test(eva, NEGATIVE, sampled=sampled)
+        assert (second, first)[number % 2].code(eva, revision=answer.revision).last_negative == sampled
     second.quiet()
     for city in two:
         assert [city.code(person).colour for person in (anna, ben, dan)] == ["RED", "RED", "YELLOW"]
