@@ -12,18 +12,17 @@ using namespace import_values;  // NOLINT(google-build-using-namespace): this fi
 constexpr Needed kRequired = Needed::kRequired;
 constexpr Needed kOptional = Needed::kOptional;
 
-constexpr size_t kKeyBytesMax = 100;
 constexpr int32_t kRevisionMax = INT32_MAX;
 
 constexpr Column<PersonRow> kPersonColumns[] = {
-    Text<&PersonRow::person, kKeyBytesMax>("person", kRequired),
+    Shaped<&PersonRow::person, ParsePersonKey>("person", kRequired),
     Shaped<&PersonRow::document_type, ParseToken>("document_type", kRequired),
     Text<&PersonRow::document_number, 40>("document_number", kRequired),
     Text<&PersonRow::document_issuer, 3>("document_issuer", kOptional),
     Text<&PersonRow::name, 512>("name", kRequired),
     Shaped<&PersonRow::language, ParseLanguage>("language", kOptional),
-    Text<&PersonRow::guardian, kKeyBytesMax>("guardian", kOptional),
-    Text<&PersonRow::household, kKeyBytesMax>("household", kOptional),
+    Shaped<&PersonRow::guardian, ParsePersonKey>("guardian", kOptional),
+    Shaped<&PersonRow::household, ParseHouseholdKey>("household", kOptional),
     Value<&PersonRow::household_from_time, ParseTime, FormatTime>("household_from_time", kOptional),
     Shaped<&PersonRow::region_code, ParseRegion>("region_code", kOptional),
     Text<&PersonRow::contact_endpoint, 64>("contact_endpoint", kOptional),
@@ -31,7 +30,7 @@ constexpr Column<PersonRow> kPersonColumns[] = {
 };
 
 constexpr Column<SettingRow> kSettingColumns[] = {
-    Text<&SettingRow::setting, kKeyBytesMax>("setting", kRequired),
+    Shaped<&SettingRow::setting, ParseSettingKey>("setting", kRequired),
     Shaped<&SettingRow::category, ParseToken>("category", kRequired),
     Shaped<&SettingRow::region_code, ParseRegion>("region_code", kOptional),
     Decimal<&SettingRow::latitude, -90, 90>("latitude", kOptional),
@@ -43,8 +42,8 @@ constexpr Column<SettingRow> kSettingColumns[] = {
 constexpr Column<PresenceRow> kPresenceColumns[] = {
     Shaped<&PresenceRow::source_id, ParseSourceId>("source_id", kRequired),
     Integer<&PresenceRow::revision, 1, kRevisionMax>("revision", kOptional),
-    Text<&PresenceRow::person, kKeyBytesMax>("person", kRequired),
-    Text<&PresenceRow::setting, kKeyBytesMax>("setting", kRequired),
+    Shaped<&PresenceRow::person, ParsePersonKey>("person", kRequired),
+    Shaped<&PresenceRow::setting, ParsePlaceKey>("setting", kRequired),
     Value<&PresenceRow::check_in_time, ParseTime, FormatTime>("check_in_time", kRequired),
     Value<&PresenceRow::check_out_time, ParseTime, FormatTime>("check_out_time", kOptional),
     Text<&PresenceRow::position, 32>("position", kOptional),
@@ -53,10 +52,10 @@ constexpr Column<PresenceRow> kPresenceColumns[] = {
 constexpr Column<TestRow> kTestColumns[] = {
     Shaped<&TestRow::source_id, ParseSourceId>("source_id", kRequired),
     Integer<&TestRow::revision, 1, kRevisionMax>("revision", kOptional),
-    Text<&TestRow::person, kKeyBytesMax>("person", kRequired),
-    Text<&TestRow::sampling_id, 64>("sampling_id", kOptional),
+    Shaped<&TestRow::person, ParsePersonKey>("person", kRequired),
+    Shaped<&TestRow::sampling_id, ParseSamplingId>("sampling_id", kOptional),
     Value<&TestRow::outcome, ParseOutcome, FormatOutcome>("outcome", kRequired),
-    Shaped<&TestRow::method, ParseToken>("method", kOptional),
+    Shaped<&TestRow::method, ParseToken>("method", kRequired),
     Value<&TestRow::sampled_time, ParseTime, FormatTime>("sampled_time", kRequired),
     Value<&TestRow::reported_time, ParseTime, FormatTime>("reported_time", kOptional),
     Decimal<&TestRow::cycle_threshold, 0, 50>("cycle_threshold", kOptional),
@@ -117,6 +116,11 @@ Status CheckRow(const PresenceRow& row) {
 Status CheckRow(const TestRow& row) {
   if (row.reported_time.is_set() && row.reported_time < row.sampled_time) {
     return Inconsistent("reported_time must not be before sampled_time");
+  }
+  if (row.sampling_id.empty() && row.source_id.size() > kSamplingIdBytesMax) {
+    return Inconsistent(
+        "source_id is too long to stand for the sampling (64 characters): give the column "
+        "sampling_id");
   }
   return OkStatus();
 }

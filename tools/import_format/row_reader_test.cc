@@ -4,6 +4,8 @@
 
 #include <map>
 
+#include "common/base/ids.h"
+
 namespace epigrid {
 namespace {
 
@@ -87,9 +89,11 @@ TEST(RowReader, ReadsPresenceAndTests) {
 TEST(RowReader, TellsWhatIsWrongWithAHeader) {
   EXPECT_EQ(HeaderProblem<TestRow>(""), "IMPORT_HEADER_MISSING");
   EXPECT_EQ(HeaderProblem<TestRow>("source_id,person,outcome\n"), "IMPORT_COLUMN_MISSING");
-  EXPECT_EQ(HeaderProblem<TestRow>("source_id,person,outcome,sampled_time,colour\n"),
+  EXPECT_EQ(HeaderProblem<TestRow>("source_id,person,outcome,sampled_time\n"),
+            "IMPORT_COLUMN_MISSING");
+  EXPECT_EQ(HeaderProblem<TestRow>("source_id,person,outcome,method,sampled_time,colour\n"),
             "IMPORT_COLUMN_UNKNOWN");
-  EXPECT_EQ(HeaderProblem<TestRow>("source_id,person,outcome,sampled_time,person\n"),
+  EXPECT_EQ(HeaderProblem<TestRow>("source_id,person,outcome,method,sampled_time,person\n"),
             "IMPORT_COLUMN_TWICE");
   EXPECT_EQ(HeaderProblem<TestRow>("\"source_id,person\n"), "IMPORT_QUOTE_UNCLOSED");
 }
@@ -121,7 +125,8 @@ TEST(RowReader, ReportsABadRowWithLineAndReasonAndGoesOn) {
 
 // Each value in turn in the column, all else being right.
 void ExpectValues(const std::string& column, const std::vector<std::string>& good,
-                  const std::vector<std::string>& bad) {
+                  const std::vector<std::string>& bad,
+                  const std::string& reason = "IMPORT_VALUE_INVALID") {
   const auto problem = [&](const std::string& value) {
     std::map<std::string, std::string> fields{{"setting", "s"}, {"category", "OTHER"}};
     if (column == "latitude") fields["longitude"] = "0";
@@ -138,7 +143,7 @@ void ExpectValues(const std::string& column, const std::vector<std::string>& goo
   };
   for (const auto& value : good) EXPECT_EQ(problem(value), "") << column << " " << value;
   for (const auto& value : bad) {
-    EXPECT_EQ(problem(value), "IMPORT_VALUE_INVALID") << column << " " << value;
+    EXPECT_EQ(problem(value), reason) << column << " " << value;
   }
 }
 
@@ -150,14 +155,56 @@ TEST(RowReader, HoldsValuesToTheirTypes) {
                {"3", "339801001001001123456", "33a", "３３"});
   ExpectValues("setting", {"面馆", std::string(100, 'x')},
                {std::string(101, 'x'), "a\nb", "\xC0\x80", "a\x7F"});
+  ExpectValues("setting",
+               {DeriveId(kSettingId, {"a"}), "settings", "setting", "a setting_", "household"},
+               {"setting_1", "setting_", "household_1", "person_1", DeriveId(kHouseholdId, {"a"})},
+               "ID_MALFORMED");
   ExpectValues("category", {"OTHER", "A_1"}, {"other", "1A", "_A", "A B", std::string(41, 'A')});
+}
+
+TEST(RowReader, TakesTheKeysOfEachColumn) {
+  const auto problem = [](const std::string& person, const std::string& setting) {
+    return ReadAll<PresenceRow>("source_id,person,setting,check_in_time\n1," + person + "," +
+                                setting + ",2022-11-11T00:30:00Z\n")
+        .at(0)
+        .problem.reason();
+  };
+  const std::string person = DeriveId(kPersonId, {"a"});
+  EXPECT_EQ(problem("anna", "cafe"), "");
+  EXPECT_EQ(problem(person, DeriveId(kSettingId, {"a"})), "");
+  EXPECT_EQ(problem(person, DeriveId(kHouseholdId, {"a"})), "") << "people are at home, too";
+  EXPECT_EQ(problem(person, person), "ID_MALFORMED");
+  EXPECT_EQ(problem(DeriveId(kSettingId, {"a"}), "cafe"), "ID_MALFORMED");
+  EXPECT_EQ(problem(person.substr(0, person.size() - 1), "cafe"), "ID_MALFORMED");
+  EXPECT_EQ(ReadAll<PersonRow>("person,document_type,document_number,name,household\n"
+                               "p,PASSPORT,E1,Li,household_12\n")
+                .at(0)
+                .problem.reason(),
+            "ID_MALFORMED");
+}
+
+TEST(RowReader, ASamplingHasTheIdThatTheServiceTakes) {
+  const auto problem = [](const std::string& source_id, const std::string& sampling_id) {
+    return ReadAll<TestRow>("source_id,person,sampling_id,outcome,method,sampled_time\n" +
+                            source_id + ",p," + sampling_id +
+                            ",NEGATIVE,ANTIGEN,2022-11-11T00:30:00Z\n")
+        .at(0)
+        .problem.reason();
+  };
+  const std::string longest(64, 's');
+  EXPECT_EQ(problem(longest, ""), "");
+  EXPECT_EQ(problem(longest + "s", ""), "IMPORT_ROW_INCONSISTENT");
+  EXPECT_EQ(problem(longest + "s", longest), "");
+  for (const std::string& bad : {longest + "s", std::string("a/b"), std::string("a b")}) {
+    EXPECT_EQ(problem("1", bad), "IMPORT_VALUE_INVALID") << bad;
+  }
 }
 
 TEST(RowReader, GoesOnFromARowsEnd) {
   const std::string content =
-      "source_id,person,outcome,sampled_time\n"
-      "1,p1,NEGATIVE,2022-11-11T00:30:00Z\n"
-      "2,p2,POSITIVE,2022-11-11T00:30:00Z\n";
+      "source_id,person,outcome,method,sampled_time\n"
+      "1,p1,NEGATIVE,ANTIGEN,2022-11-11T00:30:00Z\n"
+      "2,p2,POSITIVE,ANTIGEN,2022-11-11T00:30:00Z\n";
   const auto rows = ReadAll<TestRow>(content);
   ASSERT_EQ(rows.size(), 2U);
   auto reader = RowReader<TestRow>::Open(OpenMemory(content), Dialect::kCsv, rows[0].end);
@@ -179,7 +226,7 @@ TEST(DetectImportKind, IsToldByTheHeader) {
   EXPECT_EQ(*kind("person,document_type,document_number,name\n"), ImportKind::kPeople);
   EXPECT_EQ(*kind("category,setting\n"), ImportKind::kSettings);
   EXPECT_EQ(*kind("source_id,person,setting,check_in_time\n"), ImportKind::kPresence);
-  EXPECT_EQ(*kind("source_id,person,outcome,sampled_time\n"), ImportKind::kTests);
+  EXPECT_EQ(*kind("source_id,person,outcome,method,sampled_time\n"), ImportKind::kTests);
   EXPECT_EQ(kind("user,place\n").status().reason(), "IMPORT_HEADER_UNKNOWN");
   EXPECT_EQ(ImportKindName(ImportKind::kPresence), "presence");
 }

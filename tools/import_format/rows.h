@@ -60,7 +60,7 @@ struct TestRow {
   std::string person;
   std::string sampling_id;  // of all specimens of one sampling; not set: source_id
   Outcome outcome = Outcome::kUnspecified;
-  std::string method;  // NUCLEIC_ACID, ANTIGEN: health_code's TestMethod
+  std::string method;  // required: NUCLEIC_ACID, ANTIGEN: health_code's TestMethod
   Time sampled_time;
   Time reported_time;  // not before sampled_time
   std::optional<double> cycle_threshold;

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <vector>
 
+#include "common/base/ids.h"
 #include "common/base/local_day.h"
 
 namespace epigrid::import_values {
@@ -38,6 +40,21 @@ template <typename Number>
 bool ParseNumber(std::string_view text, Number& to) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), to);
   return error == std::errc() && end == text.data() + text.size();
+}
+
+bool BeginsLike(std::string_view text, IdKind kind) {
+  return text.starts_with(kind.prefix()) && text.substr(kind.prefix().size()).starts_with('_');
+}
+
+Status ParseKey(std::string_view name, std::string_view text, std::vector<IdKind> kinds,
+                std::string& to) {
+  for (const IdKind kind : {kPersonId, kHouseholdId, kSettingId}) {
+    if (!BeginsLike(text, kind)) continue;
+    const bool taken =
+        std::ranges::any_of(kinds, [&](IdKind one) { return one.prefix() == kind.prefix(); });
+    EPIGRID_RETURN_IF_ERROR(CheckId(taken ? kind : kinds.front(), text, name));
+  }
+  return ParseText(name, text, kKeyBytesMax, to);
 }
 
 }  // namespace
@@ -84,6 +101,27 @@ Status ParseSourceId(std::string_view name, std::string_view text, std::string& 
   }
   to = text;
   return OkStatus();
+}
+
+Status ParseSamplingId(std::string_view name, std::string_view text, std::string& to) {
+  if (text.size() <= kSamplingIdBytesMax && ParseSourceId(name, text, to).ok()) return OkStatus();
+  return Invalid(name, "at most 64 printable ASCII characters without '/' and blanks");
+}
+
+Status ParsePersonKey(std::string_view name, std::string_view text, std::string& to) {
+  return ParseKey(name, text, {kPersonId}, to);
+}
+
+Status ParseHouseholdKey(std::string_view name, std::string_view text, std::string& to) {
+  return ParseKey(name, text, {kHouseholdId}, to);
+}
+
+Status ParseSettingKey(std::string_view name, std::string_view text, std::string& to) {
+  return ParseKey(name, text, {kSettingId}, to);
+}
+
+Status ParsePlaceKey(std::string_view name, std::string_view text, std::string& to) {
+  return ParseKey(name, text, {kSettingId, kHouseholdId}, to);
 }
 
 Status ParseRegion(std::string_view name, std::string_view text, std::string& to) {

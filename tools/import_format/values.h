@@ -9,6 +9,9 @@
 
 namespace epigrid::import_values {
 
+inline constexpr size_t kKeyBytesMax = 100;
+inline constexpr size_t kSamplingIdBytesMax = 64;
+
 Status Invalid(std::string_view name, std::string_view what_is_allowed);
 // IMPORT_VALUE_MISSING.
 Status Missing(std::string_view name);
@@ -18,6 +21,7 @@ Status ParseText(std::string_view name, std::string_view text, size_t bytes_max,
 Status ParseToken(std::string_view name, std::string_view text, std::string& to);
 Status ParseLanguage(std::string_view name, std::string_view text, std::string& to);
 Status ParseSourceId(std::string_view name, std::string_view text, std::string& to);
+Status ParseSamplingId(std::string_view name, std::string_view text, std::string& to);
 Status ParseRegion(std::string_view name, std::string_view text, std::string& to);
 Status ParseTime(std::string_view name, std::string_view text, Time& to);
 Status ParseInteger(std::string_view name, std::string_view text, int32_t min, int32_t max,
@@ -25,6 +29,14 @@ Status ParseInteger(std::string_view name, std::string_view text, int32_t min, i
 Status ParseDecimal(std::string_view name, std::string_view text, double min, double max,
                     std::optional<double>& to);
 Status ParseOutcome(std::string_view name, std::string_view text, TestRow::Outcome& to);
+
+// Keys: what begins like an id must be one, of the kind that the column takes, lest a mistyped id
+// become the key of something else. INVALID_ARGUMENT ID_MALFORMED, or as above.
+Status ParsePersonKey(std::string_view name, std::string_view text, std::string& to);
+Status ParseHouseholdKey(std::string_view name, std::string_view text, std::string& to);
+Status ParseSettingKey(std::string_view name, std::string_view text, std::string& to);
+// Where people are: a setting or a household.
+Status ParsePlaceKey(std::string_view name, std::string_view text, std::string& to);
 
 std::string FormatTime(Time time);
 std::string FormatInteger(std::optional<int32_t> value);

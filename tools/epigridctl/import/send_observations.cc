@@ -59,7 +59,8 @@ struct TestCall {
 
   static Status Check(const TestRow& row) {
     health::TestMethod method;
-    if (row.method.empty() || health::TestMethod_Parse("TEST_METHOD_" + row.method, &method)) {
+    if (health::TestMethod_Parse("TEST_METHOD_" + row.method, &method) &&
+        method != health::TEST_METHOD_UNSPECIFIED) {
       return OkStatus();
     }
     return InvalidArgument("IMPORT_VALUE_INVALID", "column method is no known method")
@@ -75,7 +76,7 @@ struct TestCall {
     health::TestResult& test = *evidence.mutable_test();
     test.set_sampling_id(row.sampling_id.empty() ? row.source_id : row.sampling_id);
     health::TestMethod method = health::TEST_METHOD_UNSPECIFIED;
-    if (!row.method.empty()) health::TestMethod_Parse("TEST_METHOD_" + row.method, &method);
+    health::TestMethod_Parse("TEST_METHOD_" + row.method, &method);
     test.set_method(method);
     test.set_outcome(OutcomeOf(row.outcome));
     *test.mutable_sampled_time() = ToProto(row.sampled_time);

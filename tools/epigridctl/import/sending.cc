@@ -17,7 +17,9 @@ constexpr size_t kThreadsMax = 48;
 }  // namespace
 
 std::string IdOfKey(const SendContext& context, IdKind kind, const std::string& key) {
-  return CheckId(kind, key, "key").ok() ? key : DeriveId(kind, {context.source, key});
+  // Only ids begin like one: the format sees to that.
+  const bool is_id = CheckId(kSettingId, key, "key").ok() || CheckId(kHouseholdId, key, "key").ok();
+  return is_id ? key : DeriveId(kind, {context.source, key});
 }
 
 Result<std::string> PersonOfKey(const SendContext& context, const std::string& key,

@@ -15,8 +15,8 @@
 
 namespace epigrid::ctl {
 
-// The key itself if it is an id, else an id derived from the source and the key: the same key is
-// the same thing in every import of this source.
+// The key itself if it is the id of a setting or household, else an id derived from the source and
+// the key: the same key is the same thing in every import of this source.
 std::string IdOfKey(const SendContext& context, IdKind kind, const std::string& key);
 
 // What people were registered as, or the key itself if it is an id. INVALID_ARGUMENT
