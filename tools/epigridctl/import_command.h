@@ -20,8 +20,9 @@ struct ImportOptions {
   size_t in_flight = 4;           // batches
   double rows_per_second = 0;     // 0: as fast as it goes
   Duration give_up_after = std::chrono::minutes(5);  // of a call that fails again and again
-  bool again = false;                                // also files that were imported already
-  bool dry_run = false;                              // only check the files
+  // from their beginning also files that were imported to their end
+  bool again = false;
+  bool dry_run = false;  // only check the files
 };
 
 // kPartly if rows were rejected; kInterrupted, after saying how to go on. Errors besides those of

@@ -58,12 +58,7 @@ AppendFile::~AppendFile() {
 Status AppendFile::Failure(std::string_view what) const { return WriteFailed(path_, what); }
 
 Status AppendFile::Truncate(uint64_t size) {
-  if (size > size_) {
-    return FailedPrecondition("FILE_SHORTER",
-                              fmt::format("{} is shorter than it was when the import stopped: "
-                                          "begin again with --again",
-                                          path_.string()));
-  }
+  EPIGRID_CHECK(size <= size_, "a file is cut, never made longer by what nobody wrote");
   if (ftruncate(file_, static_cast<off_t>(size)) != 0) return Failure("cut");
   size_ = size;
   synced_ = false;

@@ -20,7 +20,7 @@ class AppendFile {
   AppendFile& operator=(AppendFile&&) = delete;
   ~AppendFile();
 
-  // Cuts off what lies behind; FAILED_PRECONDITION FILE_SHORTER.
+  // Cuts off what lies behind; it has at least this size.
   Status Truncate(uint64_t size);
   Status Append(std::string_view bytes);
   // Until then a crash may take what was appended.

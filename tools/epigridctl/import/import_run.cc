@@ -54,7 +54,8 @@ class FileImport {
         file_.was_done = true;
         return OkStatus();
       }
-      if (options_.again) file_.progress = {.run = file_.progress.run + 1};
+      // What stopped goes on, also what was begun again.
+      if (file_.progress.done) file_.progress = {.run = file_.progress.run + 1};
     }
     file_.rows_now = file_.progress.rows;
     RejectFile rejects(file_.reject_path);

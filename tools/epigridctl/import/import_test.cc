@@ -84,8 +84,8 @@ class ImportTest : public testing::Test {
 TEST_F(ImportTest, ACityOfFourFiles) {
   const std::string tests =
       Write("tests.csv",
-            "source_id,person,outcome,sampled_time,cycle_threshold\nt1,p3,POSITIVE,"
-            "2022-11-11T08:30:00Z,21.5\n");
+            "source_id,person,outcome,method,sampled_time,cycle_threshold\nt1,p3,POSITIVE,"
+            "ANTIGEN,2022-11-11T08:30:00Z,21.5\n");
   const std::string presence = WritePresence(12, 10);
   const std::string settings =
       Write("settings.csv", "setting,category,usual_stay_minutes\ncafe,CATERING,90\n");
@@ -119,6 +119,67 @@ TEST_F(ImportTest, WhatWasImportedIsNotSentAgainUnlessItIsAskedFor) {
   EXPECT_EQ(Import({people, "--again"}).exit_code, ExitCode::kOk);
   EXPECT_EQ(fake_.GetTaken().calls.at("BatchRegisterPersons"), calls + 1);
   ExpectPeople(4);
+}
+
+TEST_F(ImportTest, WhatIsImportedAgainAndStoppedGoesOn) {
+  ASSERT_EQ(Import({WritePeople(4)}).exit_code, ExitCode::kOk);
+  const std::string presence = WritePresence(40, 4);
+  ASSERT_EQ(Import({presence}).exit_code, ExitCode::kOk);
+  std::atomic<int> calls = 0;
+  fake_.before = [&calls](const std::string&) {
+    return ++calls == 5 ? Status(Code::kUnauthenticated, "TOKEN_UNKNOWN", "no such token")
+                        : OkStatus();
+  };
+  const std::vector<std::string> again = {presence,      "--again", "--batch", "4",
+                                          "--in-flight", "1",       "--json"};
+  EXPECT_THAT(Import(again).err, HasSubstr("12 rows before line 14 are done"));
+  const Ran resumed = Import(again);
+  EXPECT_EQ(resumed.exit_code, ExitCode::kOk) << resumed.err;
+  EXPECT_EQ(nlohmann::json::parse(resumed.out)[0]["rows_now"], 28);
+}
+
+TEST_F(ImportTest, ARejectFileThatWasMadeShorterIsMovedAwayToGoOn) {
+  ASSERT_EQ(Import({WritePeople(4)}).exit_code, ExitCode::kOk);
+  std::atomic<int> calls = 0;
+  fake_.before = [&calls](const std::string&) {
+    return ++calls == 5 ? Status(Code::kUnauthenticated, "TOKEN_UNKNOWN", "no such token")
+                        : OkStatus();
+  };
+  fake_.item = [](const std::string& key) {
+    return key == "v1" || key == "v39" ? InvalidArgument("WRONG", "wrong") : OkStatus();
+  };
+  const std::string presence = WritePresence(40, 4);
+  const std::vector<std::string> command = {presence, "--batch", "4", "--in-flight", "1"};
+  ASSERT_EQ(Import(command).exit_code, ExitCode::kFailed);
+  const std::string rejects = presence + ".rejected.csv";
+  std::filesystem::resize_file(rejects, 10);
+  const Ran refused = Import(command);
+  EXPECT_EQ(refused.exit_code, ExitCode::kFailed);
+  EXPECT_THAT(refused.err, HasSubstr("REJECT_FILE_SHORTER"));
+  std::filesystem::rename(rejects, rejects + ".seen");
+  EXPECT_EQ(Import(command).exit_code, ExitCode::kPartly);
+  EXPECT_THAT(Read("presence.tsv.rejected.csv"), HasSubstr("v39"));
+  EXPECT_EQ(fake_.GetTaken().presences.size(), 38U);
+}
+
+TEST_F(ImportTest, IdsStandForThemselvesAndMistypedOnesForNothing) {
+  ASSERT_EQ(Import({WritePeople(2)}).exit_code, ExitCode::kOk);
+  const std::string setting = DeriveId(kSettingId, {"cafe"});
+  const std::string household = DeriveId(kHouseholdId, {"home"});
+  std::string mistyped = setting;
+  mistyped.back() = mistyped.back() == '0' ? '1' : '0';
+  const std::string presence =
+      Write("presence.csv", fmt::format("source_id,person,setting,check_in_time\n"
+                                        "v0,p0,{},2022-11-11T08:30:00Z\n"
+                                        "v1,p0,{},2022-11-11T09:30:00Z\n"
+                                        "v2,p0,{},2022-11-11T10:30:00Z\n",
+                                        setting, household, mistyped));
+  EXPECT_EQ(Import({presence}).exit_code, ExitCode::kPartly);
+  const Taken taken = fake_.GetTaken();
+  ASSERT_EQ(taken.presences.size(), 2U);
+  EXPECT_EQ(taken.presences.at("v0").check_in().setting_id(), setting);
+  EXPECT_EQ(taken.presences.at("v1").check_in().setting_id(), household);
+  EXPECT_THAT(Read("presence.csv.rejected.csv"), HasSubstr("4,ID_MALFORMED"));
 }
 
 TEST_F(ImportTest, RejectedRowsAreListedWithLineReasonAndRow) {

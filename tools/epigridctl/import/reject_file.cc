@@ -29,7 +29,11 @@ Status RejectFile::Resume(uint64_t bytes) {
   // One that is gone was taken away by somebody who has seen it.
   if (bytes > 0 && std::filesystem::exists(path_, failure)) {
     EPIGRID_RETURN_IF_ERROR(Open());
-    return file_->Truncate(bytes);
+    if (bytes <= file_->size()) return file_->Truncate(bytes);
+    return FailedPrecondition("REJECT_FILE_SHORTER",
+                              fmt::format("{} is shorter than it was when the import stopped: move "
+                                          "it away, and the same command goes on with a new one",
+                                          path_.string()));
   }
   std::filesystem::remove(path_, failure);
   if (!failure) return OkStatus();

@@ -26,6 +26,7 @@ class RejectFile {
   explicit RejectFile(std::filesystem::path path) : path_(std::move(path)) {}
 
   // Goes on behind this many bytes that an earlier run wrote; 0: the file is begun anew.
+  // FAILED_PRECONDITION REJECT_FILE_SHORTER.
   Status Resume(uint64_t bytes);
   Status Write(const Reject& reject);
   Status Sync();
