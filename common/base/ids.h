@@ -1,9 +1,8 @@
 // Opaque ids with a check character, so that a mistyped id is refused without a look-up.
 //
 // An id is a kind's prefix, an underscore, 26 characters of Crockford's base 32 in lower case (130
-// bits, of which 128 are used) and one check character of the same alphabet (ISO 7064 MOD 37,36
-// computed over the 26 characters, whose alphabet is a subset of 0-9A-Z; the check character may be
-// any of 0-9a-z):
+// bits, of which 128 are used) and one check character, any of 0-9a-z (ISO 7064 MOD 37,36 computed
+// over the 26 characters, whose alphabet is a part of its own):
 //
 //   person_0c9k4m2x7...q3
 #pragma once

@@ -192,6 +192,8 @@ void Cells::RemoveFromIndex(std::string_view key, std::string_view member) {
 
 void Cells::MoveTimer(std::string_view id, Time from, Time to) {
   EPIGRID_CHECK(!id.empty(), "a timer has an id");
+  if (from >= kTimerDueEnd) from = {};
+  if (to >= kTimerDueEnd) to = {};
   if (from == to) return;
   timers_moved_.emplace(id);
   if (from.is_set()) digest_.RemoveTimer(id, from);

@@ -131,7 +131,7 @@ class Cells : public CellReader {
   void RemoveFromIndex(std::string_view key, std::string_view member);
 
   // Moves a timer. `from` is what the fold last set it to (unset: it was not armed or has fired),
-  // `to` unset disarms.
+  // `to` unset disarms, as does a time that never comes: from kTimerDueEnd on.
   void MoveTimer(std::string_view id, Time from, Time to);
 
   // --- for the projector and for tests of folds ---

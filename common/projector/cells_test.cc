@@ -89,7 +89,9 @@ TEST_F(CellsTest, DigestDependsOnTheStateAlone) {
   cells_.MoveTimer("t", {}, Time::FromSeconds(5));
   cells_.MoveTimer("t", Time::FromSeconds(5), Time::FromSeconds(6));
   EXPECT_NE(cells_.digest(), both);
-  cells_.MoveTimer("t", Time::FromSeconds(6), {});
+  cells_.MoveTimer("t", Time::FromSeconds(6), kTimerDueEnd);
+  cells_.MoveTimer("t", kTimerDueEnd, {});
+  cells_.MoveTimer("t", kEndOfTime, kTimerDueEnd);
   cells_.RemoveFromIndex("i", "one");
   cells_.DeleteMember("h", "x");
   cells_.DeleteMembers("m");

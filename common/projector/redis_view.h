@@ -50,7 +50,7 @@ class RedisView final : public View {
 
   // Counts digests anew from what stands in Redis, key by key: for audits and tests. Looks through
   // the whole view once, and keeps the names of all keys counted. An answer is of one moment only
-  // if nothing was committed meanwhile, so that callers compare `applied` before and after.
+  // if nothing was committed meanwhile, so that callers compare `quiet` before and after.
   struct Recount {
     Digest digest;
     uint64_t cells = 0;  // strings, members, index entries and timers

@@ -95,6 +95,8 @@ struct CellRead {
 };
 
 inline constexpr size_t kTimersPerTick = 128;
+// No timer is due from here on (in the middle of 2255): a sorted set's score keeps 53 bits.
+inline constexpr Time kTimerDueEnd{int64_t{1} << 53};
 
 struct Timer {
   Time due;

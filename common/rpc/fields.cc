@@ -48,24 +48,19 @@ Status CheckRequestId(std::string_view request_id) {
                       "request_id");
 }
 
-Status CheckText(std::string_view text, size_t bytes_max, std::string_view field) {
-  if (text.size() > bytes_max) {
-    return InvalidField("TEXT_TOO_LONG",
-                        fmt::format("must be at most {} bytes of UTF-8", bytes_max), field);
-  }
-  for (int32_t i = 0; i < static_cast<int32_t>(text.size());) {
+Status CheckText(std::string_view text, size_t characters_max, std::string_view field) {
+  size_t characters = 0;
+  for (int32_t i = 0; i < static_cast<int32_t>(text.size()) && characters <= characters_max;) {
     UChar32 code_point;
     U8_NEXT(text.data(), i, static_cast<int32_t>(text.size()), code_point);
     if (code_point < 0x20 || code_point == 0x7f) {  // negative: not UTF-8
       return InvalidField("TEXT_MALFORMED", "must be UTF-8 without control characters", field);
     }
+    ++characters;
   }
-  return OkStatus();
-}
-
-size_t CountCharacters(std::string_view text) {
-  return static_cast<size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
+  if (characters <= characters_max) return OkStatus();
+  return InvalidField("TEXT_TOO_LONG",
+                      fmt::format("must have at most {} characters", characters_max), field);
 }
 
 Status CheckRegionCode(std::string_view region_code, std::string_view field) {
@@ -73,6 +68,14 @@ Status CheckRegionCode(std::string_view region_code, std::string_view field) {
   const bool digits = AllOf(region_code, [](char c) { return c >= '0' && c <= '9'; });
   if (digits && region_code.size() >= 2 && region_code.size() <= 20) return OkStatus();
   return InvalidField("REGION_CODE_MALFORMED", "must be 2 to 20 digits", field);
+}
+
+Status CheckEndTime(const google::protobuf::Timestamp& timestamp, std::string_view field) {
+  constexpr int64_t kYear2200Seconds = 7'258'118'400;
+  EPIGRID_RETURN_IF_ERROR(CheckTimestamp(timestamp, field));
+  if (timestamp.seconds() < kYear2200Seconds) return OkStatus();
+  return InvalidField("TIME_TOO_LATE",
+                      "must lie before the year 2200; leave it unset for what has no end", field);
 }
 
 Status CheckPastTime(bool is_set, const google::protobuf::Timestamp& timestamp, Time now,

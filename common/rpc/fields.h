@@ -29,14 +29,15 @@ Status CheckSource(std::string_view source, std::string_view field);
 Status CheckSourceId(std::string_view source_id, std::string_view field);
 // Empty, or 1 to 64 printable ASCII characters; REQUEST_ID_MALFORMED.
 Status CheckRequestId(std::string_view request_id);
-// At most `bytes_max` bytes of valid UTF-8 without control characters; TEXT_TOO_LONG,
-// TEXT_MALFORMED.
-Status CheckText(std::string_view text, size_t bytes_max, std::string_view field);
-// Of valid UTF-8.
-size_t CountCharacters(std::string_view text);
+// At most `characters_max` characters (code points), in UTF-8, without control characters;
+// TEXT_TOO_LONG, TEXT_MALFORMED.
+Status CheckText(std::string_view text, size_t characters_max, std::string_view field);
 // Empty, or 2 to 20 digits: a GB/T 2260 code with what is known of street, community and grid
 // behind it. REGION_CODE_MALFORMED.
 Status CheckRegionCode(std::string_view region_code, std::string_view field);
+// When something ends, which may lie in the future: valid, and before 2200, from where on it would
+// say "never", for which a field is left unset. TIMESTAMP_OUT_OF_RANGE, TIME_TOO_LATE.
+Status CheckEndTime(const google::protobuf::Timestamp& timestamp, std::string_view field);
 // Set, valid, not later than `now` by more than kFutureSlack: TIME_MISSING, TIMESTAMP_OUT_OF_RANGE,
 // TIME_IN_FUTURE.
 Status CheckPastTime(bool is_set, const google::protobuf::Timestamp& timestamp, Time now,

@@ -29,6 +29,8 @@ TEST(FieldsTest, SourceIdsArePrintableWithoutSlash) {
 TEST(FieldsTest, TextIsUtf8WithoutControlCharacters) {
   EXPECT_TRUE(CheckText("第一医院 No. 1", 64, "laboratory").ok());
   EXPECT_EQ(CheckText("abcd", 3, "laboratory").reason(), "TEXT_TOO_LONG");
+  EXPECT_TRUE(CheckText("张三😀é", 4, "laboratory").ok());
+  EXPECT_EQ(CheckText("张三😀é", 3, "laboratory").reason(), "TEXT_TOO_LONG");
   EXPECT_EQ(CheckText("a\nb", 64, "laboratory").reason(), "TEXT_MALFORMED");
   EXPECT_EQ(CheckText("\xff\xfe", 64, "laboratory").reason(), "TEXT_MALFORMED");
   EXPECT_EQ(CheckText("\xe7\xac", 64, "laboratory").reason(), "TEXT_MALFORMED");
@@ -47,12 +49,6 @@ TEST(FieldsTest, TimesAreSetAndNotInTheFuture) {
             "TIME_TOO_OLD");
   EXPECT_EQ(CheckRecentTime(true, {}, now, age_max, "t").reason(), "TIME_TOO_OLD");
   EXPECT_EQ(CheckRecentTime(false, {}, now, age_max, "t").reason(), "TIME_MISSING");
-}
-
-TEST(FieldsTest, CharactersAreNotBytes) {
-  EXPECT_EQ(CountCharacters(""), 0u);
-  EXPECT_EQ(CountCharacters("ab"), 2u);
-  EXPECT_EQ(CountCharacters("张三😀é"), 4u);
 }
 
 TEST(FieldsTest, ARegionIsDigitsOrNothing) {

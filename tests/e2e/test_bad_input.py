@@ -116,7 +116,7 @@ REFUSED = [
         "observation.check_in": None, "observation.check_out": {}, "observation.check_out.end_time": now},
      INVALID, "REVISION_TOO_LOW", "revision"),
     ("position", "RecordPresence", {"observation.check_in.position": "x" * 33},
-     INVALID, "POSITION_TOO_LONG", "check_in.position"),
+     INVALID, "TEXT_TOO_LONG", "check_in.position"),
     ("empty batch", "BatchRecordPresences", {"observations": []}, INVALID, "BATCH_EMPTY", "observations"),
     ("large batch", "BatchRecordPresences", {"observations": [{}] * 5001}, INVALID, "BATCH_TOO_LARGE", "observations"),
     ("no time", "ReportCase", {"sampled_time": None}, INVALID, "CASE_TIME_MISSING", "sampled_time"),

@@ -13,7 +13,6 @@
 namespace epigrid::contact_tracing {
 namespace {
 
-constexpr size_t kPositionBytesMax = 128;  // 32 characters of up to four bytes
 constexpr size_t kPositionCharactersMax = 32;
 
 // A day that is taken in.
@@ -35,12 +34,6 @@ Status CheckStay(Time start, Time end, std::string_view field) {
   return OkStatus();
 }
 
-Status CheckPosition(std::string_view position) {
-  EPIGRID_RETURN_IF_ERROR(CheckText(position, kPositionBytesMax, "check_in.position"));
-  if (CountCharacters(position) <= kPositionCharactersMax) return OkStatus();
-  return InvalidField("POSITION_TOO_LONG", "must have at most 32 characters", "check_in.position");
-}
-
 Status CheckCheckIn(const TracingPolicy& policy, Time now, const v1::CheckIn& check_in) {
   EPIGRID_RETURN_IF_ERROR(CheckPlaceId(check_in.setting_id(), "check_in.setting_id"));
   EPIGRID_RETURN_IF_ERROR(
@@ -51,7 +44,7 @@ Status CheckCheckIn(const TracingPolicy& policy, Time now, const v1::CheckIn& ch
     EPIGRID_RETURN_IF_ERROR(CheckPastTime(true, check_in.end_time(), now, "check_in.end_time"));
     EPIGRID_RETURN_IF_ERROR(CheckStay(start, FromProto(check_in.end_time()), "check_in.end_time"));
   }
-  return CheckPosition(check_in.position());
+  return CheckText(check_in.position(), kPositionCharactersMax, "check_in.position");
 }
 
 Status CheckRevision(uint32_t revision) {

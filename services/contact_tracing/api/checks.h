@@ -18,7 +18,7 @@ namespace epigrid::contact_tracing {
 Status CheckPlaceId(std::string_view id, std::string_view field);
 
 // Fills in revision 1, then checks. ID_MALFORMED, PRESENCE_MISSING, REVISION_TOO_LOW,
-// TIME_BEYOND_RETENTION, END_BEFORE_START, STAY_TOO_LONG, POSITION_TOO_LONG, and the reasons of
+// TIME_BEYOND_RETENTION, END_BEFORE_START, STAY_TOO_LONG, TEXT_TOO_LONG, and the reasons of
 // common/rpc/fields.h.
 Status CheckObservation(const TracingPolicy& policy, Time now,
                         v1::PresenceObservation& observation);

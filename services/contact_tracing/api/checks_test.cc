@@ -74,7 +74,7 @@ TEST_F(ChecksTest, SaysWhatIsWrongWithAPresence) {
   EXPECT_EQ(Reason(told), "TIME_MISSING");
   told = CheckIn(now_);
   told.mutable_check_in()->set_position(std::string(33, 'x'));
-  EXPECT_EQ(Reason(told), "POSITION_TOO_LONG");
+  EXPECT_EQ(Reason(told), "TEXT_TOO_LONG");
 }
 
 TEST_F(ChecksTest, ACheckOutIsHeldAgainstTheCheckInOfTheSameBatch) {

@@ -83,7 +83,7 @@ Status CheckIsolationOrder(const v1::IsolationOrder& order, const EvidenceTimes&
   EPIGRID_RETURN_IF_ERROR(
       times.Check(order.has_start_time(), order.start_time(), "isolation_order.start_time"));
   if (order.has_end_time()) {  // may lie in the future
-    EPIGRID_RETURN_IF_ERROR(CheckTimestamp(order.end_time(), "isolation_order.end_time"));
+    EPIGRID_RETURN_IF_ERROR(CheckEndTime(order.end_time(), "isolation_order.end_time"));
     if (FromProto(order.end_time()) <= FromProto(order.start_time())) {
       return InvalidField("END_BEFORE_START", "must lie after isolation_order.start_time",
                           "isolation_order.end_time");

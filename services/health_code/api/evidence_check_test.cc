@@ -117,6 +117,11 @@ TEST(EvidenceCheckTest, ARestrictionNamesItsBasis) {
               *e.mutable_isolation_order()->mutable_end_time() = e.isolation_order().start_time();
             }),
             "END_BEFORE_START");
+  EXPECT_EQ(after([](auto& e) {
+              // 9999-12-31
+              e.mutable_isolation_order()->mutable_end_time()->set_seconds(253'402'214'400);
+            }),
+            "TIME_TOO_LATE");
 }
 
 TEST(EvidenceCheckTest, AWithdrawalIsARevisionWithoutContent) {

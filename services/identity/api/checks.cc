@@ -14,7 +14,6 @@ namespace {
 
 using google::protobuf::RepeatedPtrField;
 
-constexpr size_t kCharacterBytesMax = 4;  // of UTF-8
 
 DocumentType TypeOf(v1::DocumentType type) {
   switch (type) {
@@ -33,15 +32,6 @@ Status WithPrefix(const Status& status, std::string_view prefix) {
   const auto field = status.metadata().find("field");
   if (field == status.metadata().end()) return status;
   return Status(status).With("field", std::string(prefix) + field->second);
-}
-
-// One to `characters_max` characters.
-Status CheckCharacters(std::string_view text, size_t characters_max, std::string_view field) {
-  EPIGRID_RETURN_IF_ERROR(CheckText(text, characters_max * kCharacterBytesMax, field));
-  if (CountCharacters(text) <= characters_max) return OkStatus();
-  return InvalidField("TEXT_TOO_LONG",
-                      "shorten it to at most " + std::to_string(characters_max) + " characters",
-                      field);
 }
 
 Status CheckLanguage(std::string_view language, std::string_view field) {
@@ -67,7 +57,7 @@ Status CheckContactPoints(const RepeatedPtrField<v1::ContactPoint>& points,
                           path + "address");
     }
     EPIGRID_RETURN_IF_ERROR(
-        CheckCharacters(points[i].address(), kAddressCharactersMax, path + "address"));
+        CheckText(points[i].address(), kAddressCharactersMax, path + "address"));
   }
   return OkStatus();
 }
@@ -96,7 +86,7 @@ Result<state::v1::RegistrationContent> CheckRegistration(const v1::Registration&
   if (registration.name().empty()) {
     return InvalidField("NAME_MISSING", "give the name as the document prints it", path + "name");
   }
-  EPIGRID_RETURN_IF_ERROR(CheckCharacters(registration.name(), kNameCharactersMax, path + "name"));
+  EPIGRID_RETURN_IF_ERROR(CheckText(registration.name(), kNameCharactersMax, path + "name"));
   EPIGRID_RETURN_IF_ERROR(
       CheckContactPoints(registration.contact_points(), path + "contact_points"));
   const std::string language = registration.language().empty() ? "zh" : registration.language();
@@ -158,7 +148,7 @@ Status CheckMembership(const v1::Membership& membership, Time now, std::string_v
     EPIGRID_RETURN_IF_ERROR(CheckPastTime(true, membership.from_time(), now, path + "from_time"));
   }
   if (!membership.has_until_time()) return OkStatus();
-  EPIGRID_RETURN_IF_ERROR(CheckTimestamp(membership.until_time(), path + "until_time"));
+  EPIGRID_RETURN_IF_ERROR(CheckEndTime(membership.until_time(), path + "until_time"));
   if (!membership.has_from_time() ||
       FromProto(membership.until_time()) <= FromProto(membership.from_time())) {
     return InvalidField("MEMBERSHIP_INTERVAL_INVALID",

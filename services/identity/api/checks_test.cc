@@ -116,6 +116,8 @@ TEST_F(ChecksTest, AMembershipHasAnIntervalThatHasBegun) {
   EXPECT_EQ(MembershipRefusal(), "");
   *membership_.mutable_until_time() = ToProto(kNow + 24h);
   EXPECT_EQ(MembershipRefusal(), "");
+  *membership_.mutable_until_time() = ToProto(Time::FromSeconds(253'402'214'400));  // 9999-12-31
+  EXPECT_EQ(MembershipRefusal(), "TIME_TOO_LATE memberships[3].until_time");
   *membership_.mutable_until_time() = membership_.from_time();
   EXPECT_EQ(MembershipRefusal(), "MEMBERSHIP_INTERVAL_INVALID memberships[3].until_time");
   membership_.clear_from_time();
