@@ -61,11 +61,17 @@ struct LogRecord {
   std::string value;
 };
 
+// Of its key and value.
+inline size_t BytesOf(const NewRecord& record) { return record.key.size() + record.value.size(); }
+inline size_t BytesOf(const LogRecord& record) { return record.key.size() + record.value.size(); }
+
 // A larger record is refused with INVALID_ARGUMENT, RECORD_TOO_LARGE.
 inline constexpr size_t kRecordBytesMax = 1 << 20;
 // A larger Append (of keys and values) is refused with INVALID_ARGUMENT, APPEND_TOO_LARGE.
 inline constexpr size_t kAppendRecordsMax = 10'000;
 inline constexpr size_t kAppendBytesMax = 16 << 20;
+// What one Read or ReadNewest answers at the most, but for its last record.
+inline constexpr size_t kReadBytesMax = 4 << 20;
 
 class Producer {
  public:
@@ -132,9 +138,15 @@ class EventLog {
   virtual Future<Result<Offset>> End(const TopicShard& of) = 0;
   // The same for many at once.
   virtual Future<Result<std::vector<Offset>>> Ends(std::vector<TopicShard> of) = 0;
-  // Records after an offset, at most `limit`, for tools and for the re-folding of parked records.
+  // Records after an offset, at most `limit` and no more once they are kReadBytesMax bytes, for
+  // tools, rebuilds and the re-folding of parked records. None: there is none.
   virtual Future<Result<std::vector<LogRecord>>> Read(const TopicShard& from, Offset after,
                                                       size_t limit) = 0;
+
+  // The newest records, at most `limit` and no more once they are kReadBytesMax bytes, oldest
+  // first.
+  virtual Future<Result<std::vector<LogRecord>>> ReadNewest(const TopicShard& from,
+                                                            size_t limit) = 0;
 
   // The floor of a group (a service's name) on a shard: everything up to it is done with (emitted,
   // or copied on).

@@ -241,7 +241,7 @@ PolledShards RedisStreamsConsumer::State::Accept(std::vector<ShardRead> reads,
   PolledShards accepted;
   std::lock_guard lock(mutex);
   for (size_t i = 0; i < reads.size(); ++i) {
-    for (const LogRecord& record : found[i]) bytes += record.key.size() + record.value.size();
+    for (const LogRecord& record : found[i]) bytes += BytesOf(record);
     if (!Current(reads[i])) continue;
     Position& position = shards[reads[i].shard];
     if (position.paused) continue;

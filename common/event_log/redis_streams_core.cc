@@ -35,8 +35,8 @@ return answer
 Status Corrupt(std::string_view entry_id) {
   return {
       Code::kDataLoss, "LOG_CORRUPT",
-      fmt::format("a stream of the log holds the entry {}, which the log did not write; find who "
-                  "writes to this Redis, and delete the entry",
+      fmt::format("a stream of the log holds, or held, the entry {}, which the log did not write; "
+                  "find who writes to this Redis, and see docs/playbooks/shard-stopped.md",
                   entry_id)};
 }
 

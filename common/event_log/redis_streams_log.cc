@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "common/event_log/redis_streams_consumer.h"
@@ -152,16 +153,73 @@ Task<Result<Offset>> FetchEnd(RedisStreamsCore& core, TopicShard of, CallToken t
   co_return ends.front();
 }
 
-Task<Result<std::vector<LogRecord>>> ReadRange(RedisStreamsCore& core, TopicShard from,
+// Gathers what one read answers, up to its limits. Redis counts entries, which may be of any size:
+// few are asked for first, more while they are small.
+class Reading {
+ public:
+  explicit Reading(size_t limit) : limit_(limit) {}
+
+  bool full() const { return records_.size() == limit_ || bytes_ >= kReadBytesMax; }
+  // How many entries to ask for next. A read that answers fewer has come to the end.
+  size_t NextCount() {
+    if (!records_.empty() && bytes_ < kReadBytesMax / 4) count_ *= 2;
+    return std::min(count_, limit_ - records_.size());
+  }
+  void Add(LogRecord record) {
+    bytes_ += BytesOf(record);
+    records_.push_back(std::move(record));
+  }
+  std::vector<LogRecord>& records() { return records_; }
+
+ private:
+  const size_t limit_;
+  size_t count_ = 16;
+  size_t bytes_ = 0;
+  std::vector<LogRecord> records_;
+};
+
+Task<Result<std::vector<LogRecord>>> ReadAfter(RedisStreamsCore& core, TopicShard from,
                                                Offset after, size_t limit, CallToken /*token*/) {
-  EPIGRID_CO_ASSIGN_OR_RETURN(
-      Reply reply,
-      LogReply(co_await core.redis.Call({"XRANGE", core.StreamKey(from), "(" + EntryIdBefore(after),
-                                         "+", "COUNT", std::to_string(limit)})));
-  EPIGRID_CO_ASSIGN_OR_RETURN(std::vector<LogRecord> records,
-                              ParseEntries(std::move(reply.elements), after));
-  if (records.size() > limit) records.resize(limit);
-  co_return records;
+  Reading reading(limit);
+  while (!reading.full()) {
+    const size_t count = reading.NextCount();
+    EPIGRID_CO_ASSIGN_OR_RETURN(
+        Reply reply, LogReply(co_await core.redis.Call({"XRANGE", core.StreamKey(from),
+                                                        "(" + EntryIdBefore(after), "+", "COUNT",
+                                                        std::to_string(count)})));
+    const bool more = reply.elements.size() == count;
+    EPIGRID_CO_ASSIGN_OR_RETURN(std::vector<LogRecord> found,
+                                ParseEntries(std::move(reply.elements), after));
+    for (LogRecord& record : found) {
+      if (reading.full()) break;
+      after = record.offset;
+      reading.Add(std::move(record));
+    }
+    if (!more) break;
+  }
+  co_return std::move(reading.records());
+}
+
+Task<Result<std::vector<LogRecord>>> ReadLast(RedisStreamsCore& core, TopicShard from, size_t limit,
+                                              CallToken /*token*/) {
+  Reading reading(limit);  // newest first
+  for (std::string until = "+"; !reading.full();) {
+    const size_t count = reading.NextCount();
+    EPIGRID_CO_ASSIGN_OR_RETURN(
+        Reply reply, LogReply(co_await core.redis.Call({"XREVRANGE", core.StreamKey(from), until,
+                                                        "-", "COUNT", std::to_string(count)})));
+    const bool more = reply.elements.size() == count;
+    std::reverse(reply.elements.begin(), reply.elements.end());
+    EPIGRID_CO_ASSIGN_OR_RETURN(std::vector<LogRecord> found,
+                                ParseEntries(std::move(reply.elements), 0));
+    if (!found.empty()) until = fmt::format("(0-{}", EntryOf(found.front().offset));
+    for (; !found.empty() && !reading.full(); found.pop_back()) {
+      reading.Add(std::move(found.back()));
+    }
+    if (!more) break;
+  }
+  std::reverse(reading.records().begin(), reading.records().end());
+  co_return std::move(reading.records());
 }
 
 Task<Result<std::vector<Offset>>> FetchFloors(RedisStreamsCore& core, std::string group,
@@ -229,7 +287,12 @@ Future<Result<std::vector<Offset>>> RedisStreamsLog::Ends(std::vector<TopicShard
 
 Future<Result<std::vector<LogRecord>>> RedisStreamsLog::Read(const TopicShard& from, Offset after,
                                                              size_t limit) {
-  return Run(ReadRange(*core_, from, after, limit, core_->calls.Enter()));
+  return Run(ReadAfter(*core_, from, after, limit, core_->calls.Enter()));
+}
+
+Future<Result<std::vector<LogRecord>>> RedisStreamsLog::ReadNewest(const TopicShard& from,
+                                                                   size_t limit) {
+  return Run(ReadLast(*core_, from, limit, core_->calls.Enter()));
 }
 
 Future<Result<std::vector<Offset>>> RedisStreamsLog::Floors(const std::string& group,

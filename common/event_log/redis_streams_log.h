@@ -73,6 +73,7 @@ class RedisStreamsLog final : public EventLog {
   Future<Result<std::vector<Offset>>> Ends(std::vector<TopicShard> of) override;
   Future<Result<std::vector<LogRecord>>> Read(const TopicShard& from, Offset after,
                                               size_t limit) override;
+  Future<Result<std::vector<LogRecord>>> ReadNewest(const TopicShard& from, size_t limit) override;
   Future<Result<std::vector<Offset>>> Floors(const std::string& group,
                                              std::vector<TopicShard> of) override;
   Future<Result<Done>> RaiseFloors(const std::string& group,

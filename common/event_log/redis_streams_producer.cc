@@ -12,9 +12,9 @@ namespace {
 
 using Offsets = std::vector<Offset>;
 
-// Everything that can be refused is refused before the first XADD: memory and disk by the server (a
-// script that starts with "#!lua" and may write is checked before it runs), a key that is no stream
-// by the first loop.
+// What can be refused is refused before the first XADD: memory and disk by the server (a script that
+// starts with "#!lua" and may write is checked before it runs), a key that is no stream by the first
+// loop. A stream whose last id is not the log's (somebody else wrote to it) fails where it comes.
 const RedisScript& AppendScript() {
   static const RedisScript script(R"(#!lua
 -- KEYS: the streams. ARGV, for each entry: the number of its stream in KEYS, its records.
@@ -64,7 +64,7 @@ struct PendingAppend {
 
 size_t BytesOf(const std::vector<NewRecord>& records) {
   size_t bytes = 0;
-  for (const NewRecord& record : records) bytes += record.key.size() + record.value.size();
+  for (const NewRecord& record : records) bytes += BytesOf(record);
   return bytes;
 }
 
@@ -114,7 +114,7 @@ class FlushArguments {
   };
 
   void Add(Stream& stream, NewRecord& record) {
-    const size_t bytes = record.key.size() + record.value.size();
+    const size_t bytes = BytesOf(record);
     if (stream.bytes + bytes > entry_bytes_max_ || stream.open.size() == kRecordsPerEntryMax) {
       Close(stream);
     }

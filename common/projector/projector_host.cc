@@ -37,6 +37,9 @@ class ProjectorHost::Impl final : public ShardOwner,
         fold_(fold),
         options_(std::move(options)),
         configuration_version_(ConfigurationVersion(options_.configuration)),
+        pause_at_{.records = options_.queued_records_max,
+                  .bytes = options_.queued_bytes_max / options_.shard_count},
+        resume_at_{.records = pause_at_.records / 2, .bytes = pause_at_.bytes / 2},
         observer_(observer) {}
 
   void Start();
@@ -83,6 +86,8 @@ class ProjectorHost::Impl final : public ShardOwner,
   const Fold& fold_;
   const ProjectorHostOptions options_;
   const std::string configuration_version_;
+  const Backlog pause_at_;
+  const Backlog resume_at_;
   ProjectorObserver* const observer_;
 
   AttemptGate attempt_gate_{scheduler_};
@@ -226,7 +231,7 @@ void ProjectorHost::Impl::Deliver(std::vector<Polled> polled) {
     ShardSlot* slot = SlotOf(each.from);
     if (slot == nullptr || !assigned_.contains(each.from)) continue;
     slot->Feed(each.from, std::move(each.records));
-    if (slot->queued(each.from) > options_.queued_records_max) {
+    if (slot->queued(each.from).exceeds(pause_at_)) {
       consumer_->SetPaused(each.from, true);
       paused_.insert(each.from);
     }
@@ -236,7 +241,7 @@ void ProjectorHost::Impl::Deliver(std::vector<Polled> polled) {
 void ProjectorHost::Impl::Resume() {
   for (auto at = paused_.begin(); at != paused_.end();) {
     const ShardSlot* slot = SlotOf(*at);
-    if (slot != nullptr && slot->queued(*at) > options_.queued_records_max / 2) {
+    if (slot != nullptr && slot->queued(*at).exceeds(resume_at_)) {
       ++at;
       continue;
     }

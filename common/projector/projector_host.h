@@ -45,7 +45,10 @@ struct ProjectorHostOptions {
   std::string configuration;
   uint32_t shard_count = kDefaultShardCount;
   size_t cache_bytes_max = 256 << 20;  // of cells kept in memory, over all owned shards
-  size_t queued_records_max = 2'000;   // per shard, before it is paused
+  // What a shard may have read and not yet folded, before it is paused: so many records, and its
+  // part of so many bytes that are for all shards together.
+  size_t queued_records_max = 2'000;
+  size_t queued_bytes_max = 256 << 20;
   uint32_t rebuilds_at_once_max = 2;
   Duration drop_after = std::chrono::seconds(60);  // how long a replaced generation stays readable
 };

@@ -80,8 +80,7 @@ void ShardProjector::Gather() {
   }
   while (!queue_.empty() && events < events_max && bytes < kGatherBytesMax &&
          (gathered_.size() <= 1 || !gathered_.back().begins_batch())) {
-    GatheredRecord opened = folder_.Open(std::move(queue_.front()));
-    queue_.pop_front();
+    GatheredRecord opened = folder_.Open(queue_.Pop());
     auto parked = parked_in_log_.find(opened.record.offset);
     if (parked != parked_in_log_.end()) opened.Park(parked->second);
     events += opened.steps.size() + 1;

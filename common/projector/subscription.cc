@@ -77,7 +77,7 @@ void Subscription::Feed(std::vector<LogRecord> records) {
   for (LogRecord& record : records) {
     EPIGRID_CHECK(record.offset > (queue_.empty() ? copied_ : queue_.back().offset),
                   "records are fed in order, after the offset sought");
-    queue_.push_back(std::move(record));
+    queue_.Push(std::move(record));
   }
   if (!waiting_.has_value()) return;
   const Promise<Done> waiting = *std::exchange(waiting_, std::nullopt);
@@ -110,13 +110,12 @@ Task<Status> Subscription::Life() {
     Offset last = copied_;
     for (size_t bytes = 0;
          !queue_.empty() && copies.size() < kRecordsPerAppend && bytes < kBytesPerAppend;) {
-      const LogRecord& record = queue_.front();
+      const LogRecord record = queue_.Pop();
       bytes += record.value.size();
       for (NewRecord& copy : CopyToInbox(*dependencies_.fold, shard_count_, from_, record)) {
         copies.push_back(std::move(copy));
       }
       last = record.offset;
-      queue_.pop_front();
     }
     if (!copies.empty()) {
       auto appended = co_await dependencies_.producer->Append(std::move(copies));

@@ -13,7 +13,6 @@
 // with an error of the log or the producer, and then a new one takes over from the floor.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -24,6 +23,7 @@
 #include "common/base/task.h"
 #include "common/event_log/event_log.h"
 #include "common/projector/fold.h"
+#include "common/projector/record_queue.h"
 
 namespace epigrid {
 
@@ -57,7 +57,7 @@ class Subscription {
   const TopicShard& from() const { return from_; }
   // Everything up to here is in the inbox.
   Offset copied() const { return copied_; }
-  size_t queued() const { return queue_.size(); }
+  Backlog queued() const { return queue_.backlog(); }
 
  private:
   Task<void> Main();
@@ -68,7 +68,7 @@ class Subscription {
   const uint32_t shard_count_;
   const SubscriptionCallbacks callbacks_;
   Offset copied_ = 0;
-  std::deque<LogRecord> queue_;
+  RecordQueue queue_;
   std::optional<Promise<Done>> waiting_;
   std::shared_ptr<Subscription*> self_;  // empties when it is destroyed
   Task<void> main_;                      // last: its frame refers to all of the above

@@ -284,10 +284,10 @@ Task<Status> OperationsApi::DoReadLog(Call&, const pb::ReadLogRequest& request,
   }
   const TopicShard from{request.topic(), request.shard()};
   EPIGRID_CO_ASSIGN_OR_RETURN(const Offset end, co_await runtime.log().End(from));
-  Offset after = request.after_offset();
-  if (request.tail()) after = end > page_size ? end - page_size : 0;
-  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<LogRecord> records,
-                              co_await runtime.log().Read(from, after, page_size));
+  EPIGRID_CO_ASSIGN_OR_RETURN(
+      const std::vector<LogRecord> records,
+      co_await (request.tail() ? runtime.log().ReadNewest(from, page_size)
+                               : runtime.log().Read(from, request.after_offset(), page_size)));
   for (const LogRecord& record : records) {
     pb::LogEntry& entry = *response.add_entries();
     entry.set_offset(record.offset);

@@ -127,6 +127,43 @@ TEST_P(EventLogContract, LargeRecordsAreReadWhole) {
   EXPECT_THAT(Values(read.at(kInbox0)), testing::Each(large));
 }
 
+TEST_P(EventLogContract, AReadAnswersNoMoreThanItsBytes) {
+  const auto producer = log_->NewProducer();
+  const std::string large(kRecordBytesMax / 4, 'x');
+  for (int i = 0; i < 8; ++i) MustAppend(*producer, To(kInbox0, {large, large, "small"}));
+  const auto read = Get(log_->Read(kInbox0, 0, 1'000));
+  ASSERT_TRUE(read.ok()) << read.status().ToString();
+  size_t bytes = 0;
+  for (const LogRecord& record : *read) bytes += BytesOf(record);
+  EXPECT_GE(bytes, kReadBytesMax);
+  EXPECT_LT(bytes - BytesOf(read->back()), kReadBytesMax);
+  EXPECT_EQ(Stored(kInbox0).size(), 24u);
+}
+
+TEST_P(EventLogContract, TheNewestRecordsAreReadOldestFirst) {
+  EXPECT_THAT(*Get(log_->ReadNewest(kInbox0, 10)), testing::IsEmpty());
+  const auto producer = log_->NewProducer();
+  std::vector<std::string> all;
+  for (int i = 0; i < 30; ++i) {
+    std::vector<std::string> values;
+    for (int j = 0; j <= i % 5; ++j) values.push_back(std::to_string(i) + "." + std::to_string(j));
+    MustAppend(*producer, To(kInbox0, values));
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  for (const size_t limit :
+       {size_t{1}, size_t{2}, size_t{17}, size_t{64}, all.size(), size_t{500}}) {
+    const size_t count = std::min(limit, all.size());
+    const std::vector<std::string> newest(all.end() - static_cast<std::ptrdiff_t>(count),
+                                          all.end());
+    EXPECT_EQ(Values(*Get(log_->ReadNewest(kInbox0, limit))), newest) << limit;
+  }
+  const std::string large(kRecordBytesMax / 2, 'x');
+  for (int i = 0; i < 12; ++i) MustAppend(*producer, To(kInbox0, {large}));
+  const std::vector<std::string> newest = Values(*Get(log_->ReadNewest(kInbox0, 100)));
+  EXPECT_EQ(newest.size(), kReadBytesMax / large.size());
+  EXPECT_THAT(newest, testing::Each(large));
+}
+
 TEST_P(EventLogContract, OffsetsMayHaveGaps) {
   const auto producer = log_->NewProducer();
   const auto consumer = log_->NewConsumer();

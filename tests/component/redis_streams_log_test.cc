@@ -255,6 +255,27 @@ TEST(RedisStreamsLog, AForeignEntryStopsItsShardOnly) {
   EXPECT_EQ(consumer->Poll(seconds(1)).Wait()->size(), 1u);
 }
 
+// As docs/playbooks/shard-stopped.md tells.
+TEST(RedisStreamsLog, AForeignEntryCanBeTakenOut) {
+  RedisStreamsUnderTest storage;
+  const auto log = MustOpen(storage, storage.Options());
+  const std::string key = RedisStreamsUnderTest::Key(kInbox);
+  ASSERT_TRUE(log->NewProducer()->Append({{kInbox, "", "a"}}).Wait().ok());
+  storage.Command({"XADD", key, "*", "x", "y"});
+  EXPECT_EQ(log->NewProducer()->Append({{kInbox, "", "b"}}).Wait().status().reason(),
+            "OUTCOME_UNKNOWN");
+  storage.Command({"XDEL", key, storage.Command({"XINFO", "STREAM", key}).elements.at(7).text});
+  EXPECT_EQ(log->End(kInbox).Wait().status().reason(), "LOG_CORRUPT");
+  storage.Command({"XSETID", key, "0-1", "ENTRIESADDED", "1", "MAXDELETEDID", "0-0"});
+  const auto producer = log->NewProducer();
+  ASSERT_TRUE(producer->Append({{kInbox, "", "c"}}).Wait().ok());
+  const auto consumer = log->NewConsumer();
+  consumer->Assign(kInbox, 0);
+  const auto polled = consumer->Poll(seconds(1)).Wait();
+  ASSERT_TRUE(polled.ok()) << polled.status().ToString();
+  EXPECT_THAT(polled->at(0).records, testing::SizeIs(2));
+}
+
 TEST(RedisStreamsLog, ADeletedRecordStopsItsReader) {
   RedisStreamsUnderTest storage;
   const auto log = MustOpen(storage, storage.Options());

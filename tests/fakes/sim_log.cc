@@ -29,8 +29,25 @@ std::vector<LogRecord> SimLogStorage::Read(const TopicShard& from, Offset after,
   auto first = std::upper_bound(
       records.begin(), records.end(), after,
       [](Offset offset, const LogRecord& record) { return offset < record.offset; });
-  const size_t count = std::min(limit, static_cast<size_t>(records.end() - first));
-  return {first, first + static_cast<std::ptrdiff_t>(count)};
+  std::vector<LogRecord> read;
+  for (size_t bytes = 0; first != records.end() && read.size() < limit && bytes < kReadBytesMax;
+       ++first) {
+    bytes += BytesOf(*first);
+    read.push_back(*first);
+  }
+  return read;
+}
+
+std::vector<LogRecord> SimLogStorage::ReadNewest(const TopicShard& from, size_t limit) const {
+  auto found = shards_.find(from);
+  if (found == shards_.end()) return {};
+  const std::vector<LogRecord>& records = found->second.records;
+  auto first = records.end();
+  for (size_t bytes = 0; first != records.begin() && bytes < kReadBytesMax &&
+                         static_cast<size_t>(records.end() - first) < limit;) {
+    bytes += BytesOf(*--first);
+  }
+  return {first, records.end()};
 }
 
 void SimLogStorage::Crash() {
@@ -109,6 +126,11 @@ Future<Result<std::vector<LogRecord>>> SimLog::Read(const TopicShard& from, Offs
                                                     size_t limit) {
   return Call<std::vector<LogRecord>>(
       [&storage = storage_, from, after, limit] { return storage.Read(from, after, limit); });
+}
+
+Future<Result<std::vector<LogRecord>>> SimLog::ReadNewest(const TopicShard& from, size_t limit) {
+  return Call<std::vector<LogRecord>>(
+      [&storage = storage_, from, limit] { return storage.ReadNewest(from, limit); });
 }
 
 Future<Result<std::vector<Offset>>> SimLog::Floors(const std::string& group,

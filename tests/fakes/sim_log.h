@@ -65,6 +65,7 @@ class SimLogStorage {
   const std::map<std::string, std::string>& metadata(const TopicShard& of) { return metadata_[of]; }
   // The records of a shard after an offset.
   std::vector<LogRecord> Read(const TopicShard& from, Offset after, size_t limit) const;
+  std::vector<LogRecord> ReadNewest(const TopicShard& from, size_t limit) const;
 
   void SetFull(bool full) { full_ = full; }
   bool full() const { return full_; }
@@ -109,6 +110,7 @@ class SimLog final : public EventLog {
   Future<Result<std::vector<Offset>>> Ends(std::vector<TopicShard> of) override;
   Future<Result<std::vector<LogRecord>>> Read(const TopicShard& from, Offset after,
                                               size_t limit) override;
+  Future<Result<std::vector<LogRecord>>> ReadNewest(const TopicShard& from, size_t limit) override;
   Future<Result<std::vector<Offset>>> Floors(const std::string& group,
                                              std::vector<TopicShard> of) override;
   Future<Result<Done>> RaiseFloors(const std::string& group,
