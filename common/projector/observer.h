@@ -14,11 +14,13 @@ namespace epigrid {
 
 // What somebody must look at. Each has a page in docs/playbooks under the alert that counts it.
 enum class ProjectorAlert {
-  kClockWrong,      // this instance's wall clock jumped or differs from the log's by more than 30 s
-  kRecordParked,    // a record could not be folded
-  kRebuildDiffers,  // a rebuilt view differs from the live one, which was kept
-  kViewLost,        // the view was empty although the log is not: it is being rebuilt
-  kShardStopped,    // the shard cannot be folded at all; the detail says what to mend
+  kClockWrong,    // this instance's wall clock jumped or differs from the log's by more than 30 s
+  kRecordParked,  // a record could not be folded
+  // A rebuilt view differs from the live one, or could not be built, the process dying again and
+  // again; the live one was kept.
+  kRebuildDiffers,
+  kViewLost,      // the view was empty although the log is not: it is being rebuilt
+  kShardStopped,  // the shard cannot be folded at all; the detail says what to mend
 };
 std::string_view AlertName(ProjectorAlert alert);
 

@@ -14,6 +14,7 @@ constexpr size_t kChunk = 1'000;
 // The live projector is paused when no more than this many offsets are left.
 constexpr Offset kPauseWithin = 2 * kChunk;
 constexpr Duration kLookAgain = std::chrono::milliseconds(5);
+constexpr uint32_t kUncleanEndsMax = 5;
 
 }  // namespace
 
@@ -41,6 +42,11 @@ void Rebuild::Start() {
 
 Task<void> Rebuild::Main() {
   Status status = co_await Life();
+  // It did not die; if the log cannot be told, the host knows (own_attempt).
+  if (attempt_.count > 0) {
+    (void)co_await dependencies_.log->DeleteShardMetadata(inbox(),
+                                                          std::string(kRebuildAttemptField));
+  }
   dependencies_.scheduler->Post([self = self_, ended = ended_, status = std::move(status)] {
     if (*self != nullptr) ended(status);
   });
@@ -51,7 +57,7 @@ Task<Status> Rebuild::Begin() {
   if (!metadata.ok()) co_return metadata.status();
   Generation newest = live_;
   if (auto found = metadata->find(std::string(kGenerationField)); found != metadata->end()) {
-    newest = std::max<Generation>(newest, std::strtoull(found->second.c_str(), nullptr, 10));
+    newest = std::max<Generation>(newest, ParseOffset(found->second));
   }
   generation_ = newest + 1;
   if (newest > live_) {
@@ -62,6 +68,7 @@ Task<Status> Rebuild::Begin() {
       generation_ = newest;
     }
   }
+  EPIGRID_CO_RETURN_IF_ERROR(co_await BeginAttempt(*metadata));
   options_.building = generation_;
   ShardProjectorDependencies dependencies = dependencies_;
   dependencies.producer = nullptr;
@@ -78,6 +85,30 @@ Task<Status> Rebuild::Begin() {
           .rebuild_requested = {}});
   builder_->Start();
   co_return OkStatus();
+}
+
+Task<Status> Rebuild::BeginAttempt(const std::map<std::string, std::string>& metadata) {
+  attempt_.offset = requested_at_;
+  if (auto found = metadata.find(std::string(kRebuildAttemptField)); found != metadata.end()) {
+    const std::string_view text = found->second;
+    const size_t blank = text.find(' ');
+    const Attempt last{ParseOffset(text.substr(0, blank)),
+                       static_cast<uint32_t>(ParseOffset(text.substr(blank + 1)))};
+    if (last.offset == requested_at_) attempt_.count = last.count;
+    if (last == options_.own_attempt) --attempt_.count;
+  }
+  if (attempt_.count >= kUncleanEndsMax) {
+    co_return co_await KeepLive(Status(
+        Code::kAborted, "REBUILD_KILLS",
+        fmt::format("shard {} of {}: folding it anew was begun {} times and never ended, as if a "
+                    "record killed the process; the live view was kept",
+                    options_.shard, dependencies_.fold->service(), attempt_.count)));
+  }
+  ++attempt_.count;
+  auto put = co_await dependencies_.log->PutShardMetadata(
+      inbox(), std::string(kRebuildAttemptField),
+      fmt::format("{} {}", attempt_.offset, attempt_.count));
+  co_return put.status();
 }
 
 Task<Status> Rebuild::Advance(Offset limit, bool* reached) {
@@ -134,34 +165,38 @@ Task<Status> Rebuild::Life() {
 }
 
 Task<Status> Rebuild::Switch(const ShardMeta& live) {
-  const bool equal = builder_->committed().digest == live.digest;
-  const Generation to_drop = equal ? live_ : generation_;
-  // First the log learns what is to go, so that a crash leaves nothing behind for ever.
-  auto put = co_await dependencies_.log->PutShardMetadata(
-      inbox(), fmt::format("{}{}", kDropPrefix, to_drop), fmt::format("{}", requested_at_));
-  if (!put.ok()) co_return put.status();
-  if (equal) {
-    auto set = co_await dependencies_.view->SetLive(options_.shard, generation_, live.applied);
-    if (!set.ok()) co_return set.status();
-    if (!*set) {
-      co_return Status(Code::kAborted, "VIEW_MOVED", "the rebuilt view is not where it was left");
-    }
+  if (builder_->committed().digest != live.digest) {
+    co_return co_await KeepLive(Status(
+        Code::kAborted, "REBUILD_DIFFERS",
+        fmt::format("shard {} of {} at offset {}: the view folded anew has digest {} and the "
+                    "live one {}; the live one was kept",
+                    options_.shard, dependencies_.fold->service(), live.applied,
+                    builder_->committed().digest.ToHex(), live.digest.ToHex())));
   }
-  const std::string differs(kRebuildDiffersField);
-  auto noted = equal ? co_await dependencies_.log->DeleteShardMetadata(inbox(), differs)
-                     : co_await dependencies_.log->PutShardMetadata(
-                           inbox(), differs, fmt::format("{}", requested_at_));
+  // First the log learns what is to go, so that a crash leaves nothing behind for ever.
+  EPIGRID_CO_RETURN_IF_ERROR(co_await Put(fmt::format("{}{}", kDropPrefix, live_)));
+  auto set = co_await dependencies_.view->SetLive(options_.shard, generation_, live.applied);
+  if (!set.ok()) co_return set.status();
+  if (!*set) {
+    co_return Status(Code::kAborted, "VIEW_MOVED", "the rebuilt view is not where it was left");
+  }
+  auto noted =
+      co_await dependencies_.log->DeleteShardMetadata(inbox(), std::string(kRebuildDiffersField));
   if (!noted.ok()) co_return noted.status();
-  auto done = co_await dependencies_.log->PutShardMetadata(inbox(), std::string(kRebuiltField),
-                                                           fmt::format("{}", requested_at_));
-  if (!done.ok()) co_return done.status();
-  if (equal) co_return OkStatus();
-  co_return Status(
-      Code::kAborted, "REBUILD_DIFFERS",
-      fmt::format("shard {} of {} at offset {}: the view folded anew has digest {} and the live "
-                  "one {}; the live one was kept",
-                  options_.shard, dependencies_.fold->service(), live.applied,
-                  builder_->committed().digest.ToHex(), live.digest.ToHex()));
+  co_return co_await Put(std::string(kRebuiltField));
+}
+
+Task<Status> Rebuild::KeepLive(Status why) {
+  EPIGRID_CO_RETURN_IF_ERROR(co_await Put(fmt::format("{}{}", kDropPrefix, generation_)));
+  EPIGRID_CO_RETURN_IF_ERROR(co_await Put(std::string(kRebuildDiffersField)));
+  EPIGRID_CO_RETURN_IF_ERROR(co_await Put(std::string(kRebuiltField)));
+  co_return why;
+}
+
+Task<Status> Rebuild::Put(std::string field) {
+  auto put = co_await dependencies_.log->PutShardMetadata(inbox(), std::move(field),
+                                                          std::to_string(requested_at_));
+  co_return put.status();
 }
 
 }  // namespace epigrid

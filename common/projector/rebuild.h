@@ -6,15 +6,20 @@
 //   ─▶ equal: SetLive(g+1), and drop g after a while
 //      different: keep g, drop g+1, alert
 //
-// It goes on from where an earlier one was interrupted. Life cycle: Start; `ended` (from
-// Scheduler::Post) says what came of it: OK (switched), ABORTED REBUILD_DIFFERS, or an error of log
-// or view after which it is tried again. After `ended` the host begins the live projector again.
-// Threads: the scheduler's.
+// It goes on from where an earlier one was interrupted. One that was begun five times and never
+// ended, because the process died or handed the shard over, is given up like one that differs: a
+// record that the live fold survived may kill this one.
+//
+// Life cycle: Start; `ended` (from Scheduler::Post) says what came of it: OK (switched), ABORTED
+// REBUILD_DIFFERS or REBUILD_KILLS, or an error of log or view after which it is tried again. After
+// `ended` the host begins the live projector again. Threads: the scheduler's.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "common/projector/shard_projector.h"
 
@@ -34,7 +39,7 @@ class RebuiltShard {
 class Rebuild {
  public:
   // `dependencies.producer` is not used. `requested_at` is the offset of the request that is
-  // served.
+  // served. options.own_attempt: attempt() of an earlier one that this process abandoned alive.
   Rebuild(ShardProjectorDependencies dependencies, ShardProjectorOptions options, Generation live,
           Offset requested_at, RebuiltShard* shard, std::function<void(Status)> ended);
   ~Rebuild();
@@ -42,7 +47,11 @@ class Rebuild {
 
   void Start();
 
+  // The generation that was live when it began.
+  Generation replaces() const { return live_; }
   Generation generation() const { return generation_; }
+  // How often this request was begun and not ended, this time included; offset is requested_at.
+  Attempt attempt() const { return attempt_; }
   Offset applied() const { return builder_ == nullptr ? 0 : builder_->committed().applied; }
 
  private:
@@ -50,8 +59,13 @@ class Rebuild {
   Task<void> Main();
   Task<Status> Life();
   Task<Status> Begin();
+  Task<Status> BeginAttempt(const std::map<std::string, std::string>& metadata);
+  // The live view stays; the log learns that this generation is to go and the request was served.
+  Task<Status> KeepLive(Status why);
   // Folds up to `limit`; `*reached` once it is there.
   Task<Status> Advance(Offset limit, bool* reached);
+  // Notes in the shard's log metadata that this request did so.
+  Task<Status> Put(std::string field);
   Task<Status> Switch(const ShardMeta& live);
 
   const ShardProjectorDependencies dependencies_;
@@ -61,6 +75,7 @@ class Rebuild {
   RebuiltShard* const shard_;
   const std::function<void(Status)> ended_;
   Generation generation_ = 0;
+  Attempt attempt_;
   std::unique_ptr<ShardProjector> builder_;
   bool builder_open_ = false;
   std::optional<Status> builder_ended_;

@@ -44,6 +44,7 @@ class RebuildTest : public ::testing::Test {
     std::optional<Status> ended;
     ShardProjectorOptions options;
     options.shard_count = 1;
+    options.own_attempt = own_attempt_;
     Rebuild rebuild({&process_, &log_, nullptr, &view_, &fold_, nullptr}, options, 1, 1, &live_,
                     [&](const Status& status) { ended = status; });
     rebuild.Start();
@@ -70,6 +71,7 @@ class RebuildTest : public ::testing::Test {
   LiveShard live_;
   Offset end_ = 0;
   Offset applied_ = 0;
+  Attempt own_attempt_;
 };
 
 TEST_F(RebuildTest, SwitchesToAViewThatIsEqual) {
@@ -107,6 +109,28 @@ TEST_F(RebuildTest, IsTriedAgainWhenTheLiveViewHasFallenBackBehindIt) {
   const std::optional<Status> ended = RebuildFor(seconds(5));
   ASSERT_TRUE(ended.has_value());
   EXPECT_EQ(ended->reason(), "VIEW_MOVED");
+}
+
+TEST_F(RebuildTest, IsGivenUpWhenItWasBegunAgainAndAgainAndNeverEnded) {
+  Append(3);
+  live_.meta.applied = end_ + 5'000;
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(RebuildFor(seconds(1)).has_value());  // dies with it
+  const std::optional<Status> ended = RebuildFor(seconds(5));
+  ASSERT_TRUE(ended.has_value());
+  EXPECT_EQ(ended->reason(), "REBUILD_KILLS");
+  const std::map<std::string, std::string> metadata = Metadata();
+  EXPECT_EQ(metadata.at("rebuilt"), "1");
+  EXPECT_EQ(metadata.at("drop:2"), "1");
+  EXPECT_FALSE(metadata.contains("rebuild_attempt"));
+}
+
+TEST_F(RebuildTest, WhatTheProcessItselfAbandonedIsNoUncleanEnd) {
+  Append(3);
+  live_.meta.applied = end_ + 5'000;
+  for (uint32_t i = 0; i < 10; ++i) {
+    EXPECT_FALSE(RebuildFor(seconds(1)).has_value());
+    own_attempt_ = {1, 1};
+  }
 }
 
 }  // namespace

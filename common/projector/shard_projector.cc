@@ -15,6 +15,8 @@ namespace {
 // Looks at the clock without a commit, of which there are about ten a second.
 constexpr uint32_t kLooksBetweenReads = 10;
 
+}  // namespace
+
 uint64_t ParseOffset(std::string_view text) {
   uint64_t number = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -22,8 +24,6 @@ uint64_t ParseOffset(std::string_view text) {
                 "a shard's log metadata holds no number: " + std::string(text));
   return number;
 }
-
-}  // namespace
 
 std::string_view AlertName(ProjectorAlert alert) {
   switch (alert) {
@@ -83,7 +83,7 @@ void ShardProjector::Feed(std::vector<LogRecord> records) {
                                              : committed_.applied;
     EPIGRID_CHECK(record.offset > last, "records are fed in order, after the offset sought");
     ticking_.RecordRead(now, record.appended_at);
-    queue_.push_back(std::move(record));
+    queue_.Push(std::move(record));
   }
   Wake();
 }
@@ -140,7 +140,7 @@ Task<Status> ShardProjector::Life() {
 Task<Status> ShardProjector::Work() {
   while (!stop_) {
     bool idle = true;
-    if (queued() > 0) {
+    if (queued().records > 0) {
       EPIGRID_CO_RETURN_IF_ERROR(co_await FoldBatch());
       idle = false;
     }
@@ -156,7 +156,7 @@ Task<Status> ShardProjector::Work() {
       EPIGRID_CO_RETURN_IF_ERROR(co_await Load({}));
       looks_since_commit_ = 0;
     }
-    if (idle && queued() == 0 && !stop_) co_await NextWork();
+    if (idle && queued().records == 0 && !stop_) co_await NextWork();
   }
   co_return OkStatus();
 }

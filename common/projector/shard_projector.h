@@ -42,6 +42,7 @@
 #include "common/projector/fold.h"
 #include "common/projector/observer.h"
 #include "common/projector/record_folder.h"
+#include "common/projector/record_queue.h"
 #include "common/projector/ticking.h"
 #include "common/projector/view.h"
 #include "common/projector/work_budget.h"
@@ -102,6 +103,9 @@ struct ShardProjectorCallbacks {
   std::function<void(Offset)> rebuild_requested;
 };
 
+// A number in a shard's log metadata. What is none was not written by this program.
+uint64_t ParseOffset(std::string_view text);
+
 std::string ConfigurationVersion(std::string_view configuration);
 
 // Log metadata of an inbox shard, besides "parked:<offset>".
@@ -110,6 +114,9 @@ inline constexpr std::string_view kGenerationField = "generation";  // the newes
 // differed from the live view, which was kept.
 inline constexpr std::string_view kRebuiltField = "rebuilt";
 inline constexpr std::string_view kRebuildDiffersField = "rebuild_differs";
+// "<offset> <count>": how often the rebuild that is asked for at the offset was begun and not
+// ended.
+inline constexpr std::string_view kRebuildAttemptField = "rebuild_attempt";
 // "drop:<generation>": one that nobody reads any more, or soon will not.
 inline constexpr std::string_view kDropPrefix = "drop:";
 
@@ -130,7 +137,11 @@ class ShardProjector {
 
   enum class State { kOpening, kCatchingUp, kLive, kEnded };
   State state() const { return state_; }
-  size_t queued() const { return queue_.size() + gathered_.size(); }
+  // What was fed and is not yet folded; of its bytes those that are not yet gathered.
+  Backlog queued() const {
+    return {.records = queue_.backlog().records + gathered_.size(),
+            .bytes = queue_.backlog().bytes};
+  }
   // When the oldest record that is queued or in hand was appended.
   std::optional<Time> oldest_queued() const;
   Generation generation() const { return generation_; }
@@ -145,7 +156,7 @@ class ShardProjector {
   // Generations that are to be dropped, as the log said on opening.
   const std::vector<Generation>& to_drop() const { return to_drop_; }
   // Whether everything fed is committed and nothing is under way.
-  bool idle() const { return waiting_ && queued() == 0; }
+  bool idle() const { return waiting_ && queued().records == 0; }
 
  private:
   bool building() const { return options_.building != 0; }
@@ -218,7 +229,7 @@ class ShardProjector {
   Ticking ticking_;
   Time own_tick_;  // of the one appended last
 
-  std::deque<LogRecord> queue_;
+  RecordQueue queue_;
   RecordFolder folder_;
   std::deque<GatheredRecord> gathered_;  // parsed, and not yet applied
   std::vector<GatheredRecord*> fresh_;   // those that came in with the batch in hand

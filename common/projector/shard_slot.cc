@@ -83,9 +83,7 @@ void ShardSlot::StartAgain() {
     stop_by_beat_ = beat_;
     return;
   }
-  rebuild_.reset();
-  pausing_ = live_paused_ = false;
-  rebuild_at_beat_ = beat_ + kRebuildAgainAfter;
+  AbandonRebuild();
   DropProjector();
   for (const std::string& topic : topics_) host_.Unseek({topic, shard_});
   subscriptions_.clear();
@@ -107,6 +105,11 @@ void ShardSlot::Stop() {
 void ShardSlot::ProjectorOpened(Offset after) {
   problem_ = OkStatus();
   unfolded_since_.reset();
+  if (rebuild_ != nullptr &&
+      (!projector_->live() || projector_->generation() != rebuild_->replaces())) {
+    // The view was lost, and what would be replaced with it: when there is one again.
+    AbandonRebuild();
+  }
   if (pausing_) projector_->Stop();
   host_.Seek(inbox_, after);
   for (Generation generation : projector_->to_drop()) {
@@ -174,10 +177,10 @@ void ShardSlot::Feed(const TopicShard& from, std::vector<LogRecord> records) {
   }
 }
 
-size_t ShardSlot::queued(const TopicShard& from) const {
+Backlog ShardSlot::queued(const TopicShard& from) const {
   auto subscription = subscriptions_.find(from.topic);
   if (subscription != subscriptions_.end()) return subscription->second->queued();
-  return projector_ == nullptr ? 0 : projector_->queued();
+  return projector_ == nullptr ? Backlog() : projector_->queued();
 }
 
 void ShardSlot::Beat() {
@@ -210,16 +213,30 @@ void ShardSlot::PauseLive() {
 }
 
 void ShardSlot::StartRebuild() {
-  rebuild_ = std::make_unique<Rebuild>(host_.Dependencies(), host_.ProjectorOptions(shard_),
+  ShardProjectorOptions options = host_.ProjectorOptions(shard_);
+  options.own_attempt = own_rebuild_;
+  rebuild_ = std::make_unique<Rebuild>(host_.Dependencies(), std::move(options),
                                        projector_->generation(), rebuild_requested_at_, this,
                                        [this](const Status& status) { RebuildEnded(status); });
   rebuild_->Start();
 }
 
-void ShardSlot::RebuildEnded(const Status& status) {
+void ShardSlot::DropRebuild() {
+  if (rebuild_ == nullptr) return;
+  own_rebuild_ = rebuild_->attempt();
   rebuild_.reset();
+}
+
+void ShardSlot::AbandonRebuild() {
+  DropRebuild();
+  pausing_ = live_paused_ = false;
+  rebuild_at_beat_ = beat_ + kRebuildAgainAfter;
+}
+
+void ShardSlot::RebuildEnded(const Status& status) {
+  DropRebuild();
   ProjectorObserver* observer = host_.Dependencies().observer;
-  if (status.ok() || status.reason() == "REBUILD_DIFFERS") {
+  if (status.ok() || status.reason() == "REBUILD_DIFFERS" || status.reason() == "REBUILD_KILLS") {
     rebuild_requested_at_ = 0;
     if (!status.ok() && observer != nullptr) {
       observer->OnAlert(ProjectorAlert::kRebuildDiffers, shard_, status.message());
@@ -280,7 +297,7 @@ ProjectedShard ShardSlot::Describe(Time now) const {
     case ShardProjector::State::kCatchingUp: described.state = "CATCHING_UP"; break;
     case ShardProjector::State::kLive: described.state = "LIVE"; break;
     case ShardProjector::State::kEnded:
-      described.state = live_paused_ ? "LIVE" : described.state;
+      if (live_paused_ && projector_->live()) described.state = "LIVE";
       break;
   }
   const ShardMeta& committed = projector_->committed();
@@ -294,7 +311,7 @@ ProjectedShard ShardSlot::Describe(Time now) const {
   }
   described.fold_version = committed.fold_version;
   described.digest = committed.digest;
-  described.queued_records = projector_->queued();
+  described.queued_records = projector_->queued().records;
   if (std::optional<Time> oldest = projector_->oldest_queued()) {
     described.event_age = std::max(described.event_age, now - *oldest);
   }

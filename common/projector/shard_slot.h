@@ -51,7 +51,7 @@ class ShardSlot final : public RebuiltShard {
   void Beat();
 
   void Feed(const TopicShard& from, std::vector<LogRecord> records);
-  size_t queued(const TopicShard& from) const;
+  Backlog queued(const TopicShard& from) const;
   // The log cannot be read there.
   void SourceFailed(const TopicShard& from, const Status& status);
 
@@ -78,6 +78,8 @@ class ShardSlot final : public RebuiltShard {
   void ProjectorEnded(const Status& status);
   void SubscriptionEnded(const std::string& topic, const Status& status);
   void StartRebuild();
+  void DropRebuild();
+  void AbandonRebuild();
   void RebuildEnded(const Status& status);
   void BeatDrops();
   Task<void> DropGeneration(Generation generation);
@@ -105,6 +107,7 @@ class ShardSlot final : public RebuiltShard {
   Offset rebuild_requested_at_ = 0;  // 0: none is wanted
   uint64_t rebuild_at_beat_ = 0;
   std::unique_ptr<Rebuild> rebuild_;
+  Attempt own_rebuild_;
   bool pausing_ = false;
   bool live_paused_ = false;
   std::map<Generation, Drop> drops_;
