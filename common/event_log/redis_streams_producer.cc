@@ -12,9 +12,10 @@ namespace {
 
 using Offsets = std::vector<Offset>;
 
-// What can be refused is refused before the first XADD: memory and disk by the server (a script that
-// starts with "#!lua" and may write is checked before it runs), a key that is no stream by the first
-// loop. A stream whose last id is not the log's (somebody else wrote to it) fails where it comes.
+// What can be refused is refused before the first XADD: memory and disk by the server (a script
+// that starts with "#!lua" and may write is checked before it runs), a key that is no stream by the
+// first loop. A stream whose last id is not the log's (somebody else wrote to it) fails where it
+// comes.
 const RedisScript& AppendScript() {
   static const RedisScript script(R"(#!lua
 -- KEYS: the streams. ARGV, for each entry: the number of its stream in KEYS, its records.

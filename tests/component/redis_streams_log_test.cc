@@ -264,9 +264,14 @@ TEST(RedisStreamsLog, AForeignEntryCanBeTakenOut) {
   storage.Command({"XADD", key, "*", "x", "y"});
   EXPECT_EQ(log->NewProducer()->Append({{kInbox, "", "b"}}).Wait().status().reason(),
             "OUTCOME_UNKNOWN");
-  storage.Command({"XDEL", key, storage.Command({"XINFO", "STREAM", key}).elements.at(7).text});
   EXPECT_EQ(log->End(kInbox).Wait().status().reason(), "LOG_CORRUPT");
-  storage.Command({"XSETID", key, "0-1", "ENTRIESADDED", "1", "MAXDELETEDID", "0-0"});
+  storage.Command({"EVAL", R"(local copy = KEYS[1] .. ':copy'
+    redis.call('DEL', copy)
+    for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '0-0', '0-18446744073709551615')) do
+      redis.call('XADD', copy, entry[1], unpack(entry[2]))
+    end
+    return redis.call('RENAME', copy, KEYS[1]))",
+                   "1", key});
   const auto producer = log->NewProducer();
   ASSERT_TRUE(producer->Append({{kInbox, "", "c"}}).Wait().ok());
   const auto consumer = log->NewConsumer();

@@ -119,29 +119,49 @@ bool World::ComeToRest() {
     MendKillers();
     bool parked = false;
     RetryParked(&parked);
-    if (!parked) return true;
     quiet_looks = 0;
+    if (parked) continue;
+    unrest_now = IdleOwner();
+    if (unrest_now.empty()) return true;
   }
   Fail("it does not come to rest: " + unrest_now);
   TraceHosts();
   return false;
 }
 
-void World::TraceHosts() {
-  if (!options_.trace) return;
+void World::ForEachOwned(
+    const std::function<void(SimService&, size_t, const ProjectedShard&)>& tell) {
   for (const auto& service : services_) {
     for (size_t i = 0; i < SimService::kInstances; ++i) {
       if (service->instance(i) == nullptr) continue;
       auto asked = service->instance(i)->host.Snapshot();
       scheduler_.RunUntil([&] { return asked.ready(); });
-      for (const ProjectedShard& shard : std::move(asked).Wait().shards) {
-        Trace("{} {} shard {}: {} {} generation {}{} applied {} queued {} building {}",
-              service->name(), i, shard.shard, shard.state, shard.problem, shard.generation,
-              shard.live ? " live" : "", shard.applied, shard.queued_records,
-              shard.building_generation);
-      }
+      for (const ProjectedShard& shard : std::move(asked).Wait().shards) tell(*service, i, shard);
     }
   }
+}
+
+void World::TraceHosts() {
+  if (!options_.trace) return;
+  ForEachOwned([this](SimService& service, size_t instance, const ProjectedShard& shard) {
+    Trace("{} {} shard {}: {} {} generation {}{} applied {} queued {} building {}", service.name(),
+          instance, shard.shard, shard.state, shard.problem, shard.generation,
+          shard.live ? " live" : "", shard.applied, shard.queued_records,
+          shard.building_generation);
+  });
+}
+
+std::string World::IdleOwner() {
+  std::string idle;
+  ForEachOwned([&](SimService& service, size_t instance, const ProjectedShard& shard) {
+    const SimGeneration* live = service.view().Live(shard.shard);
+    const bool folds = shard.state == "LIVE" && shard.live && live != nullptr &&
+                       shard.applied == live->meta.applied;
+    if (folds) return;
+    idle = fmt::format("instance {} of {} does not fold its shard {}: {} at {} {}", instance,
+                       service.name(), shard.shard, shard.state, shard.applied, shard.problem);
+  });
+  return idle;
 }
 
 std::string World::Unrest() {

@@ -79,6 +79,9 @@ class World {
   void TraceHosts();
   // What is not at rest; empty: everything is.
   std::string Unrest();
+  // An owner that has given its shard up though another one folds it; empty: there is none.
+  std::string IdleOwner();
+  void ForEachOwned(const std::function<void(SimService&, size_t, const ProjectedShard&)>& tell);
   // That what kills is parked, and nothing else is.
   void CheckParked();
   void MendKillers();

@@ -14,7 +14,6 @@ namespace {
 
 using google::protobuf::RepeatedPtrField;
 
-
 DocumentType TypeOf(v1::DocumentType type) {
   switch (type) {
     case v1::DOCUMENT_TYPE_RESIDENT_ID: return DocumentType::kResidentId;
