@@ -77,7 +77,8 @@ void FoldCity::Setting(const std::string& name, v1::SettingCategory category,
   v1::Setting& setting = *event.mutable_setting_update_requested()->mutable_setting();
   setting.set_setting_id(SettingId(name));
   setting.set_category(category);
-  if (usual_stay_minutes) setting.mutable_usual_stay()->set_seconds(int64_t{60} * *usual_stay_minutes);
+  if (usual_stay_minutes)
+    setting.mutable_usual_stay()->set_seconds(int64_t{60} * *usual_stay_minutes);
   const std::string setting_id = setting.setting_id();
   driver_.Append(setting_id, std::move(event));
 }
