@@ -30,7 +30,6 @@ constexpr int kDigestTriesMax = 5;
 // Each count looks through the whole view, and keeps the names of these shards' cells.
 constexpr size_t kShardsPerCount = 16;
 // What is left of a call's time for telling its caller what was waited for in vain.
-constexpr Duration kAnswerTime = std::chrono::milliseconds(250);
 
 std::string Full(std::string_view method) { return std::string(kService).append(method); }
 
@@ -357,9 +356,9 @@ Task<Status> OperationsApi::DoAwaitQuiet(Call& call, const pb::AwaitQuietRequest
                                          pb::AwaitQuietResponse& response) {
   const Time now = clock_.Now();
   const Time until = request.has_due_until_time() ? FromProto(request.due_until_time()) : now;
-  const Duration time = call.remaining() - std::min(kAnswerTime, call.remaining() / 4);
-  EPIGRID_CO_ASSIGN_OR_RETURN(const QuietReport report,
-                              co_await epigrid::AwaitQuiet(runtimes_, until, clock_, now + time));
+  EPIGRID_CO_ASSIGN_OR_RETURN(
+      const QuietReport report,
+      co_await epigrid::AwaitQuiet(runtimes_, until, clock_, now + call.wait_time()));
   if (!report.waiting_for.empty()) {
     co_return DeadlineExceeded("NOT_QUIET", "not quiet yet: " + report.waiting_for);
   }

@@ -9,7 +9,7 @@ Task<Status> ServiceCalls::AwaitRevision(const Call& call, const std::string& re
   EPIGRID_CO_ASSIGN_OR_RETURN(std::vector<ShardPosition> positions,
                               ParseRevision(revision, runtime_.service(), runtime_.shard_count()));
   co_return co_await runtime_.shards().WaitFor(std::move(positions),
-                                               clock_.Now() + call.remaining());
+                                               clock_.Now() + call.wait_time());
 }
 
 std::string ServiceCalls::Revision(const std::vector<ShardPosition>& positions) const {
@@ -35,7 +35,7 @@ Task<std::vector<Decision>> ServiceCalls::Decide(const Call& call, std::string r
     commands.push_back(std::move(one.command));
   }
   return runtime_.commands().Decide(OriginOf(call), std::move(commands),
-                                    clock_.Now() + call.remaining());
+                                    clock_.Now() + call.wait_time());
 }
 
 Origin ServiceCalls::OriginOf(const Call& call) const {

@@ -91,7 +91,19 @@ class HealthCodeProcess {
     return response;
   }
   // Its revision 1, with this temperature.
-  void Declare(const std::string& person_id, double temperature) const {
+  Status GetCodeAt(const std::string& person, const std::string& revision,
+                   std::chrono::milliseconds deadline) const {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + deadline);
+    health_code::v1::GetCodeRequest request;
+    request.set_person_id(person);
+    request.set_revision(revision);
+    health_code::v1::GetCodeResponse response;
+    return FromGrpcStatus(
+        HealthCodeService::NewStub(channel_)->GetCode(&context, request, &response));
+  }
+  // Returns the revision.
+  std::string Declare(const std::string& person_id, double temperature) const {
     health_code::v1::RecordEvidenceRequest request;
     health_code::v1::Evidence& evidence = *request.mutable_evidence();
     evidence.set_person_id(person_id);
@@ -104,7 +116,8 @@ class HealthCodeProcess {
     health_code::v1::RecordEvidenceResponse response;
     const grpc::Status status =
         HealthCodeService::NewStub(channel_)->RecordEvidence(&context, request, &response);
-    ASSERT_TRUE(status.ok()) << status.error_message();
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response.revision();
   }
   std::vector<operations::v1::IgnoredEvent> Ignored(const std::string& entity) const {
     grpc::ClientContext context;
@@ -163,6 +176,21 @@ TEST(ServiceProcess, EachRoleServesOperationsAndItsPart) {
   EXPECT_EQ(projector.HealthOf(OperationsService::service_full_name()),
             HealthCheckResponse::SERVING);
   WaitUntil([&] { return OwnedShards(projector) == 2; });
+}
+
+TEST(ServiceProcess, WhoWaitsInVainIsToldWhyBeforeTheDeadline) {
+  Servers servers;
+  HealthCodeProcess api(servers.Flags({"--instance-role=api"}));
+  const std::string person = MakeId(kPersonId, IdBytes{1});
+  std::string revision;
+  {
+    HealthCodeProcess projector(servers.Flags({"--instance-role=projector"}));
+    revision = api.Declare(person, 36.5);
+    WaitUntil([&] { return api.GetCodeAt(person, revision, seconds(1)).ok(); });
+  }
+  revision = api.Declare(person, 36.5);  // nobody folds it
+  const Status status = api.GetCodeAt(person, revision, seconds(2));
+  EXPECT_EQ(status.reason(), "REVISION_NOT_YET_APPLIED") << status.ToString();
 }
 
 TEST(ServiceProcess, TellsWhyAFactHadNoEffect) {

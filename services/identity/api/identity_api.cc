@@ -50,7 +50,7 @@ CommandContext IdentityApi::ContextOf(const Call& call) const {
                      .purpose = kPurpose,
                      .traceparent = std::string(call.traceparent())},
           .method = std::string(call.method()),
-          .deadline = now + call.remaining()};
+          .deadline = now + call.wait_time()};
 }
 
 void IdentityApi::Count(const IdentityCommands::Registered& result) const {
