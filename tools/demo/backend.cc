@@ -221,6 +221,12 @@ Result<std::vector<std::string>> Backend::RegisterCrowd(const std::string& name,
       EPIGRID_RETURN_IF_ERROR(FromProtoStatus(result.status()));
       ids.push_back(result.person_id());
     }
+    identity::v1::GetPersonRequest reachable;
+    reachable.set_person_id(ids.back());
+    reachable.set_revision(response.revision());
+    identity::v1::GetPersonResponse person;
+    EPIGRID_RETURN_IF_ERROR(CallMethod(*identity_, &identity::v1::IdentityService::Stub::GetPerson,
+                                       token_, reachable, person));
   }
   return ids;
 }
@@ -244,9 +250,16 @@ Status Backend::Gather(const std::string& setting_id, const std::vector<std::str
     *observation.mutable_check_in()->mutable_start_time() = ToProto(at);
   }
   contact_tracing::v1::BatchRecordPresencesResponse response;
+  EPIGRID_RETURN_IF_ERROR(CallMethod(
+      *contact_tracing_, &contact_tracing::v1::ContactTracingService::Stub::BatchRecordPresences,
+      token_, request, response));
+  contact_tracing::v1::ListPresencesRequest folded;
+  folded.set_person_id(person_ids.front());
+  folded.set_revision(response.revision());
+  contact_tracing::v1::ListPresencesResponse presences;
   return CallMethod(*contact_tracing_,
-                    &contact_tracing::v1::ContactTracingService::Stub::BatchRecordPresences, token_,
-                    request, response);
+                    &contact_tracing::v1::ContactTracingService::Stub::ListPresences, token_,
+                    folded, presences);
 }
 
 }  // namespace epigrid::demo

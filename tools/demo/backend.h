@@ -38,10 +38,11 @@ class Backend {
   Status AwaitQuiet(Duration at_most);
   // Of the oldest record that no view has yet.
   Result<double> EventAgeSeconds();
-  // Registers people who have a phone at the endpoint "demo"; their ids. The same name gives the
-  // same people.
+  // Registers people who have a phone at the endpoint "demo", and waits until they can be reached;
+  // their ids. The same name gives the same people.
   Result<std::vector<std::string>> RegisterCrowd(const std::string& name, size_t size);
-  // Makes the setting known, and everybody check in there at this time.
+  // Makes the setting known, and everybody check in there at this time; waits until the people's
+  // shards have folded it, so that whatever they tell of it later comes later to the setting's.
   Status Gather(const std::string& setting_id, const std::vector<std::string>& person_ids, Time at,
                 const std::string& name);
 

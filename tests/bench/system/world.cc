@@ -13,7 +13,8 @@
 namespace epigrid::bench {
 namespace {
 
-// The answer that GetCode gives for somebody with one reason, as bare gRPC can give it.
+// The answer that GetCode gives for somebody with a negative test, as CodeReads prepares them, and
+// as bare gRPC can give it.
 health_code::v1::Code EchoedCode() {
   health_code::v1::Code code;
   code.set_person_id("person_3tmr449qgdq7wcsbfdnt5pzyv55");
