@@ -8,7 +8,7 @@
 
 #include <memory>
 
-#include "common/crypto/hex.h"
+#include "common/base/hex.h"
 
 namespace epigrid {
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "common/crypto/hex.h"
+#include "common/base/hex.h"
 
 namespace epigrid {
 namespace {

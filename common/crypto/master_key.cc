@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "common/crypto/hex.h"
+#include "common/base/hex.h"
 #include "common/crypto/keyed_hash.h"
 #include "common/crypto/sealed_box.h"
 #include "common/crypto/secret_file.h"

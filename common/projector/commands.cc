@@ -1,7 +1,5 @@
 #include "common/projector/commands.h"
 
-#include <openssl/sha.h>
-
 #include <map>
 #include <mutex>
 #include <utility>
@@ -54,13 +52,6 @@ Batch MakeBatch(const std::string& inbox, uint32_t shard_count, const Origin& or
 Decision Failed(Status status) { return {{std::move(status), {}}, {}}; }
 
 }  // namespace
-
-std::string Fingerprint(std::string_view content) {
-  std::string fingerprint(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const unsigned char*>(content.data()), content.size(),
-         reinterpret_cast<unsigned char*>(fingerprint.data()));
-  return fingerprint;
-}
 
 struct CommandLog::State {
   State(EventLog& to, ShardTable& table, const CellQuery& query, const std::string& service_name,

@@ -60,9 +60,6 @@ struct Decision {
   ShardPosition at;  // of the request's record; offset 0 if it was not appended
 };
 
-// Fills RequestKey.fingerprint: SHA-256 of the bytes.
-std::string Fingerprint(std::string_view content);
-
 class CommandLog {
  public:
   CommandLog(EventLog& log, ShardTable& shards, const CellQuery& cells, std::string service,

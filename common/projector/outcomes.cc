@@ -1,9 +1,10 @@
 #include "common/projector/outcomes.h"
 
 #include <fmt/format.h>
-#include <openssl/sha.h>
 
+#include "common/base/hex.h"
 #include "common/base/proto_time.h"
+#include "common/base/sha256.h"
 #include "epigrid/internal/v1/projector_state.pb.h"
 
 namespace epigrid {
@@ -14,11 +15,7 @@ std::string OutcomeCell(const events::v1::RequestKey& key) {
   const std::string text =
       fmt::format("{}:{}{}:{}{}:{}{}", key.caller().size(), key.caller(), key.method().size(),
                   key.method(), key.request_id().size(), key.request_id(), key.item());
-  unsigned char hash[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), hash);
-  std::string cell(kOutcomePrefix);
-  for (size_t i = 0; i < 16; ++i) fmt::format_to(std::back_inserter(cell), "{:02x}", hash[i]);
-  return cell;
+  return std::string(kOutcomePrefix) + ToHex(Sha256(text).substr(0, 16));
 }
 
 std::string EncodeOutcome(const std::string& fingerprint, const Outcome& outcome,

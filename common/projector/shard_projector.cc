@@ -1,12 +1,13 @@
 #include "common/projector/shard_projector.h"
 
 #include <fmt/format.h>
-#include <openssl/sha.h>
 
 #include <charconv>
 #include <utility>
 
+#include "common/base/hex.h"
 #include "common/base/proto_time.h"
+#include "common/base/sha256.h"
 #include "epigrid/internal/v1/projector_state.pb.h"
 
 namespace epigrid {
@@ -37,11 +38,7 @@ std::string_view AlertName(ProjectorAlert alert) {
 }
 
 std::string ConfigurationVersion(std::string_view configuration) {
-  unsigned char hash[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(configuration.data()), configuration.size(), hash);
-  std::string version;
-  for (unsigned char byte : hash) fmt::format_to(std::back_inserter(version), "{:02x}", byte);
-  return version;
+  return ToHex(Sha256(configuration));
 }
 
 ShardProjector::ShardProjector(ShardProjectorDependencies dependencies,

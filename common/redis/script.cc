@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "common/base/hex.h"
 #include "common/redis/client.h"
 
 namespace epigrid {
@@ -14,13 +15,7 @@ std::string Sha1Hex(std::string_view text) {
   EPIGRID_CHECK(
       EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr) == 1,
       "SHA-1 is part of every OpenSSL");
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) {
-    hex.push_back(kDigits[digest[i] >> 4]);
-    hex.push_back(kDigits[digest[i] & 15]);
-  }
-  return hex;
+  return ToHex({reinterpret_cast<const char*>(digest.data()), size});
 }
 
 }  // namespace

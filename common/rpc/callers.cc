@@ -1,13 +1,16 @@
 #include "common/rpc/callers.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <array>
 #include <optional>
 #include <set>
+
+#include "common/base/configured_name.h"
+#include "common/base/hex.h"
+#include "common/base/sha256.h"
 
 namespace epigrid {
 namespace {
@@ -17,52 +20,11 @@ constexpr size_t kHashBytes = 32;
 constexpr std::array<std::string_view, kCallerClassCount> kClassNames = {"GATE", "AGENCY", "BULK",
                                                                          "OPERATOR"};
 
-using Hash = std::array<unsigned char, kHashBytes>;
-
-struct FreeDigest {
-  void operator()(EVP_MD_CTX* digest) const { EVP_MD_CTX_free(digest); }
-};
-
-Hash Sha256(std::string_view text) {
-  // The algorithm is fetched once and the context kept per thread: OpenSSL 3 would look the one up
-  // and allocate the other at every call.
-  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  thread_local const std::unique_ptr<EVP_MD_CTX, FreeDigest> digest(EVP_MD_CTX_new());
-  Hash hash;
-  EPIGRID_CHECK(algorithm != nullptr && EVP_DigestInit_ex2(digest.get(), algorithm, nullptr) == 1 &&
-                    EVP_DigestUpdate(digest.get(), text.data(), text.size()) == 1 &&
-                    EVP_DigestFinal_ex(digest.get(), hash.data(), nullptr) == 1,
-                "SHA-256 failed");
+// 64 hexadecimal digits.
+std::optional<std::string> ParseHash(std::string_view digits) {
+  std::optional<std::string> hash = FromHex(digits);
+  if (hash.has_value() && hash->size() != kHashBytes) hash.reset();
   return hash;
-}
-
-std::string_view AsView(const Hash& hash) {
-  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
-}
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::optional<std::string> ParseHash(std::string_view hex) {
-  if (hex.size() != 2 * kHashBytes) return std::nullopt;
-  std::string bytes;
-  for (size_t i = 0; i < hex.size(); i += 2) {
-    const int high = HexDigit(hex[i]);
-    const int low = HexDigit(hex[i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    bytes += static_cast<char>(high * 16 + low);
-  }
-  return bytes;
-}
-
-bool IsName(std::string_view text) {
-  return !text.empty() && text.size() <= 63 && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
 }
 
 // "package.Service/Method", or a prefix of it and '*'.
@@ -89,8 +51,7 @@ bool Caller::MayCall(std::string_view method) const {
 }
 
 const Caller* Callers::FindByToken(std::string_view token) const {
-  const Hash hash = Sha256(token);
-  auto found = by_token_hash_.find(AsView(hash));
+  auto found = by_token_hash_.find(Sha256(token));
   return found == by_token_hash_.end() ? nullptr : found->second;
 }
 
@@ -253,7 +214,7 @@ class CallersReader {
 
   std::string Name(const YAML::Node& node, std::string_view key) {
     std::string text = Text(node);
-    if (!IsName(text))
+    if (!IsConfiguredName(text))
       Error(node, fmt::format("{} must be 1 to 63 characters of a-z, 0-9 and -", key));
     return text;
   }

@@ -1,5 +1,6 @@
 #include "common/service/service_calls.h"
 
+#include "common/base/sha256.h"
 #include "common/rpc/revision.h"
 
 namespace epigrid {
@@ -31,7 +32,7 @@ Task<std::vector<Decision>> ServiceCalls::Decide(const Call& call, std::string r
     key.set_method(std::string(call.method()));
     key.set_request_id(request_id);
     key.set_item(static_cast<uint32_t>(one.item));
-    key.set_fingerprint(Fingerprint(one.content));
+    key.set_fingerprint(Sha256(one.content));
     commands.push_back(std::move(one.command));
   }
   return runtime_.commands().Decide(OriginOf(call), std::move(commands),

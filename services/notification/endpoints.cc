@@ -9,7 +9,7 @@
 #include <set>
 
 #include "common/app/server_config.h"
-#include "common/base/endpoint_name.h"
+#include "common/base/configured_name.h"
 
 namespace epigrid::notification {
 namespace {
@@ -130,7 +130,7 @@ class EndpointsReader {
       Error(node, "name is missing");
     } else {
       endpoint.name = Text(name->second);
-      if (!IsEndpointName(endpoint.name)) {
+      if (!IsConfiguredName(endpoint.name)) {
         Error(name->second, "name must be 1 to 63 characters of a-z, 0-9 and -");
       } else if (!names_.insert(endpoint.name).second) {
         Error(name->second, fmt::format("another endpoint has the name {}", endpoint.name));

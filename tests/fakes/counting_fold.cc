@@ -1,5 +1,6 @@
 #include "tests/fakes/counting_fold.h"
 
+#include "common/base/sha256.h"
 #include "common/projector/commands.h"
 
 namespace epigrid {
@@ -112,7 +113,7 @@ Event UpdateRequested(const std::string& person, const std::string& text,
   event.mutable_request()->set_caller("test");
   event.mutable_request()->set_method("/test/Update");
   event.mutable_request()->set_request_id(request_id);
-  event.mutable_request()->set_fingerprint(Fingerprint(text));
+  event.mutable_request()->set_fingerprint(Sha256(text));
   event.mutable_person_update_requested()->set_person_id(person);
   event.mutable_person_update_requested()->set_sealed_update(text);
   return event;

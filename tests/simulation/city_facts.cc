@@ -4,6 +4,7 @@
 
 #include "common/base/ids.h"
 #include "common/base/proto_time.h"
+#include "common/base/sha256.h"
 #include "common/crypto/testing/memory_key_store.h"
 #include "common/projector/commands.h"
 #include "services/identity/domain/sealed_content.h"
@@ -91,7 +92,7 @@ Event CityFacts::Decided(Event event, const char* method) {
   key.set_caller("agency");
   key.set_method(method);
   key.set_request_id(std::to_string(++requests_));
-  key.set_fingerprint(Fingerprint(content));
+  key.set_fingerprint(Sha256(content));
   return event;
 }
 

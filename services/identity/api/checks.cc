@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/configured_name.h"
 #include "common/base/date.h"
-#include "common/base/endpoint_name.h"
 #include "common/base/ids.h"
 #include "common/base/proto_time.h"
 #include "common/rpc/fields.h"
@@ -45,7 +45,7 @@ Status CheckContactPoints(const RepeatedPtrField<v1::ContactPoint>& points,
   }
   for (int i = 0; i < points.size(); ++i) {
     const std::string path = field + "[" + std::to_string(i) + "].";
-    if (!IsEndpointName(points[i].endpoint())) {
+    if (!IsConfiguredName(points[i].endpoint())) {
       return InvalidField("CONTACT_ENDPOINT_MALFORMED",
                           "endpoint must name an endpoint of the notification service: 1 to 63 "
                           "characters of a-z, 0-9 and -",

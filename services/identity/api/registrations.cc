@@ -1,5 +1,5 @@
 // IdentityCommands::Register: from registrations to persons' ids.
-#include "common/crypto/hex.h"
+#include "common/base/hex.h"
 #include "services/identity/api/identity_commands.h"
 #include "services/identity/domain/sealed_content.h"
 #include "services/identity/view/keys.h"

@@ -1,7 +1,7 @@
 #include "services/identity/domain/person_events.h"
 
+#include "common/base/hex.h"
 #include "common/base/proto_time.h"
-#include "common/crypto/hex.h"
 #include "services/identity/domain/identity_fold.h"
 #include "services/identity/domain/sealed_content.h"
 #include "services/identity/view/keys.h"

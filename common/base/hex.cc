@@ -1,4 +1,4 @@
-#include "common/crypto/hex.h"
+#include "common/base/hex.h"
 
 #include <cstdint>
 

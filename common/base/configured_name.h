@@ -1,5 +1,4 @@
-// The names of endpoints: what an operator calls a way out of the system, and what people's contact
-// points name.
+// The names that operators give in configuration: of callers, of agencies, of endpoints.
 #pragma once
 
 #include <algorithm>
@@ -8,11 +7,11 @@
 
 namespace epigrid {
 
-inline constexpr size_t kEndpointNameBytesMax = 63;
+inline constexpr size_t kConfiguredNameBytesMax = 63;
 
 // 1 to 63 characters of a-z, 0-9 and '-'.
-inline bool IsEndpointName(std::string_view text) {
-  return !text.empty() && text.size() <= kEndpointNameBytesMax &&
+inline bool IsConfiguredName(std::string_view text) {
+  return !text.empty() && text.size() <= kConfiguredNameBytesMax &&
          std::ranges::all_of(text, [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
          });
