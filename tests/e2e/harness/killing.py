@@ -28,6 +28,18 @@ class Report:
     seconds: float
 
 
+def _fold_anew(epigrid, city):
+    """Loses every view: what is folded anew from the log must be what stood there, and send nothing again."""
+    kept, sent = city.digests(), list(epigrid.receiver.requests)
+    epigrid.view.call("FLUSHALL")
+    city.quiet()
+    anew = city.digests()
+    problems = [f"{service} shard {shard}: the log gives another view than the one that was left"
+                for (service, shard), digest in kept.items() if anew[service, shard] != digest]
+    again = len(epigrid.receiver.requests) - len(sent)
+    return problems + ([f"{again} messages were sent again"] if again else [])
+
+
 def kill_and_check(directory, times, seed, say=lambda text: None):
     """Starts everything in `directory`, loads it, kills epigrid-dev `times` times, and compares with the model."""
     began = time.monotonic()
@@ -52,4 +64,5 @@ def kill_and_check(directory, times, seed, say=lambda text: None):
         load.settle()
         problems = check(load)
         problems += [f"wrongly signed: {why}" for why in receiver.refused]
+        problems += _fold_anew(epigrid, load.city)
         return Report(seed, times, problems, summary(load), time.monotonic() - began)
