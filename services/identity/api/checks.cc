@@ -66,11 +66,20 @@ Result<Document> CheckDocument(const v1::Document& document, std::chrono::sys_da
   constexpr size_t kLineBytes = 44;
   const bool is_line =
       document.type() == v1::DOCUMENT_TYPE_PASSPORT && document.number().size() >= kLineBytes;
-  return ParseDocument({.type = TypeOf(document.type()),
-                        .number = is_line ? "" : document.number(),
-                        .issuer = document.issuer(),
-                        .machine_readable_line = is_line ? document.number() : ""},
-                       today);
+  Result<Document> parsed =
+      ParseDocument({.type = TypeOf(document.type()),
+                     .number = is_line ? "" : document.number(),
+                     .issuer = document.issuer(),
+                     .machine_readable_line = is_line ? document.number() : ""},
+                    today);
+  if (parsed.ok()) return parsed;
+  // The field as the request has it.
+  const auto field = parsed.status().metadata().find("field");
+  if (field == parsed.status().metadata().end() ||
+      field->second != "document.machine_readable_line") {
+    return parsed;
+  }
+  return Status(parsed.status()).With("field", "document.number");
 }
 
 }  // namespace

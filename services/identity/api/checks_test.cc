@@ -73,6 +73,12 @@ TEST_F(ChecksTest, APassportMayComeAsItsMachineReadableLine) {
   ASSERT_TRUE(Check().ok()) << Check().status().ToString();
   EXPECT_EQ(Check()->document().number(), "L898902C3");
   EXPECT_EQ(Check()->birth_date(), "1974-08-12");
+  // What is wrong is told of the field that was sent.
+  document.set_number("L898902C36UTO7408122F1204159ZE184226B<<<<<11");
+  EXPECT_TRUE(Refusal().ends_with(" registration.document.number")) << Refusal();
+  document.set_number("L898902C36UTO7408122F1204159ZE184226B<<<<<10");
+  document.set_issuer("U1");
+  EXPECT_TRUE(Refusal().ends_with(" registration.document.issuer")) << Refusal();
 }
 
 TEST_F(ChecksTest, ARegistrationIsRefusedByReasonAndField) {
