@@ -8,7 +8,7 @@ import pytest
 from harness.calendar import HOUR, MINUTE
 from harness.citysim import CitysimFiles, import_files
 from harness.epigrid import running
-from harness.model import Case, Test
+from harness.model import Case, Stay, Test, is_household
 
 SEEDS = (11, 12, 13)
 PEOPLE = 300
@@ -21,7 +21,7 @@ class Outbreak:
 
     def __init__(self, city, files):
         self.city, self.files, self.world, self.random = city, files, files.world, files.random
-        self.confirmed, self.reported = set(), set()
+        self.confirmed, self.reported, self.visits = set(), set(), []
         known = files.positives()
         # Who lives with others, so that some of them are contacts at home, until one is brought away or for good.
         shared_homes = [members for members in self.world.memberships.values() if len(members) > 1]
@@ -47,6 +47,28 @@ class Outbreak:
             case = self.world.cases[person_id]
             case.onset = self.anchor(person_id) - self.random.randrange(1, 60) * HOUR
             self.city.update_case(case.case_id, onset_time=case.onset)
+
+    def visit_homes(self):
+        """Guests at the homes of the ill, and the ill as guests at the homes of others; some live there anyway."""
+        from epigrid.contact_tracing.v1 import contact_tracing_pb2 as tracing
+
+        homes = {person_id: household_id for household_id, members in self.world.memberships.items() for person_id in members}
+        everybody = sorted(homes)
+        visits = []
+        for person_id in self.ill:
+            visits += [(self.random.choice(everybody), homes[person_id]) for _ in range(3)]
+            visits += [(person_id, homes[self.random.choice(everybody)]), (person_id, homes[person_id])]
+        observations = []
+        for person_id, household_id in visits:
+            source_id, start = f"guest-{len(self.visits)}", self.some_time()
+            end = start + self.random.randrange(5, 20 * 60) * MINUTE if self.random.random() < 0.6 else None
+            end = end if end is None or end < self.city.midnight(0) else None
+            self.visits.append(source_id)
+            observations.append(tracing.PresenceObservation(
+                source="door-scan", source_id=source_id, person_id=person_id,
+                check_in=tracing.CheckIn(setting_id=household_id, start_time=start, end_time=end)))
+            self.world.presences[person_id][f"door-scan/{source_id}"] = Stay(household_id, start, end)
+        self.city.record(*observations)
 
     def exclude_some(self):
         for person_id in self.ill[::5]:
@@ -185,7 +207,9 @@ def test_what_is_found_equals_all_pairs(directory, seed):
         import_files(epigrid, directory, *files.early)
         files.learn_ids(city)
         outbreak = Outbreak(city, files)
+        outbreak.visit_homes()
         outbreak.happen()
+        outbreak.visit_homes()
         import_files(epigrid, directory, *files.late)
         city.quiet()
         outbreak.exclude_some()
@@ -203,4 +227,8 @@ def test_what_is_found_equals_all_pairs(directory, seed):
     # The city's days end today, so that figures vary with the date: over a fortnight of dates, from 1,400 pairs and
     # 94,000 minutes to twice as many pairs and five times the minutes.
     assert len(shared) > 300 and minutes > 10_000
+    at_homes = [one for of_person in exposures.values() for settings in of_person.values()
+                for setting_id, one in settings.items() if is_household(setting_id)]
+    assert all(one.close for one in at_homes)
+    assert sum(any(minutes for _, minutes in one.days) for one in at_homes) > 10
     assert any(one.close and one.last is None for one in shared) and any(one.close and one.last for one in shared)

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "common/base/status.h"
 
@@ -57,11 +58,15 @@ class BruteForceContacts::LocalDays {
 
 BruteForceContacts::BruteForceContacts(const std::vector<Setting>& settings,
                                        const std::vector<Presence>& presences,
-                                       const std::string& zone)
+                                       const std::string& zone,
+                                       const std::vector<Residence>& residences)
     : local_days_(std::make_unique<LocalDays>(zone)) {
   std::map<std::string, Duration> usual_stays;
   for (const Setting& setting : settings) {
     usual_stays[setting.setting] = setting.usual_stay.value_or(hours(2));
+  }
+  for (const Residence& residence : residences) {
+    residences_[residence.setting][residence.person].push_back({residence.from, residence.until});
   }
   std::map<std::string, std::vector<Presence>> by_person;
   for (const Presence& presence : presences) by_person[presence.person].push_back(presence);
@@ -96,55 +101,109 @@ BruteForceContacts::BruteForceContacts(const std::vector<Setting>& settings,
 
 BruteForceContacts::~BruteForceContacts() = default;
 
-std::vector<BruteForceContacts::Stay> BruteForceContacts::StaysOf(
-    const std::string& person, const std::string& setting) const {
-  const auto people = stays_.find(setting);
-  if (people == stays_.end()) return {};
+std::vector<BruteForceContacts::Stay> BruteForceContacts::Of(
+    const std::map<std::string, People>& settings, const std::string& setting,
+    const std::string& person) {
+  const auto people = settings.find(setting);
+  if (people == settings.end()) return {};
   const auto stays = people->second.find(person);
   return stays == people->second.end() ? std::vector<Stay>() : stays->second;
 }
 
+std::vector<BruteForceContacts::Stay> BruteForceContacts::StaysOf(
+    const std::string& person, const std::string& setting) const {
+  return Of(stays_, setting, person);
+}
+
 std::map<BruteForceContacts::PersonAndSetting, BruteForceContacts::Together>
 BruteForceContacts::Find(const std::string& person, Time from, Time until) const {
+  std::map<PersonAndSetting, Together> contacts;
+  for (const std::map<std::string, People>* settings : {&stays_, &residences_}) {
+    for (const auto& [setting, people_there] : *settings) {
+      if (!people_there.contains(person)) continue;
+      std::set<std::string> others;
+      for (const std::map<std::string, People>* one : {&stays_, &residences_}) {
+        const auto people = one->find(setting);
+        if (people == one->end()) continue;
+        for (const auto& [other, stays] : people->second) others.insert(other);
+      }
+      for (const std::string& other : others) {
+        if (other == person) continue;
+        Together together = Compare(setting, person, other, from, until);
+        if (together.minutes_by_day.empty()) continue;
+        contacts[{other, setting}] = std::move(together);
+      }
+    }
+  }
+  return contacts;
+}
+
+BruteForceContacts::Together BruteForceContacts::Compare(const std::string& setting,
+                                                         const std::string& person,
+                                                         const std::string& other, Time from,
+                                                         Time until) const {
+  // Rules 4 and 6: of each pair of a stay or residence, the time that both are there.
+  const auto meet = [&](const std::vector<Stay>& some, const std::vector<Stay>& others,
+                        std::vector<Stay>& met) {
+    for (const Stay& one : some) {
+      for (const Stay& another : others) {
+        const Stay both{std::max({one.from, another.from, from}),
+                        std::min({one.until, another.until, until})};
+        if (both.from < both.until) met.push_back(both);
+      }
+    }
+  };
+  const std::vector<Stay> case_stays = Of(stays_, setting, person);
+  const std::vector<Stay> other_stays = Of(stays_, setting, other);
+  const std::vector<Stay> case_resides = Of(residences_, setting, person);
+  const std::vector<Stay> other_resides = Of(residences_, setting, other);
+  std::vector<Stay> visits;
+  meet(case_stays, other_stays, visits);
+  meet(case_resides, other_stays, visits);
+  meet(case_stays, other_resides, visits);
+  std::ranges::sort(visits);
+
   struct Day {
     Duration together{};
     Time first = kEndOfTime;
     Time last;
   };
-  std::map<PersonAndSetting, Together> contacts;
-  for (const auto& [setting, people] : stays_) {
-    const auto case_stays = people.find(person);
-    if (case_stays == people.end()) continue;
-    for (const auto& [other, other_stays] : people) {
-      if (other == person) continue;
-      std::map<int32_t, Day> days;
-      for (const Stay& of_case : case_stays->second) {
-        for (const Stay& of_other : other_stays) {
-          // Rule 4.
-          Time begin = std::max({of_case.from, of_other.from, from});
-          const Time end = std::min({of_case.until, of_other.until, until});
-          // Rule 5.
-          while (begin < end) {
-            const Time midnight = local_days_->EndOfDay(begin, end);
-            Day& day = days[local_days_->Of(begin)];
-            day.together += midnight - begin;
-            day.first = std::min(day.first, begin);
-            day.last = std::max(day.last, midnight);
-            begin = midnight;
-          }
-        }
-      }
-      for (const auto& [number, day] : days) {
-        const int64_t whole_minutes = std::chrono::floor<minutes>(day.together).count();
-        if (whole_minutes == 0) continue;
-        Together& together = contacts[{other, setting}];
-        if (together.minutes_by_day.empty()) together.first = day.first;
-        together.minutes_by_day[number] = whole_minutes;
-        together.last = day.last;
-      }
+  std::map<int32_t, Day> days;
+  Time counted;  // up to here
+  for (const Stay& visit : visits) {
+    // Rule 5.
+    Time begin = std::max(visit.from, counted);
+    while (begin < visit.until) {
+      const Time midnight = local_days_->EndOfDay(begin, visit.until);
+      Day& day = days[local_days_->Of(begin)];
+      day.together += midnight - begin;
+      day.first = std::min(day.first, begin);
+      day.last = std::max(day.last, midnight);
+      begin = midnight;
+    }
+    counted = std::max(counted, visit.until);
+  }
+  Together together{.minutes_by_day = {}, .first = kEndOfTime, .last = Time()};
+  const auto count = [&together](int32_t number, int64_t whole_minutes, Time first, Time last) {
+    together.minutes_by_day[number] += whole_minutes;
+    together.first = std::min(together.first, first);
+    together.last = std::max(together.last, last);
+  };
+  for (const auto& [number, day] : days) {
+    const int64_t whole_minutes = std::chrono::floor<minutes>(day.together).count();
+    if (whole_minutes > 0) count(number, whole_minutes, day.first, day.last);
+  }
+  // Rule 7.
+  std::vector<Stay> at_home;
+  meet(case_resides, other_resides, at_home);
+  for (const Stay& both : at_home) {
+    for (Time begin = both.from; begin < both.until;) {
+      const Time midnight = local_days_->EndOfDay(begin, both.until);
+      count(local_days_->Of(begin), 0, begin, midnight);
+      begin = midnight;
     }
   }
-  return contacts;
+  return together;
 }
 
 }  // namespace epigrid

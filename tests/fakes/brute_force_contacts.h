@@ -15,6 +15,9 @@
 //    [from, until).
 // 5. That time is summed per pair, setting and local day; the day's minutes are the whole minutes
 //    of the sum. A day with none does not count, and who has no day that counts is no contact.
+// 6. Who resides in a setting is there all the time. While one of two stays there and the other
+//    stays or resides there, they are together as in 4 and 5, each instant counting once.
+// 7. The days on which both reside there within the window count too, with no minutes of their own.
 //
 // A presence in a setting that is not among the settings makes no contacts, but it is a check-in
 // for rule 1. Threads: one at a time.
@@ -44,6 +47,13 @@ class BruteForceContacts {
     Time check_in;
     std::optional<Time> check_out;
   };
+  // Not open: kEndOfTime is no end here.
+  struct Residence {
+    std::string person;
+    std::string setting;
+    Time from;
+    Time until;
+  };
   // What a case and one contact share in one setting.
   struct Together {
     std::map<int32_t, int64_t>
@@ -56,7 +66,7 @@ class BruteForceContacts {
 
   // The zone by its IANA name; aborts if there is no such zone.
   BruteForceContacts(const std::vector<Setting>& settings, const std::vector<Presence>& presences,
-                     const std::string& zone);
+                     const std::string& zone, const std::vector<Residence>& residences = {});
   ~BruteForceContacts();
 
   // By contact and setting. kEndOfTime leaves the window open.
@@ -74,7 +84,14 @@ class BruteForceContacts {
   class LocalDays;
 
   std::unique_ptr<LocalDays> local_days_;
-  std::map<std::string, std::map<std::string, std::vector<Stay>>> stays_;  // by setting and person
+  using People = std::map<std::string, std::vector<Stay>>;  // by person
+  static std::vector<Stay> Of(const std::map<std::string, People>& settings,
+                              const std::string& setting, const std::string& person);
+  Together Compare(const std::string& setting, const std::string& person, const std::string& other,
+                   Time from, Time until) const;
+
+  std::map<std::string, People> stays_;       // by setting
+  std::map<std::string, People> residences_;  // by setting
 };
 
 }  // namespace epigrid

@@ -158,5 +158,25 @@ TEST(BruteForceContacts, LocalDaysFollowTheZone) {
             (std::map<int32_t, int64_t>{{19'301, 60}, {19'302, 25 * 60}, {19'303, 60}}));
 }
 
+TEST(BruteForceContactsFind, ResidentsAreThereAllTheTime) {
+  const auto find = [](const std::vector<Presence>& presences,
+                       const std::vector<BruteForceContacts::Residence>& residences) {
+    return BruteForceContacts({{"home", {}}}, presences, "Asia/Shanghai", residences)
+        .Find("a", kAlways, kEndOfTime);
+  };
+  // A guest of the case, and the case as a guest, each instant once.
+  EXPECT_EQ(
+      find({{"b", "home", kNoon, kNoon + hours(1)}}, {{"a", "home", kAlways, kNoon + minutes(20)}}),
+      (Contacts{{{"b", "home"}, {{{kDay, 20}}, kNoon, kNoon + minutes(20)}}}));
+  EXPECT_EQ(
+      find({{"a", "home", kNoon, kNoon + hours(1)}, {"b", "home", kNoon, kNoon + minutes(30)}},
+           {{"b", "home", kNoon + minutes(20), kNoon + minutes(50)}}),
+      (Contacts{{{"b", "home"}, {{{kDay, 50}}, kNoon, kNoon + minutes(50)}}}));
+  // Both live there: the day counts without minutes.
+  EXPECT_EQ(
+      find({}, {{"a", "home", kNoon, kNoon + hours(13)}, {"b", "home", kNoon, kNoon + hours(20)}}),
+      (Contacts{{{"b", "home"}, {{{kDay, 0}, {kDay + 1, 0}}, kNoon, kNoon + hours(13)}}}));
+}
+
 }  // namespace
 }  // namespace epigrid

@@ -9,6 +9,7 @@
 #include "services/contact_tracing/domain/exposures.h"
 #include "services/contact_tracing/domain/presence.h"
 #include "services/contact_tracing/domain/setting_shard.h"
+#include "services/contact_tracing/domain/setting_update.h"
 #include "services/contact_tracing/domain/standing.h"
 #include "services/contact_tracing/domain/times.h"
 #include "services/contact_tracing/domain/topics.h"
@@ -57,6 +58,8 @@ bool HasIds(const Event& event) {
     }
     case Event::kSettingUpdateRequested:
       return AllSet({event.setting_update_requested().setting().setting_id()});
+    case Event::kSettingSearchContinued:
+      return AllSet({event.setting_search_continued().setting_id()});
     case Event::kMatchStated:
       return AllSet({event.match_stated().person_id(), event.match_stated().case_id(),
                      event.match_stated().setting_id()});
@@ -142,6 +145,7 @@ std::vector<std::string> ContactTracingFold::Entities(const Event& event) const 
     case Event::kSettingSearched: return {event.setting_searched().case_id()};
     case Event::kSettingUpdateRequested:
       return {event.setting_update_requested().setting().setting_id()};
+    case Event::kSettingSearchContinued: return {event.setting_search_continued().setting_id()};
     case Event::kStaysStated: return {event.stays_stated().setting_id()};
     case Event::kStandingStated: return {event.standing_stated().setting_id()};
     case Event::kPinStated: return {event.pin_stated().setting_id()};
@@ -180,7 +184,9 @@ void ContactTracingFold::Needs(const Event& event, const CellReader& cells, Need
     case Event::kPinSearchContinued:
       return ct::Needs(*policy, event.pin_search_continued(), cells, needs);
     case Event::kSettingUpdateRequested:
-      return ct::Needs(*policy, event.setting_update_requested(), cells, needs);
+      return ct::Needs(event.setting_update_requested(), cells, needs);
+    case Event::kSettingSearchContinued:
+      return ct::Needs(event.setting_search_continued(), cells, needs);
     case Event::kMatchStated: return ct::Needs(event.match_stated(), needs);
     case Event::kSettingSearched: return ct::Needs(event.setting_searched(), needs);
     case Event::kCasePinsContinued: return ct::Needs(event.case_pins_continued(), cells, needs);
@@ -205,6 +211,7 @@ void ContactTracingFold::Apply(const Event& event, Cells& cells, Context& contex
     case Event::kPinStated: return ct::Apply(event.pin_stated(), work);
     case Event::kPinSearchContinued: return ct::Apply(event.pin_search_continued(), work);
     case Event::kSettingUpdateRequested: return ct::Apply(event.setting_update_requested(), work);
+    case Event::kSettingSearchContinued: return ct::Apply(event.setting_search_continued(), work);
     case Event::kMatchStated: return ct::Apply(event.match_stated(), work);
     case Event::kSettingSearched: return ct::Apply(event.setting_searched(), work);
     case Event::kCasePinsContinued: return ct::Apply(event.case_pins_continued(), work);

@@ -449,6 +449,20 @@ TEST(ContactTracingFoldOrderTest, HouseholdSeparationAndMove) {
                          false);
 }
 
+TEST(ContactTracingFoldOrderTest, VisitorsOfAHousehold) {
+  const std::vector<std::function<void(FoldCity&)>> facts = {
+      [](FoldCity& city) { city.Lives("anna", "home", 10); },
+      [](FoldCity& city) { city.LivesIn("bert", "other", {{-100, 21}, {30, std::nullopt}}); },
+      [](FoldCity& city) { city.VisitHome("carl", "home", 9, 12); },
+      [](FoldCity& city) { city.VisitHome("anna", "other", 20, 32); },
+      [](FoldCity& city) { city.Report("anna", 50); },
+      [](FoldCity& city) { city.Isolate("anna", 31, std::nullopt, true); }};
+  ExpectSameInEveryOrder(facts,
+                         "bert other CLOSE 2022-01-01:60,2022-01-02:60; "
+                         "carl home CLOSE 2022-01-01:120",
+                         false);
+}
+
 TEST(ContactTracingFoldOrderTest, ExclusionLast) {
   std::vector<size_t> order = {0, 1, 2, 3};
   do {

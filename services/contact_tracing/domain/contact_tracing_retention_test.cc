@@ -144,16 +144,55 @@ TEST(ContactTracingRetentionTest, WhatComesLaterDoesNotReadPinsOfWhichAllIsForgo
   EXPECT_EQ(city.Contacts("anna"), "bert hall PLACE 2022-01-19:60");
   EXPECT_EQ(CountMembers(city, "pins:"), 1u);
 
-  // They stay until their cases say otherwise, and follow the setting.
+  // They stay until their cases say otherwise.
   EXPECT_EQ(city.Contacts("case0"), found);
-  city.Setting("hall", v1::SETTING_CATEGORY_HOUSEHOLD);
-  EXPECT_NE(city.Contacts("case0").find("bert hall CLOSE 2022-01-01:60"), std::string::npos);
+  city.Setting("hall", v1::SETTING_CATEGORY_CATERING, 30);
+  EXPECT_EQ(city.Contacts("case0"), found);
   for (int i = 0; i < 20; ++i) {
     city.SetState(city.CaseId("case" + std::to_string(i)), v1::CASE_STATE_EXCLUDED);
   }
   EXPECT_EQ(city.Contacts("case0"), "");
   EXPECT_EQ(CountMembers(city, "settled-pins:"), 0u);
   EXPECT_EQ(CountMembers(city, "pins:"), 1u);
+}
+
+TEST(ContactTracingRetentionTest, ASettingMadeKnownWhenAllIsForgottenAnswersItsManyCases) {
+  FoldCity city;
+  city.driver().drop_one_in = 1000;
+  city.Tick(12);
+  const auto name = [](int number) { return "case" + std::to_string(number); };
+  const auto searching = [&](int cases) {
+    int count = 0;
+    for (int i = 0; i < cases; ++i) count += city.IsSearching(city.CaseId(name(i))) ? 1 : 0;
+    return count;
+  };
+  constexpr int kForgotten = 150;
+  constexpr int kFresh = 80;
+  for (int i = 0; i < kForgotten; ++i) {
+    city.Visit(name(i), "hall", 9, 10);
+    city.Report(name(i), 30);
+  }
+  city.Visit("bert", "hall", 48, 49);
+  city.Tick(19 * 24);
+  EXPECT_EQ(CountMembers(city, "settled-pins:"), size_t{kForgotten});
+  for (int i = kForgotten; i < kForgotten + kFresh; ++i) {
+    city.Visit(name(i), "hall", 18 * 24, 18 * 24 + 1);
+    city.Report(name(i), 18 * 24);
+  }
+  city.Run();
+  EXPECT_EQ(searching(kForgotten + kFresh), kForgotten + kFresh);
+  city.Setting("hall");
+  city.Run();
+  EXPECT_EQ(searching(kForgotten + kFresh), 0);
+  EXPECT_LE(city.driver().emissions_max(), kEventsPerRecordMax);
+
+  // Known before, only those are searched for whom something can change.
+  const size_t before = city.driver().events_folded();
+  city.Setting("hall", v1::SETTING_CATEGORY_CATERING, 30);
+  city.Run();
+  EXPECT_EQ(searching(kForgotten + kFresh), 0);
+  EXPECT_LT(city.driver().events_folded() - before, kFresh * 20u);
+  city.CheckDigests();
 }
 
 TEST(ContactTracingRetentionTest, WhoMovesOftenIsTracedInTheHouseholdOfNow) {
@@ -188,6 +227,30 @@ TEST(ContactTracingRetentionTest, TooManyHouseholdsAtOnceAreNotTakenIn) {
   for (int i = 0; i < 17; ++i) city.Lives("bert", "home" + std::to_string(i));
   city.Run();
   EXPECT_EQ(city.driver().TakeIgnored(), std::vector<std::string>{"MEMBERSHIP_LIMIT"});
+}
+
+// On the last day before a day is forgotten, a late check-in of the day after still ends a stay of
+// that day, whose ever it is.
+TEST(ContactTracingRetentionTest, OnTheLastDayBothSidesFollowTheirNextCheckIn) {
+  for (const std::string late : {"anna", "bert"}) {
+    for (const bool case_first : {false, true}) {
+      FoldCity city;
+      city.Tick(10 * 24);
+      city.Setting("bar");
+      city.Visit("anna", "bar", 23);
+      city.Visit("bert", "bar", 23);
+      if (case_first) {
+        city.Report("anna", 30);
+        EXPECT_EQ(city.Contacts("anna"), "bert bar PLACE 2022-01-01:60,2022-01-02:60");
+      }
+      city.Tick(15 * 24 + 1);  // the first day is past, and forgotten tomorrow
+      city.Visit(late, "cafe", 24 + 1.0 / 12);
+      city.Run();
+      city.Report("anna", 30);
+      EXPECT_EQ(city.Contacts("anna"), "bert bar PLACE 2022-01-01:60,2022-01-02:5") << late;
+      EXPECT_EQ(city.driver().TakeIgnored(), std::vector<std::string>());
+    }
+  }
 }
 
 TEST(ContactTracingRetentionTest, ADayAtTheEdgeKeepsWhatReachesInFromTheDayBefore) {

@@ -65,50 +65,40 @@ bool Take(const MatchStated& match, const std::string* before, SharedSettings& s
   return shared.SerializeAsString() != bytes;
 }
 
-void ApplyForContact(const MatchStated& match, Work& work) {
-  const std::string cell = keys::Exposures(match.person_id());
-  SharedSettings shared;
-  if (!Take(match, work.cells.GetMember(cell, match.case_id()), shared)) return;
-  if (shared.matches().empty()) {
-    work.cells.DeleteMember(cell, match.case_id());
-  } else {
-    work.cells.SetMemberProto(cell, match.case_id(), shared);
+// A list of those with whom something is shared: a cell for each, and an index by which queries
+// page.
+struct SharedList {
+  std::string cell;
+  std::string index;
+  const std::string& member;
+};
+SharedList ListOf(const MatchStated& match) {
+  if (match.for_case()) {
+    return {keys::Contact(match.case_id(), match.person_id()), keys::ContactIndex(match.case_id()),
+            match.person_id()};
   }
-  Publish(match, shared, work);
-}
-
-void ApplyForCase(const MatchStated& match, Work& work) {
-  const std::string cell = keys::Contact(match.case_id(), match.person_id());
-  const std::string index = keys::ContactIndex(match.case_id());
-  const std::string* before = work.cells.Get(cell);
-  const bool was_known = before != nullptr;
-  SharedSettings shared;
-  if (!Take(match, before, shared)) return;
-  if (shared.matches().empty()) {
-    work.cells.Delete(cell);
-    work.cells.RemoveFromIndex(index, match.person_id());
-  } else {
-    work.cells.SetProto(cell, shared);
-    if (!was_known) work.cells.AddToIndex(index, match.person_id());
-  }
+  return {keys::Exposure(match.person_id(), match.case_id()),
+          keys::ExposureIndex(match.person_id()), match.case_id()};
 }
 
 }  // namespace
 
-void Needs(const MatchStated& match, NeedSet& needs) {
-  if (match.for_case()) {
-    needs.String(keys::Contact(match.case_id(), match.person_id()));
-  } else {
-    needs.Member(keys::Exposures(match.person_id()), match.case_id());
-  }
-}
+void Needs(const MatchStated& match, NeedSet& needs) { needs.String(ListOf(match).cell); }
 
 void Apply(const MatchStated& match, Work& work) {
-  if (match.for_case()) {
-    ApplyForCase(match, work);
+  const SharedList list = ListOf(match);
+  const std::string* before = work.cells.Get(list.cell);
+  const bool was_known = before != nullptr;
+  SharedSettings shared;
+  if (!Take(match, before, shared)) return;
+  if (shared.matches().empty()) {
+    work.cells.Delete(list.cell);
+    work.cells.RemoveFromIndex(list.index, list.member);
   } else {
-    ApplyForContact(match, work);
+    work.cells.SetProto(list.cell, shared);
+    if (!was_known) work.cells.AddToIndex(list.index, list.member);
   }
+  if (!match.for_case()) Publish(match, shared, work);
 }
 
 v1::SettingExposure ToSettingExposure(const MatchStated& match) {

@@ -92,14 +92,27 @@ void FoldCity::Observe(v1::PresenceObservation observation) {
 
 void FoldCity::Visit(const std::string& person, const std::string& setting, double from,
                      std::optional<double> until, const std::string& source_id, uint32_t revision) {
+  CheckIn(person, SettingId(setting), from, until,
+          source_id.empty() ? person + "-" + setting + "-" + std::to_string(from) : source_id,
+          revision);
+}
+
+void FoldCity::VisitHome(const std::string& person, const std::string& household, double from,
+                         std::optional<double> until) {
+  CheckIn(person, HouseholdId(household), from, until,
+          person + "-at-" + household + "-" + std::to_string(from), 1);
+}
+
+void FoldCity::CheckIn(const std::string& person, const std::string& setting_id, double from,
+                       std::optional<double> until, const std::string& source_id,
+                       uint32_t revision) {
   v1::PresenceObservation observation;
   observation.set_source(std::string(kSource));
-  observation.set_source_id(source_id.empty() ? person + "-" + setting + "-" + std::to_string(from)
-                                              : source_id);
+  observation.set_source_id(source_id);
   observation.set_revision(revision);
   observation.set_person_id(PersonId(person));
   v1::CheckIn& check_in = *observation.mutable_check_in();
-  check_in.set_setting_id(SettingId(setting));
+  check_in.set_setting_id(setting_id);
   *check_in.mutable_start_time() = ToProto(At(from));
   if (until) *check_in.mutable_end_time() = ToProto(At(*until));
   Observe(std::move(observation));
@@ -253,11 +266,13 @@ std::string FoldCity::ContactsOf(const std::string& case_id) {
   const std::map<std::string, std::string> listed = ListOf(case_id);
   std::map<std::string, std::string> held, published;  // by name
   for (Shard shard = 0; shard < shard_count_; ++shard) {
-    for (const auto& [key, members] : driver_.stored(shard).members) {
-      const std::string prefix = keys::Exposures("");
-      if (!key.starts_with(prefix) || !members.contains(case_id)) continue;
-      const std::string id = key.substr(prefix.size());
-      held[NameOf(id)] = DescribeShared(id, members.at(case_id));
+    for (const auto& [index, case_ids] : driver_.stored(shard).indexes) {
+      const std::string prefix = keys::ExposureIndex("");
+      if (!index.starts_with(prefix) || !case_ids.contains(case_id)) continue;
+      const std::string id = index.substr(prefix.size());
+      const auto bytes = driver_.Get(id, keys::Exposure(id, case_id));
+      EXPECT_TRUE(bytes.has_value());
+      if (bytes) held[NameOf(id)] = DescribeShared(id, *bytes);
     }
   }
   for (const auto& event : driver_.published(kExposureTopic)) {

@@ -40,6 +40,9 @@ class FoldCity {
   void Visit(const std::string& person, const std::string& setting, double from,
              std::optional<double> until = std::nullopt, const std::string& source_id = "",
              uint32_t revision = 1);
+  // A guest of a household, or somebody who lives there and checks in all the same.
+  void VisitHome(const std::string& person, const std::string& household, double from,
+                 std::optional<double> until = std::nullopt);
   void CheckOut(const std::string& person, const std::string& source_id, double until,
                 uint32_t revision);
   void Delete(const std::string& person, const std::string& source_id, uint32_t revision);
@@ -87,6 +90,8 @@ class FoldCity {
   std::string Describe(const std::string& person_id,
                        const google::protobuf::RepeatedPtrField<v1::SettingExposure>& settings);
   void Observe(v1::PresenceObservation observation);
+  void CheckIn(const std::string& person, const std::string& setting_id, double from,
+               std::optional<double> until, const std::string& source_id, uint32_t revision);
 
   ContactTracingFold fold_;
   FoldDriver driver_;

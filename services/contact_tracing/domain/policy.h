@@ -29,8 +29,9 @@ struct TracingPolicy {
   // TIME_ZONE_UNKNOWN says what to mend.
   static Result<TracingPolicy> From(const state::v1::TracingConfiguration& configuration);
 
-  // Presence that began on a past day is neither taken in nor searched any more: the day ended more
-  // than `retention_days` ago. Before the first tick nothing is past.
+  // Presence that began on a past day is not taken in any more: the day ended more than
+  // `retention_days` ago. Until it is forgotten, what is there is matched as before, and still
+  // changes with the day after. Before the first tick nothing is past.
   bool IsPast(int32_t day, Time shard_time) const { return day <= LastPastDay(shard_time); }
   // The last day that is past.
   int32_t LastPastDay(Time shard_time) const {
@@ -40,6 +41,10 @@ struct TracingPolicy {
   // When what began on the day is forgotten: a day after it is past, because stays reach over
   // midnight and the first day that is not past needs them.
   Time ForgetAt(int32_t day) const { return zone.StartOfDay(day + retention_days + 2); }
+  // The last day that is to be forgotten by now.
+  int32_t LastForgottenDay(Time shard_time) const {
+    return shard_time.is_set() ? LastPastDay(shard_time) - 1 : LastPastDay(shard_time);
+  }
 };
 
 // No declared stay is longer.

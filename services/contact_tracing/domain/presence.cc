@@ -198,6 +198,9 @@ void Apply(const PresenceObserved& observed, Work& work) {
     case Revised::kChanged: break;
   }
   if (HasPastDay(told, work)) return work.context.Ignore("PRESENCE_TOO_OLD");
+  if (told.is_new && observation.has_check_in() && observation.revision() > 1) {
+    work.context.Ignore("FIRST_REVISION_MISSING");
+  }
   const uint32_t stray_count = person.stray_count();
   const bool taken_in = observation.has_check_in() ? PutCheckIn(told, work) : PutOther(told, work);
   if (!taken_in) return work.context.Ignore("PRESENCE_LIMIT");

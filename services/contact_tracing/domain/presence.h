@@ -5,7 +5,9 @@
 // PRESENCE_INVALID (no such interval can be), PRESENCE_TOO_OLD (it concerns a past day),
 // PRESENCE_LIMIT (more than kStaysPerDayMax stays of one day, or more than kStraysMax check-outs
 // and deletions without a check-in). Counted and taken in: PRESENCE_MANY (more than
-// kStaysPerDayUsual), CHECK_OUT_INVALID (not after the check-in, or more than 24 h).
+// kStaysPerDayUsual), FIRST_REVISION_MISSING (a correction of what is not known of this person: the
+// first may come last, or was told of somebody else), CHECK_OUT_INVALID (not after the check-in, or
+// more than 24 h).
 #pragma once
 
 #include "common/projector/cells.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "common/base/ids.h"
 #include "services/contact_tracing/domain/times.h"
 
 namespace epigrid::contact_tracing {
@@ -28,9 +29,10 @@ struct Count {
   }
 };
 
-void CountStays(const TracingPolicy& policy, const Spans& shared, int32_t past_day, Count& count) {
+void CountStays(const TracingPolicy& policy, const Spans& shared, int32_t forgotten_day,
+                Count& count) {
   for (const DayMinutes& day : MinutesByDay(policy.zone, shared)) {
-    if (day.day > past_day) count.days[day.day] = day.minutes;
+    if (day.day > forgotten_day) count.days[day.day] = day.minutes;
   }
   for (const Span& span : shared) {
     const int32_t last_day = policy.zone.LocalDay(span.until - Duration(1));
@@ -43,19 +45,21 @@ void CountStays(const TracingPolicy& policy, const Spans& shared, int32_t past_d
   }
 }
 
-// What was counted on past days stays, since the presence that it came from may be gone.
-void KeepPastDays(const TracingPolicy& policy, const PinStated& pin, const MatchStated& previous,
-                  int32_t past_day, Count& count) {
+// What was counted on forgotten days stays, since the presence that it came from may be gone.
+void KeepForgottenDays(const TracingPolicy& policy, const PinStated& pin,
+                       const PinnedPresence& index, const MatchStated& previous,
+                       int32_t forgotten_day, Count& count) {
   const Span window = ToSpan(pin.window());
   const Time previous_first = TimeOf(previous.first_time());
   const Time previous_last = previous.has_last_time() ? TimeOf(previous.last_time()) : kEndOfTime;
   for (const events::v1::MatchedDay& day : previous.days()) {
-    if (day.minutes() == 0 || !IsDay(day.day()) || day.day() > past_day) continue;
+    if (day.minutes() == 0 || !IsDay(day.day()) || day.day() > forgotten_day) continue;
     const Time start = policy.zone.StartOfDay(day.day());
     const Time end = policy.zone.StartOfDay(day.day() + 1);
     const Time from = std::max({start, window.from, previous_first});
     const Time until = std::min({end, window.until, previous_last});
     if (from >= until) continue;
+    if (pin.stays().empty() && Intersect(index.standing, {{from, until}}).empty()) continue;
     count.days[day.day()] = day.minutes();
     count.Extend(from, until);
     count.estimated |= previous.estimated();
@@ -83,14 +87,30 @@ Spans ClosedStays(const StayRule& rule, const std::vector<const events::v1::Stay
   return Unite(std::move(spans));
 }
 
+bool IsHousehold(const std::string& setting_id) {
+  return setting_id.starts_with(kHouseholdId.prefix());
+}
+
+// The time in which at least one of the two is a visitor.
+Spans SharedStays(const PinnedPresence& index, const Spans& stays, const Spans& standing) {
+  Spans shared = Intersect(index.stays, stays);
+  for (const Spans& mixed : {Intersect(index.standing, stays), Intersect(index.stays, standing)}) {
+    shared.insert(shared.end(), mixed.begin(), mixed.end());
+  }
+  return Unite(std::move(shared));
+}
+
 }  // namespace
 
-SettingRule RuleOf(const TracingPolicy& policy, const state::v1::TracedSetting& setting) {
-  SettingRule rule{.known = setting.has_setting(),
-                   .category = setting.setting().category(),
-                   .stays = {.usual_stay = policy.usual_stay,
-                             .stay_cap = policy.stay_cap,
-                             .stay_min = policy.stay_min}};
+SettingRule RuleOf(const TracingPolicy& policy, const std::string& setting_id,
+                   const state::v1::TracedSetting& setting) {
+  const bool is_household = IsHousehold(setting_id);
+  SettingRule rule{
+      .known = setting.has_setting() || is_household,
+      .category = is_household ? v1::SETTING_CATEGORY_HOUSEHOLD : setting.setting().category(),
+      .stays = {.usual_stay = policy.usual_stay,
+                .stay_cap = policy.stay_cap,
+                .stay_min = policy.stay_min}};
   if (setting.setting().has_usual_stay()) {
     rule.stays.usual_stay = std::chrono::seconds(
         std::clamp<int64_t>(setting.setting().usual_stay().seconds(), 0, 24 * 3600));
@@ -98,10 +118,14 @@ SettingRule RuleOf(const TracingPolicy& policy, const state::v1::TracedSetting& 
   return rule;
 }
 
-int32_t PastDay(const TracingPolicy& policy, const state::v1::TracedSetting& setting,
-                Time shard_time) {
-  const int32_t past = policy.LastPastDay(shard_time);
-  return setting.has_forgotten_day() ? std::max(past, setting.forgotten_day()) : past;
+int32_t ForgottenDay(const TracingPolicy& policy, const state::v1::TracedSetting& setting,
+                     Time shard_time) {
+  const int32_t day = policy.LastForgottenDay(shard_time);
+  return setting.has_forgotten_day() ? std::max(day, setting.forgotten_day()) : day;
+}
+
+bool MayMeetStanding(const std::string& setting_id, const PinStated& pin) {
+  return !pin.standing().empty() || (IsHousehold(setting_id) && !pin.stays().empty());
 }
 
 PinnedPresence Pinned(const SettingRule& rule, const PinStated& pin) {
@@ -114,18 +138,15 @@ PinnedPresence Pinned(const SettingRule& rule, const PinStated& pin) {
 }
 
 MatchStated Match(const TracingPolicy& policy, const SettingRule& rule, const PinStated& pin,
-                  const PinnedPresence& index, const Guest& guest, int32_t past_day) {
+                  const PinnedPresence& index, const Guest& guest, int32_t forgotten_day) {
   Count count;
-  if (rule.known && !index.stays.empty()) {
-    CountStays(policy, Intersect(index.stays, ClosedStays(rule.stays, guest.stays)), past_day,
-               count);
+  const Spans stays = rule.known ? ClosedStays(rule.stays, guest.stays) : Spans();
+  const Spans standing = guest.standing == nullptr ? Spans() : ToSpans(guest.standing->intervals());
+  CountStays(policy, SharedStays(index, stays, standing), forgotten_day, count);
+  if (guest.previous != nullptr && !IsEmpty(pin)) {
+    KeepForgottenDays(policy, pin, index, *guest.previous, forgotten_day, count);
   }
-  if (guest.previous != nullptr && !pin.stays().empty()) {
-    KeepPastDays(policy, pin, *guest.previous, past_day, count);
-  }
-  if (guest.standing != nullptr && !index.standing.empty()) {
-    CountStanding(policy, Intersect(index.standing, ToSpans(guest.standing->intervals())), count);
-  }
+  CountStanding(policy, Intersect(index.standing, standing), count);
 
   MatchStated match;
   match.set_case_id(pin.case_id());
@@ -166,13 +187,23 @@ bool IsSettled(const TracingPolicy& policy, const state::v1::TracedSetting& sett
 std::vector<int32_t> DaysNear(const TracingPolicy& policy, const PinStated& pin,
                               const google::protobuf::RepeatedField<int32_t>& days) {
   std::vector<int32_t> near;
+  // Stays that began up to the longest stay before `first`, or until `last`.
+  const auto add = [&](Time first, Time last) {
+    const auto from =
+        std::lower_bound(days.begin(), days.end(), policy.zone.LocalDay(first - kDeclaredStayMax));
+    const auto until = last == kEndOfTime
+                           ? days.end()
+                           : std::upper_bound(from, days.end(), policy.zone.LocalDay(last));
+    near.insert(near.end(), from, until);
+  };
+  if (days.empty()) return near;
   for (const events::v1::Stay& stay : pin.stays()) {
     const Time start = TimeOf(stay.start_time());
-    const auto from =
-        std::lower_bound(days.begin(), days.end(), policy.zone.LocalDay(start - kDeclaredStayMax));
-    const auto until =
-        std::upper_bound(from, days.end(), policy.zone.LocalDay(start + kDeclaredStayMax));
-    near.insert(near.end(), from, until);
+    add(start, start + kDeclaredStayMax);
+  }
+  for (const events::v1::Interval& interval : pin.standing()) {
+    const Span span = ToSpan(interval);
+    add(span.from, span.until);
   }
   std::sort(near.begin(), near.end());
   near.erase(std::unique(near.begin(), near.end()), near.end());

@@ -14,12 +14,24 @@ using events::v1::PinStated;
 using events::v1::StandingStated;
 using events::v1::StaysStated;
 
+state::v1::TracedSetting LoadSetting(const CellReader& cells, const std::string& setting_id) {
+  return cells.GetProto<state::v1::TracedSetting>(keys::Setting(setting_id))
+      .value_or(state::v1::TracedSetting());
+}
+
+std::optional<state::v1::TracedSetting> NeedSetting(const std::string& setting_id,
+                                                    const CellReader& cells, NeedSet& needs) {
+  needs.String(keys::Setting(setting_id));
+  if (!cells.HasString(keys::Setting(setting_id))) return std::nullopt;
+  return LoadSetting(cells, setting_id);
+}
+
 SettingSearch::SettingSearch(Work& work, std::string setting_id,
                              const state::v1::TracedSetting& setting)
     : work_(work),
       setting_id_(std::move(setting_id)),
       setting_(setting),
-      rule_(RuleOf(work.policy, setting)) {}
+      rule_(RuleOf(work.policy, setting_id_, setting)) {}
 
 bool SettingSearch::Rematch(const PinStated& pin, const PinnedPresence& index,
                             const std::string& person_id) {
@@ -30,7 +42,7 @@ bool SettingSearch::Rematch(const PinStated& pin, const PinnedPresence& index,
     if (stated) stays.push_back(*std::move(stated));
   }
   std::optional<StandingStated> standing;
-  if (!pin.standing().empty()) {
+  if (MayMeetStanding(setting_id_, pin)) {
     standing = cells.GetMemberProto<StandingStated>(keys::Standing(setting_id_), person_id);
   }
   const std::string matches = keys::Matches(setting_id_, pin.case_id());
@@ -41,7 +53,7 @@ bool SettingSearch::Rematch(const PinStated& pin, const PinnedPresence& index,
               .previous = previous ? &*previous : nullptr};
   for (const StaysStated& stated : stays) guest.stays.push_back(&stated);
   MatchStated match = Match(work_.policy, rule_, pin, index, guest,
-                            PastDay(work_.policy, setting_, work_.context.shard_time));
+                            ForgottenDay(work_.policy, setting_, work_.context.shard_time));
 
   if (match.days().empty()) {
     if (!previous) return false;
@@ -150,7 +162,7 @@ std::vector<std::string> SettingSearch::PeopleAfter(const PinStated& pin,
   for (const int32_t day : DaysNear(work_.policy, pin, setting_.days())) {
     add(work_.cells.GetMembers(keys::Stays(setting_id_, day)));
   }
-  if (!pin.standing().empty()) add(work_.cells.GetMembers(keys::Standing(setting_id_)));
+  if (MayMeetStanding(setting_id_, pin)) add(work_.cells.GetMembers(keys::Standing(setting_id_)));
   add(work_.cells.GetMembers(keys::Matches(setting_id_, pin.case_id())));
   auto end = people.begin();
   std::advance(end, std::min(limit, people.size()));
@@ -163,7 +175,7 @@ void SettingSearch::NeedsPerson(const TracingPolicy& policy, const std::string& 
   for (const int32_t day : DaysNear(policy, pin, setting.days())) {
     needs.Member(keys::Stays(setting_id, day), person_id);
   }
-  if (!pin.standing().empty()) needs.Member(keys::Standing(setting_id), person_id);
+  if (MayMeetStanding(setting_id, pin)) needs.Member(keys::Standing(setting_id), person_id);
   needs.Member(keys::Matches(setting_id, pin.case_id()), person_id);
 }
 
@@ -173,7 +185,7 @@ void SettingSearch::NeedsPeople(const TracingPolicy& policy, const std::string& 
   for (const int32_t day : DaysNear(policy, pin, setting.days())) {
     needs.Members(keys::Stays(setting_id, day));
   }
-  if (!pin.standing().empty()) needs.Members(keys::Standing(setting_id));
+  if (MayMeetStanding(setting_id, pin)) needs.Members(keys::Standing(setting_id));
   needs.Members(keys::Matches(setting_id, pin.case_id()));
 }
 

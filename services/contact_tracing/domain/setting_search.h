@@ -10,6 +10,7 @@
 // Threads: none; keeps nothing.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,11 @@ namespace epigrid::contact_tracing {
 inline constexpr size_t kPeoplePerPart = 12;
 // People cut into parts in one event: these fill a record.
 inline constexpr size_t kPeopleAtOnce = kPeoplePerPart * kEventsPerRecordMax;
+
+state::v1::TracedSetting LoadSetting(const CellReader& cells, const std::string& setting_id);
+// Asks for the setting; its content once it is loaded.
+std::optional<state::v1::TracedSetting> NeedSetting(const std::string& setting_id,
+                                                    const CellReader& cells, NeedSet& needs);
 
 class SettingSearch {
  public:

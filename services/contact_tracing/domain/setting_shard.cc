@@ -12,33 +12,20 @@ namespace {
 
 using events::v1::PinSearchContinued;
 using events::v1::PinStated;
-using events::v1::SettingUpdateRequested;
 using events::v1::StandingStated;
 using events::v1::StaysStated;
 using state::v1::TracedSetting;
 
-TracedSetting LoadSetting(const CellReader& cells, const std::string& setting_id) {
-  return cells.GetProto<TracedSetting>(keys::Setting(setting_id)).value_or(TracedSetting());
-}
-
-// Asks for the setting; its content once it is loaded.
-std::optional<TracedSetting> NeedSetting(const std::string& setting_id, const CellReader& cells,
-                                         NeedSet& needs) {
-  needs.String(keys::Setting(setting_id));
-  if (!cells.HasString(keys::Setting(setting_id))) return std::nullopt;
-  return LoadSetting(cells, setting_id);
-}
-
 void NeedPin(const std::string& setting_id, const std::string& case_id, NeedSet& needs) {
   needs.Member(keys::Pins(setting_id), case_id);
-  needs.Member(keys::SettledPins(setting_id), case_id);
+  needs.Member(keys::SettledPins(setting_id, case_id), case_id);
 }
 
 std::optional<PinStated> LoadPin(const std::string& setting_id, const std::string& case_id,
                                  const CellReader& cells) {
   auto pin = cells.GetMemberProto<PinStated>(keys::Pins(setting_id), case_id);
   if (pin) return pin;
-  return cells.GetMemberProto<PinStated>(keys::SettledPins(setting_id), case_id);
+  return cells.GetMemberProto<PinStated>(keys::SettledPins(setting_id, case_id), case_id);
 }
 
 // Asks for all pins that are not settled and, of those that concern, for what matching this person
@@ -82,7 +69,7 @@ std::map<std::string, std::string> ToBeSettled(const TracingPolicy& policy,
   return pins;
 }
 
-// Whether stays that began on this day may meet the pin's.
+// Whether stays that began on this day may meet the pin's presence.
 auto IsNear(const TracingPolicy& policy, int32_t day) {
   return [&policy, day](const PinStated& pin) {
     google::protobuf::RepeatedField<int32_t> days;
@@ -91,49 +78,20 @@ auto IsNear(const TracingPolicy& policy, int32_t day) {
   };
 }
 
-// Whether a newer search covers what this part was to search.
-bool IsOvertaken(const PinSearchContinued& part, const PinStated& pin,
-                 const TracedSetting& setting) {
-  return pin.version() != part.pin_version() || setting.rule_version() != part.rule_version();
+// Whether a newer search covers what this part was to search. A change of the setting searches for
+// every open pin anew, but not for those that are settled.
+bool IsOvertaken(const PinSearchContinued& part, const PinStated& pin, const TracedSetting& setting,
+                 const CellReader& cells) {
+  if (pin.version() != part.pin_version()) return true;
+  return setting.rule_version() != part.rule_version() &&
+         cells.GetMember(keys::Pins(part.setting_id()), part.case_id()) != nullptr;
 }
 
-bool HasStanding(const PinStated& pin) { return !pin.standing().empty(); }
+auto MeetsStanding(const std::string& setting_id) {
+  return [&setting_id](const PinStated& pin) { return MayMeetStanding(setting_id, pin); };
+}
 
 }  // namespace
-
-void Needs(const TracingPolicy&, const SettingUpdateRequested& requested, const CellReader& cells,
-           NeedSet& needs) {
-  const std::string& setting_id = requested.setting().setting_id();
-  const auto setting = NeedSetting(setting_id, cells, needs);
-  if (!setting) return;
-  if (setting->pin_count() > 0) needs.Members(keys::Pins(setting_id));
-  if (setting->has_forgotten_day()) needs.Members(keys::SettledPins(setting_id));
-}
-
-void Apply(const SettingUpdateRequested& requested, Work& work) {
-  const std::string& setting_id = requested.setting().setting_id();
-  TracedSetting setting = LoadSetting(work.cells, setting_id);
-  const SettingRule before = RuleOf(work.policy, setting);
-  const bool same = setting.has_setting() && setting.setting().SerializeAsString() ==
-                                                 requested.setting().SerializeAsString();
-  work.context.Answer({OkStatus(), requested.setting().SerializeAsString()});
-  if (same) return;
-  *setting.mutable_setting() = requested.setting();
-  const SettingRule after = RuleOf(work.policy, setting);
-  const bool rule_changed = !before.known || before.category != after.category ||
-                            before.stays.usual_stay != after.stays.usual_stay;
-  if (rule_changed) setting.set_rule_version(VersionOf(work.context));
-  work.cells.SetProto(keys::Setting(setting_id), setting);
-  if (!rule_changed) return;
-  SettingSearch search(work, setting_id, setting);
-  const auto search_anew = [&](const std::string& key) {
-    for (const auto& [case_id, bytes] : work.cells.GetMembers(key)) {
-      search.SearchAnew(*CellReader::ParseProto<PinStated>(&bytes));
-    }
-  };
-  if (setting.pin_count() > 0) search_anew(keys::Pins(setting_id));
-  if (setting.has_forgotten_day()) search_anew(keys::SettledPins(setting_id));
-}
 
 void Needs(const TracingPolicy& policy, const StaysStated& stated, const CellReader& cells,
            NeedSet& needs) {
@@ -149,7 +107,7 @@ void Apply(const StaysStated& stated, Work& work) {
   if (!IsDay(stated.day())) return work.context.Ignore("DAY_OUT_OF_RANGE");
   const std::string& setting_id = stated.setting_id();
   TracedSetting setting = LoadSetting(work.cells, setting_id);
-  if (stated.day() <= PastDay(work.policy, setting, work.context.shard_time)) {
+  if (stated.day() <= ForgottenDay(work.policy, setting, work.context.shard_time)) {
     return work.context.Ignore("STAYS_TOO_OLD");
   }
   const std::string key = keys::Stays(setting_id, stated.day());
@@ -179,7 +137,7 @@ void Needs(const TracingPolicy& policy, const StandingStated& stated, const Cell
   needs.Member(keys::Standing(stated.setting_id()), stated.person_id());
   if (const auto setting = NeedSetting(stated.setting_id(), cells, needs)) {
     NeedRematch(policy, stated.setting_id(), *setting, stated.person_id(), cells, needs,
-                HasStanding);
+                MeetsStanding(stated.setting_id()));
   }
 }
 
@@ -197,7 +155,8 @@ void Apply(const StandingStated& stated, Work& work) {
   }
   const TracedSetting setting = LoadSetting(work.cells, stated.setting_id());
   if (setting.pin_count() == 0) return;
-  SettingSearch(work, stated.setting_id(), setting).RematchPerson(stated.person_id(), HasStanding);
+  SettingSearch(work, stated.setting_id(), setting)
+      .RematchPerson(stated.person_id(), MeetsStanding(stated.setting_id()));
 }
 
 void Needs(const TracingPolicy& policy, const PinStated& pin, const CellReader& cells,
@@ -210,7 +169,7 @@ void Needs(const TracingPolicy& policy, const PinStated& pin, const CellReader& 
 
 void Apply(const PinStated& pin, Work& work) {
   const std::string pins = keys::Pins(pin.setting_id());
-  const std::string settled_pins = keys::SettledPins(pin.setting_id());
+  const std::string settled_pins = keys::SettledPins(pin.setting_id(), pin.case_id());
   const bool was_open = work.cells.GetMember(pins, pin.case_id()) != nullptr;
   const bool was_settled = work.cells.GetMember(settled_pins, pin.case_id()) != nullptr;
   TracedSetting setting = LoadSetting(work.cells, pin.setting_id());
@@ -223,9 +182,12 @@ void Apply(const PinStated& pin, Work& work) {
     work.cells.SetMemberProto(settled ? settled_pins : pins, pin.case_id(), pin);
   }
   uint32_t pin_count = setting.pin_count() + (open ? 1 : 0) - (was_open ? 1 : 0);
+  const uint32_t settled_count =
+      setting.settled_pin_count() + (settled ? 1 : 0) - (was_settled ? 1 : 0);
   if (SettingSearch(work, pin.setting_id(), setting).SearchAfter(pin, {})) --pin_count;
-  if (pin_count == setting.pin_count()) return;
+  if (pin_count == setting.pin_count() && settled_count == setting.settled_pin_count()) return;
   setting.set_pin_count(pin_count);
+  setting.set_settled_pin_count(settled_count);
   work.cells.SetProto(keys::Setting(pin.setting_id()), setting);
 }
 
@@ -234,11 +196,11 @@ void Needs(const TracingPolicy& policy, const PinSearchContinued& part, const Ce
   NeedPin(part.setting_id(), part.case_id(), needs);
   const auto setting = NeedSetting(part.setting_id(), cells, needs);
   if (!setting || !cells.HasMember(keys::Pins(part.setting_id()), part.case_id()) ||
-      !cells.HasMember(keys::SettledPins(part.setting_id()), part.case_id())) {
+      !cells.HasMember(keys::SettledPins(part.setting_id(), part.case_id()), part.case_id())) {
     return;
   }
   const auto pin = LoadPin(part.setting_id(), part.case_id(), cells);
-  if (!pin || IsOvertaken(part, *pin, *setting)) return;
+  if (!pin || IsOvertaken(part, *pin, *setting, cells)) return;
   if (part.person_ids().empty()) {
     return SettingSearch::NeedsPeople(policy, part.setting_id(), *setting, *pin, needs);
   }
@@ -251,7 +213,7 @@ void Apply(const PinSearchContinued& part, Work& work) {
   const std::string& setting_id = part.setting_id();
   const auto pin = LoadPin(setting_id, part.case_id(), work.cells);
   TracedSetting setting = LoadSetting(work.cells, setting_id);
-  if (!pin || IsOvertaken(part, *pin, setting)) return;
+  if (!pin || IsOvertaken(part, *pin, setting, work.cells)) return;
   if (!SettingSearch(work, setting_id, setting).SearchPart(*pin, part)) return;
   setting.set_pin_count(setting.pin_count() - 1);
   work.cells.SetProto(keys::Setting(setting_id), setting);
@@ -261,12 +223,12 @@ void NeedsSettingDay(const TracingPolicy& policy, const std::string& setting_id,
                      const CellReader& cells, NeedSet& needs) {
   auto setting = NeedSetting(setting_id, cells, needs);
   needs.Members(keys::Stays(setting_id, day));
-  if (!setting || setting->pin_count() == 0) return;
+  if (!setting || setting->pin_count() == 0 || setting->unfinished_changes() > 0) return;
   needs.Members(keys::Pins(setting_id));
   if (!cells.HasMembers(keys::Pins(setting_id))) return;
   Forget(day, *setting);
   for (const auto& [case_id, bytes] : ToBeSettled(policy, setting_id, *setting, cells)) {
-    needs.Member(keys::SettledPins(setting_id), case_id);
+    needs.Member(keys::SettledPins(setting_id, case_id), case_id);
   }
 }
 
@@ -280,13 +242,16 @@ void ForgetSettingDay(const std::string& setting_id, int32_t day, Work& work) {
   }
   work.cells.DeleteMembers(keys::Stays(setting_id, day));
   Forget(day, setting);
-  if (setting.pin_count() > 0) {
+  if (setting.unfinished_changes() > 0) {
+    work.cells.MoveTimer(timer, Time{}, work.context.shard_time);
+  } else if (setting.pin_count() > 0) {
     auto pins = ToBeSettled(work.policy, setting_id, setting, work.cells);
     for (auto& [case_id, bytes] : pins) {
       work.cells.DeleteMember(keys::Pins(setting_id), case_id);
-      work.cells.SetMember(keys::SettledPins(setting_id), case_id, std::move(bytes));
+      work.cells.SetMember(keys::SettledPins(setting_id, case_id), case_id, std::move(bytes));
     }
     setting.set_pin_count(setting.pin_count() - static_cast<uint32_t>(pins.size()));
+    setting.set_settled_pin_count(setting.settled_pin_count() + static_cast<uint32_t>(pins.size()));
     // There may be more.
     if (pins.size() == kSettledAtOnce) {
       work.cells.MoveTimer(timer, Time{}, work.context.shard_time);

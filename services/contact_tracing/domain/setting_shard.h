@@ -1,5 +1,5 @@
-// The events of a setting's shard: what is known of the setting, who was there, which cases are
-// pinned to it. Each comes as a pair: Needs names the cells, Apply works on them.
+// The events of a setting's shard: who was there, which cases are pinned to it; what is known of it
+// is setting_update.h. Each comes as a pair: Needs names the cells, Apply works on them.
 //
 // Order does not matter: presence is matched with the pins that are there, a pin with the presence
 // that is there, and a setting that becomes known (or another usual stay) with all of both. Pins of
@@ -12,11 +12,6 @@
 #include "services/contact_tracing/domain/work.h"
 
 namespace epigrid::contact_tracing {
-
-// Decided; answered with the setting.
-void Needs(const TracingPolicy& policy, const events::v1::SettingUpdateRequested& requested,
-           const CellReader& cells, NeedSet& needs);
-void Apply(const events::v1::SettingUpdateRequested& requested, Work& work);
 
 void Needs(const TracingPolicy& policy, const events::v1::StaysStated& stated,
            const CellReader& cells, NeedSet& needs);

@@ -32,8 +32,14 @@ inline std::string PresenceDay(std::string_view person_id, int32_t day) {
 }
 // [<source>/<source id>] PresenceState.
 inline std::string Presences(std::string_view person_id) { return Join("presence:", person_id); }
-// [case] SharedSettings.
-inline std::string Exposures(std::string_view person_id) { return Join("exposures:", person_id); }
+// SharedSettings, for each case.
+inline std::string Exposure(std::string_view person_id, std::string_view case_id) {
+  return Join(Join("exposure:", person_id), ":").append(case_id);
+}
+// Index of case ids.
+inline std::string ExposureIndex(std::string_view person_id) {
+  return Join("exposure-index:", person_id);
+}
 
 // In a case's shard, which is its person's.
 // CaseRecord.
@@ -61,10 +67,15 @@ inline std::string Stays(std::string_view setting_id, int32_t day) {
 }
 // [person] StandingStated.
 inline std::string Standing(std::string_view setting_id) { return Join("standing:", setting_id); }
-// [case] PinStated, of those that what comes may concern, and of those of which all is forgotten.
+// [case] PinStated, of those that what comes may concern; and of those of which all is forgotten,
+// in slices, since there may be many of them after years.
 inline std::string Pins(std::string_view setting_id) { return Join("pins:", setting_id); }
-inline std::string SettledPins(std::string_view setting_id) {
-  return Join("settled-pins:", setting_id);
+inline constexpr uint32_t kSettledPinSlices = 16;
+inline std::string SettledPinSlice(std::string_view setting_id, uint32_t slice) {
+  return Join(Join("settled-pins:", setting_id), ":").append(std::to_string(slice));
+}
+inline std::string SettledPins(std::string_view setting_id, std::string_view case_id) {
+  return SettledPinSlice(setting_id, ShardOf(case_id, kSettledPinSlices));
 }
 // [person] MatchStated.
 inline std::string Matches(std::string_view setting_id, std::string_view case_id) {

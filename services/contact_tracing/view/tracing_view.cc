@@ -134,46 +134,52 @@ Task<Result<Page<v1::Presence>>> TracingView::Presences(std::string person_id, s
 
 Task<Result<Page<v1::Contact>>> TracingView::Contacts(std::string case_id, std::string after,
                                                       size_t limit) const {
-  Page<v1::Contact> page;
-  EPIGRID_CO_ASSIGN_OR_RETURN(
-      std::vector<std::string> people,
-      co_await cells_.PageIndex(case_id, keys::ContactIndex(case_id), after, limit + 1));
-  if (people.size() > limit) {
-    people.resize(limit);
-    page.next = people.back();
-  }
-  std::vector<CellAddress> addresses;
-  for (const std::string& person_id : people) {
-    addresses.push_back({case_id, keys::Contact(case_id, person_id)});
-  }
-  const auto found = co_await cells_.GetMany(std::move(addresses));
-  for (size_t i = 0; i < people.size(); ++i) {
-    if (!found[i].ok()) co_return found[i].status();
-    if (!found[i]->has_value()) continue;  // taken back since the index was read
+  EPIGRID_CO_ASSIGN_OR_RETURN(auto found, co_await PageOf(std::move(case_id), keys::ContactIndex,
+                                                          keys::Contact, std::move(after), limit));
+  Page<v1::Contact> page{.items = {}, .next = std::move(found.next)};
+  for (const auto& [person_id, shared] : found.items) {
     v1::Contact& contact = page.items.emplace_back();
-    contact.set_person_id(people[i]);
-    Fill(Parse<SharedSettings>(**found[i]), contact);
+    contact.set_person_id(person_id);
+    Fill(shared, contact);
   }
   co_return page;
 }
 
 Task<Result<Page<v1::Exposure>>> TracingView::Exposures(std::string person_id, std::string after,
                                                         size_t limit) const {
-  Page<v1::Exposure> page;
-  EPIGRID_CO_ASSIGN_OR_RETURN(const auto members,
-                              co_await cells_.GetMembers(person_id, keys::Exposures(person_id)));
-  for (auto at = members.upper_bound(after); at != members.end(); ++at) {
-    if (page.items.size() == limit) {
-      page.next = std::prev(at)->first;
-      break;
-    }
-    const auto shared = Parse<SharedSettings>(at->second);
+  EPIGRID_CO_ASSIGN_OR_RETURN(auto found, co_await PageOf(std::move(person_id), keys::ExposureIndex,
+                                                          keys::Exposure, std::move(after), limit));
+  Page<v1::Exposure> page{.items = {}, .next = std::move(found.next)};
+  for (const auto& [case_id, shared] : found.items) {
     v1::Exposure& exposure = page.items.emplace_back();
-    exposure.set_case_id(at->first);
+    exposure.set_case_id(case_id);
     Fill(shared, exposure);
     const ExposureSummary summary = Summarize(shared);
     *exposure.mutable_first_time() = ToProto(summary.first_time);
     if (!summary.ongoing) *exposure.mutable_last_time() = ToProto(summary.last_time);
+  }
+  co_return page;
+}
+
+Task<Result<Page<TracingView::SharedWith>>> TracingView::PageOf(
+    std::string entity, std::string (*index)(std::string_view),
+    std::string (*cell)(std::string_view, std::string_view), std::string after,
+    size_t limit) const {
+  Page<SharedWith> page;
+  EPIGRID_CO_ASSIGN_OR_RETURN(
+      std::vector<std::string> ids,
+      co_await cells_.PageIndex(entity, index(entity), std::move(after), limit + 1));
+  if (ids.size() > limit) {
+    ids.resize(limit);
+    page.next = ids.back();
+  }
+  std::vector<CellAddress> addresses;
+  for (const std::string& id : ids) addresses.push_back({entity, cell(entity, id)});
+  const auto found = co_await cells_.GetMany(std::move(addresses));
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (!found[i].ok()) co_return found[i].status();
+    if (!found[i]->has_value()) continue;  // taken back since the index was read
+    page.items.emplace_back(ids[i], Parse<SharedSettings>(**found[i]));
   }
   co_return page;
 }

@@ -5,6 +5,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/projector/cell_query.h"
@@ -43,6 +45,12 @@ class TracingView {
                                              size_t limit) const;
 
  private:
+  using SharedWith = std::pair<std::string, state::v1::SharedSettings>;
+  // Of the ids in the entity's index, what is shared with each.
+  Task<Result<Page<SharedWith>>> PageOf(std::string entity, std::string (*index)(std::string_view),
+                                        std::string (*cell)(std::string_view, std::string_view),
+                                        std::string after, size_t limit) const;
+
   const CellQuery& cells_;
   const TracingPolicy policy_;
 };

@@ -95,18 +95,19 @@ class World:
         if window is None:
             return {}
         found = collections.defaultdict(dict)
-        for setting_id in {stay.setting_id for stay in self.presences[person_id].values()}:
-            own = _intersect(self._spans(person_id, setting_id), [window])
-            for other in list(self.presences) if own else []:
-                if other != person_id and (shared := self._shared(own, self._spans(other, setting_id))):
+        homes = {household_id for household_id, members in self.memberships.items() if person_id in members}
+        for setting_id in homes | {stay.setting_id for stay in self.presences[person_id].values()}:
+            spans = [window_at_home if setting_id in homes else window]
+            stays = _intersect(self._spans(person_id, setting_id), spans)
+            lives = _intersect(self._lives(person_id, setting_id), spans)
+            for other in set(self.presences) | set(self.memberships.get(setting_id, ())) if stays or lives else ():
+                if other == person_id:
+                    continue
+                other_stays, other_lives = self._spans(other, setting_id), self._lives(other, setting_id)
+                visits = self._shared_minutes(is_household(setting_id), _unite(
+                    _intersect(stays, other_stays) + _intersect(lives, other_stays) + _intersect(stays, other_lives)))
+                if shared := _together(visits, self._shared_home(lives, other_lives)):
                     found[other][setting_id] = shared
-        for household_id, members in self.memberships.items():
-            if person_id not in members:
-                continue
-            own = _intersect(self._lives(members, person_id), [window_at_home])
-            for other in members:
-                if other != person_id and (shared := self._shared_home(own, self._lives(members, other))):
-                    found[other][household_id] = shared
         return dict(found)
 
     def _separations(self, person_id):
@@ -116,7 +117,7 @@ class World:
 
     def _spans(self, person_id, setting_id):
         """The person's stays there, closed and united."""
-        if setting_id not in self.usual_stays:
+        if setting_id not in self.usual_stays and not is_household(setting_id):
             return []
         stays = self.presences[person_id].values()
         spans = []
@@ -127,21 +128,26 @@ class World:
             if end is None:
                 later = [other.start for other in stays
                          if stay.start < other.start <= stay.start + NEXT_CHECK_IN_MAX]
-                end = min([stay.start + self.usual_stays[setting_id]] + later)
+                end = min([stay.start + self.usual_stays.get(setting_id, USUAL_STAY)] + later)
             if end - stay.start >= STAY_MIN:
                 spans.append((stay.start, end))
         return _unite(spans)
 
-    def _lives(self, members, person_id):
+    def _lives(self, person_id, setting_id):
+        """When the person lives there."""
+        members = self.memberships.get(setting_id, {})
+        if person_id not in members:
+            return []
         lives = [(members[person_id], OPEN)]
         for start, end in self._separations(person_id):
             lives = _intersect(lives, [(BEGIN, start), (end, OPEN)])
         return lives
 
-    def _shared(self, own, others):
+    def _shared_minutes(self, close, spans):
+        """Of people at least one of whom is a guest; None: no whole minute on any day."""
         lengths = collections.defaultdict(datetime.timedelta)
         parts = collections.defaultdict(list)
-        for begin, end in _intersect(own, others):
+        for begin, end in spans:
             while begin < end:
                 day = self.calendar.day_of(begin)
                 part = min(end, self.calendar.start_of(day + DAY))
@@ -152,10 +158,11 @@ class World:
         if not days:
             return None
         counted = [part for day in days for part in parts[day]]
-        return Shared(False, tuple(sorted((day.isoformat(), minutes) for day, minutes in days.items())),
+        return Shared(close, tuple(sorted((day.isoformat(), minutes) for day, minutes in days.items())),
                       min(begin for begin, _ in counted), max(end for _, end in counted))
 
     def _shared_home(self, own, others):
+        """Of people who both live there."""
         spans = _intersect(own, others)
         if not spans:
             return None
@@ -217,6 +224,19 @@ class World:
             cleared = min((reported for sampled, reported in negatives if sampled >= test_from), default=OPEN)
             yield "RED", "CENTRAL", "CLOSE_CONTACT", case_id, first, red_until, None
             yield ("YELLOW", "HOME", "CLOSE_CONTACT", case_id, red_until, max(test_from + DAY, cleared), test_from)
+
+
+def is_household(setting_id):
+    return setting_id.startswith("household_")
+
+
+def _together(visits, home):
+    """What two share in one setting as guests and as people who live there; either may be None."""
+    if visits is None or home is None:
+        return visits or home
+    days = dict(home.days) | dict(visits.days)
+    last = None if home.last is None else max(home.last, visits.last)
+    return Shared(home.close, tuple(sorted(days.items())), min(home.first, visits.first), last)
 
 
 def _unite(spans):
