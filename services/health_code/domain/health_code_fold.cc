@@ -5,8 +5,10 @@
 #include "common/base/local_day.h"
 #include "common/base/proto_time.h"
 #include "common/projector/version.h"
+#include "services/health_code/domain/basis.h"
 #include "services/health_code/domain/built_in_policy.h"
 #include "services/health_code/domain/evidence_limit.h"
+#include "services/health_code/domain/exposure_limit.h"
 #include "services/health_code/domain/timeline.h"
 #include "services/health_code/view/keys.h"
 
@@ -90,6 +92,17 @@ BuiltInPolicy PolicyInForce(const CellReader& cells) {
   return BuiltInPolicy(std::move(configuration), std::move(zone).value());
 }
 
+// Lets go of an exposure if there are too many; false: it is this one.
+bool MakeRoom(const events::v1::ExposureChanged& exposure, Cells& cells) {
+  const std::string key = keys::Exposures(exposure.person_id());
+  auto exposures = ParseMembers<events::v1::ExposureChanged>(cells, key);
+  exposures[exposure.case_id()] = exposure;
+  const std::string let_go = ExposureToLetGo(exposures);
+  if (let_go == exposure.case_id()) return false;
+  if (!let_go.empty()) cells.DeleteMember(key, let_go);
+  return true;
+}
+
 Event TestResultEvent(const v1::Evidence& stands, const v1::TestResult& test, uint64_t version) {
   Event event;
   events::v1::TestResultChanged& changed = *event.mutable_test_result_changed();
@@ -112,6 +125,7 @@ std::vector<std::string> HealthCodeFold::subscriptions() const {
 std::string HealthCodeFold::Route(const Event& foreign) const { return PersonOf(foreign); }
 
 std::vector<std::string> HealthCodeFold::Entities(const Event& event) const {
+  if (event.has_basis_named()) return {event.basis_named().case_id()};
   const std::string& person_id = PersonOf(event);
   if (person_id.empty()) return {};
   return {person_id};
@@ -120,8 +134,13 @@ std::vector<std::string> HealthCodeFold::Entities(const Event& event) const {
 void HealthCodeFold::Needs(const Event& event, const CellReader&, NeedSet& needs) const {
   if (event.has_configured()) {
     needs.String(keys::kConfiguration);
+  } else if (event.has_basis_named()) {
+    NeedsOfBasis(event.basis_named(), needs);
   } else if (const std::string& person_id = PersonOf(event); !person_id.empty()) {
     NeedPerson(person_id, needs);
+    if (event.has_case_changed()) {
+      needs.String(keys::KnownCase(event.case_changed().case_id()));
+    }
   }
 }
 
@@ -135,6 +154,7 @@ void HealthCodeFold::Apply(const Event& event, Cells& cells, Context& context) c
       break;
     case Event::kExposureChanged: ApplyExposure(event.exposure_changed(), cells, context); break;
     case Event::kCaseChanged: ApplyCase(event.case_changed(), cells, context); break;
+    case Event::kBasisNamed: ApplyBasis(event.basis_named(), cells, context); break;
     default: context.Ignore("EVENT_NOT_OF_THIS_SERVICE");
   }
 }
@@ -169,7 +189,12 @@ void HealthCodeFold::ApplyEvidence(const v1::Evidence& evidence, Cells& cells,
     cells.DeleteMember(key, let_go);
   }
   if (person.evidence.contains(field)) cells.SetMemberProto(key, field, stored);
+  // Taken in all the same: the first revision may come last. Or it was told of somebody else.
+  if (known == person.evidence.end() && evidence.revision() > 1) {
+    context.Ignore("FIRST_REVISION_MISSING");
+  }
 
+  NameBasis(evidence, before.evidence(), context);
   if (evidence.has_test() || before.evidence().has_test()) {
     const v1::TestResult& test = evidence.has_test() ? evidence.test() : before.evidence().test();
     context.Publish(std::string(kTestResultTopic), person_id,
@@ -189,6 +214,7 @@ void HealthCodeFold::ApplyExposure(const events::v1::ExposureChanged& exposure, 
   if (!holds) {
     cells.DeleteMember(key, exposure.case_id());
   } else {
+    if (!known && !MakeRoom(exposure, cells)) return context.Ignore("EXPOSURE_LIMIT");
     cells.SetMemberProto(key, exposure.case_id(), exposure);
     if (!known || untold) {
       state::v1::UntoldExposure& added = *code.add_untold_exposures();
@@ -202,6 +228,7 @@ void HealthCodeFold::ApplyExposure(const events::v1::ExposureChanged& exposure, 
 
 void HealthCodeFold::ApplyCase(const events::v1::CaseChanged& changed, Cells& cells,
                                Context& context) const {
+  KnowCase(changed, cells);
   const std::string key = keys::Cases(changed.person_id());
   if (changed.state() == contact_tracing::v1::CASE_STATE_EXCLUDED) {
     cells.DeleteMember(key, changed.case_id());
@@ -290,10 +317,12 @@ void HealthCodeFold::PublishCode(const std::string& person_id, StoredCode code, 
 }
 
 void HealthCodeFold::TimerNeeds(const Timer& timer, const CellReader&, NeedSet& needs) const {
+  if (IsBasisTimer(timer)) return NeedsOfBasisTimer(timer, needs);
   needs.String(timer.id);  // the code's timer is named as the code's cell
 }
 
 void HealthCodeFold::FireTimer(const Timer& timer, Cells& cells, Context& context) const {
+  if (IsBasisTimer(timer)) return FireBasisTimer(timer, cells, context);
   std::optional<StoredCode> code = cells.GetProto<StoredCode>(timer.id);
   EPIGRID_CHECK(code.has_value(), "a code's timer has a code");
   code->clear_timer_due_time();

@@ -9,6 +9,8 @@
 // facts arrive does not matter and a withdrawal needs no code of its own. A timer is armed for the
 // next entry of the timeline: when it fires, the change that time alone brought is published.
 //
+// An order that names a case asks that case's shard whether there is one (basis.h).
+//
 // Shard time is behind the clock by up to ten seconds, so an exposure may begin after it: somebody
 // checks in where a case is sitting. It is told when it has begun, together with the colour that it
 // brings.

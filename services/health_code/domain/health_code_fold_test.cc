@@ -7,7 +7,9 @@
 #include "common/base/ids.h"
 #include "common/base/local_day.h"
 #include "common/base/proto_time.h"
+#include "common/base/shard.h"
 #include "services/health_code/domain/evidence_limit.h"
+#include "services/health_code/domain/exposure_limit.h"
 #include "services/health_code/domain/timeline.h"
 #include "services/health_code/view/keys.h"
 #include "tests/fakes/fold_driver.h"
@@ -70,6 +72,17 @@ Event Transferred(std::string source_id, std::string_view at) {
   return Observed(std::move(evidence));
 }
 
+Event Ordered(std::string source_id, std::string case_id, uint32_t revision = 1) {
+  v1::Evidence evidence;
+  evidence.set_source_id(std::move(source_id));
+  evidence.set_revision(revision);
+  v1::IsolationOrder& order = *evidence.mutable_isolation_order();
+  *order.mutable_start_time() = ToProto(At("2022-07-01T08:00:00+08:00"));
+  order.set_measure(v1::MEASURE_HOME);
+  order.mutable_basis()->set_case_id(std::move(case_id));
+  return Observed(std::move(evidence));
+}
+
 // Without times the exposure is taken back.
 Event Exposed(bool close, std::string_view first = "", std::string_view last = "",
               std::string case_id = kCase) {
@@ -86,11 +99,11 @@ Event Exposed(bool close, std::string_view first = "", std::string_view last = "
   return event;
 }
 
-Event Infected(tracing::CaseState state) {
+Event Infected(tracing::CaseState state, const std::string& case_id = kCase) {
   Event event;
   events::v1::CaseChanged& changed = *event.mutable_case_changed();
   changed.set_person_id(kPerson);
-  changed.set_case_id(kCase);
+  changed.set_case_id(case_id);
   changed.set_state(state);
   *changed.mutable_sampled_time() = ToProto(At("2022-07-01T10:00:00+08:00"));
   return event;
@@ -226,6 +239,50 @@ TEST_F(HealthCodeFoldTest, AnExposureThatIsTakenBackBeforeItBeginsTellsNobody) {
   Send(Exposed(false));
   driver_.Tick(At("2022-07-02T00:01:00+08:00"));
   EXPECT_TRUE(TakeCodes().empty());
+}
+
+TEST_F(HealthCodeFoldTest, AnOrderThatRestsOnNoCaseStandsAndIsListed) {
+  Send(Ordered("order", kCase));
+  EXPECT_EQ(driver_.published(kIsolationTopic).size(), 1u);
+  driver_.Tick(At("2022-07-02T23:59:00+08:00"));
+  EXPECT_TRUE(driver_.TakeIgnored().empty()) << "the case may still come";
+  driver_.Tick(At("2022-07-03T00:00:00+08:00"));
+  EXPECT_EQ(driver_.TakeIgnored(), std::vector<std::string>{"BASIS_UNKNOWN"});
+  EXPECT_EQ(driver_.published(kIsolationTopic).size(), 1u);
+  driver_.Tick(At("2022-07-09T00:00:00+08:00"));
+  EXPECT_TRUE(driver_.TakeIgnored().empty());
+}
+
+TEST_F(HealthCodeFoldTest, AnOrderMayComeBeforeItsCaseAndAfter) {
+  // A case's id hashes to its person's shard.
+  std::string case_id;
+  for (int i = 0; case_id.empty() || ShardOf(case_id, 4) != ShardOf(kPerson, 4); ++i) {
+    case_id = DeriveId(kCaseId, {"a case", std::to_string(i)});
+  }
+  Send(Ordered("before", case_id));
+  Send(Infected(tracing::CASE_STATE_CONFIRMED, case_id));
+  Send(Ordered("after", case_id));
+  Send(Infected(tracing::CASE_STATE_EXCLUDED, case_id));
+  Send(Ordered("last", case_id));
+  driver_.Tick(At("2022-07-09T00:00:00+08:00"));
+  EXPECT_TRUE(driver_.TakeIgnored().empty());
+}
+
+TEST_F(HealthCodeFoldTest, ACorrectionOfWhatIsNotKnownIsTakenInAndListed) {
+  Send(Tested("t1", v1::TEST_OUTCOME_NEGATIVE, "2022-07-01T08:00:00+08:00", 2));
+  EXPECT_EQ(driver_.TakeIgnored(), std::vector<std::string>{"FIRST_REVISION_MISSING"});
+  EXPECT_EQ(driver_.published(kTestResultTopic).size(), 1u);
+  Send(Tested("t1", v1::TEST_OUTCOME_POSITIVE, "2022-07-01T08:00:00+08:00", 3));
+  EXPECT_TRUE(driver_.TakeIgnored().empty());
+}
+
+TEST_F(HealthCodeFoldTest, ExposuresOfOnePersonAreBounded) {
+  for (size_t i = 0; i <= kExposuresMax; ++i) {
+    Send(Exposed(false, "2022-07-01T08:00:00+08:00", "2022-07-01T09:00:00+08:00",
+                 "case_" + std::to_string(i)));
+  }
+  EXPECT_EQ(driver_.Members(kPerson, keys::Exposures(kPerson)).size(), kExposuresMax);
+  EXPECT_EQ(ColourAt("2022-07-02T00:00:00+08:00"), v1::COLOUR_YELLOW);
 }
 
 TEST_F(HealthCodeFoldTest, ChangesWithinOneRecordAreToldApart) {

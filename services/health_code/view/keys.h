@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "epigrid/events/v1/health_code_events.pb.h"
+
 namespace epigrid::health_code::keys {
 
 // StoredCode: what GetCode reads. Absent: green, nothing is known.
@@ -22,6 +24,11 @@ inline std::string Exposures(std::string_view person_id) {
 inline std::string Cases(std::string_view person_id) {
   return std::string("cases:").append(person_id);
 }
+// Whose case it is: of every case that was ever heard of. In the case's shard, which is its
+// person's.
+inline std::string KnownCase(std::string_view case_id) {
+  return std::string("known-case:").append(case_id);
+}
 // The IsolationChanged that was last published.
 inline std::string Isolation(std::string_view person_id) {
   return std::string("isolation:").append(person_id);
@@ -31,5 +38,13 @@ inline const std::string kConfiguration = "configuration";
 // Timer: the next entry of the code's timeline begins.
 inline constexpr std::string_view kCodeTimerPrefix = "code:";
 inline std::string CodeTimer(std::string_view person_id) { return Code(person_id); }
+// Timer: an order rests on a case that nobody has heard of yet.
+// "basis:<case>/<person>/<source>/<source id>/<revision>".
+inline constexpr std::string_view kBasisTimerPrefix = "basis:";
+inline std::string BasisTimer(const events::v1::BasisNamed& named) {
+  return std::string(kBasisTimerPrefix)
+      .append(named.case_id() + "/" + named.person_id() + "/" + named.source() + "/")
+      .append(named.source_id() + "/" + std::to_string(named.revision()));
+}
 
 }  // namespace epigrid::health_code::keys

@@ -1,0 +1,86 @@
+#include "services/health_code/domain/basis.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace epigrid::health_code {
+namespace {
+
+using events::v1::BasisNamed;
+
+const std::string& CaseOf(const v1::Evidence& evidence) {
+  return evidence.isolation_order().basis().case_id();
+}
+
+// Takes the part up to the next slash, and the slash.
+std::string TakePart(std::string_view& rest) {
+  const size_t slash = rest.find('/');
+  EPIGRID_CHECK(slash != std::string_view::npos, "a basis's timer names no order");
+  std::string part(rest.substr(0, slash));
+  rest.remove_prefix(slash + 1);
+  return part;
+}
+
+BasisNamed ReadTimer(const Timer& timer) {
+  std::string_view rest = timer.id;
+  rest.remove_prefix(keys::kBasisTimerPrefix.size());
+  BasisNamed named;
+  named.set_case_id(TakePart(rest));
+  named.set_person_id(TakePart(rest));
+  named.set_source(TakePart(rest));
+  named.set_source_id(TakePart(rest));
+  uint32_t revision = 0;
+  const auto read = std::from_chars(rest.data(), rest.data() + rest.size(), revision);
+  EPIGRID_CHECK(read.ec == std::errc(), "a basis's timer has no revision");
+  named.set_revision(revision);
+  return named;
+}
+
+void Send(BasisNamed named, Context& context) {
+  const std::string case_id = named.case_id();
+  Event event;
+  *event.mutable_basis_named() = std::move(named);
+  context.EmitToInbox(case_id, std::move(event));
+}
+
+}  // namespace
+
+void NameBasis(const v1::Evidence& evidence, const v1::Evidence& before, Context& context) {
+  if (CaseOf(evidence).empty() || CaseOf(evidence) == CaseOf(before)) return;
+  BasisNamed named;
+  named.set_case_id(CaseOf(evidence));
+  named.set_person_id(evidence.person_id());
+  named.set_source(evidence.source());
+  named.set_source_id(evidence.source_id());
+  named.set_revision(evidence.revision());
+  Send(std::move(named), context);
+}
+
+void KnowCase(const events::v1::CaseChanged& changed, Cells& cells) {
+  cells.Set(keys::KnownCase(changed.case_id()), changed.person_id());
+}
+
+void NeedsOfBasis(const BasisNamed& named, NeedSet& needs) {
+  needs.String(keys::KnownCase(named.case_id()));
+}
+
+void ApplyBasis(const BasisNamed& named, Cells& cells, Context& context) {
+  if (cells.Get(keys::KnownCase(named.case_id())) != nullptr) return;
+  if (named.overdue()) return context.Ignore("BASIS_UNKNOWN");
+  const Time now = std::max(context.shard_time, context.recorded_at);
+  cells.MoveTimer(keys::BasisTimer(named), Time{}, now + kBasisWait);
+}
+
+void NeedsOfBasisTimer(const Timer& timer, NeedSet& needs) {
+  NeedsOfBasis(ReadTimer(timer), needs);
+}
+
+void FireBasisTimer(const Timer& timer, Cells& cells, Context& context) {
+  BasisNamed named = ReadTimer(timer);
+  if (cells.Get(keys::KnownCase(named.case_id())) != nullptr) return;
+  // As an event of its own, so that what is listed names the case, the person and the order.
+  named.set_overdue(true);
+  Send(std::move(named), context);
+}
+
+}  // namespace epigrid::health_code
