@@ -25,11 +25,13 @@ namespace {
 
 namespace pb = operations::v1;
 
+// A list of parked records fits in a message, however bad the day.
+constexpr size_t kParkedRecordsListed = 1'000;
+constexpr int kEntitiesListed = 100;
 constexpr std::string_view kService = "epigrid.operations.v1.OperationsService/";
 constexpr int kDigestTriesMax = 5;
 // Each count looks through the whole view, and keeps the names of these shards' cells.
 constexpr size_t kShardsPerCount = 16;
-// What is left of a call's time for telling its caller what was waited for in vain.
 
 std::string Full(std::string_view method) { return std::string(kService).append(method); }
 
@@ -303,15 +305,21 @@ Task<Status> OperationsApi::DoListParkedRecords(Call&, const pb::ListParkedRecor
   EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ServiceRuntime*> runtimes,
                               Named(request.service()));
   for (ServiceRuntime* runtime : runtimes) {
+    size_t listed = 0;
     for (Shard shard = 0; shard < runtime->shard_count(); ++shard) {
       EPIGRID_CO_ASSIGN_OR_RETURN(const ParkedRecords parked, co_await ReadParked(*runtime, shard));
       for (const ParkedRoot& root : parked.roots()) {
+        if (++listed > kParkedRecordsListed) break;
         pb::ParkedRecord& record = *response.add_records();
         record.set_service(runtime->service());
         record.set_shard(shard);
         record.set_offset(root.offset);
         record.set_reason(root.reason);
-        for (const std::string& entity : root.entities) record.add_entities(entity);
+        record.set_entity_count(static_cast<uint32_t>(root.entities.size()));
+        for (const std::string& entity : root.entities) {
+          if (record.entities_size() == kEntitiesListed) break;
+          record.add_entities(entity);
+        }
       }
     }
   }

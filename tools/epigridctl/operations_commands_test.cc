@@ -184,9 +184,10 @@ TEST(ParkedCommandTest, RecordsAreListedAndRetried) {
   record.set_offset(7);
   record.set_reason("CRASHED");
   for (const char* entity : {"a", "b", "c", "d"}) record.add_entities(entity);
+  record.set_entity_count(1'000);
   EXPECT_EQ(RunTool(fake, {"parked", "list"}).out,
             "service   shard  offset  why      who waits\n"
-            "identity      4       7  CRASHED  a, b, c and 1 more\n");
+            "identity      4       7  CRASHED  a, b, c and 997 more\n");
   EXPECT_EQ(RunTool(fake, {"parked", "retry", "identity", "4", "7"}).exit_code, ExitCode::kOk);
   const Ran wrong = RunTool(fake, {"parked", "retry", "identity", "4", "8"});
   EXPECT_EQ(wrong.exit_code, ExitCode::kFailed);

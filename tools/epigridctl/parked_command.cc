@@ -18,12 +18,13 @@ namespace pb = operations::v1;
 // Of the entities that wait, as many are shown.
 constexpr int kEntitiesShown = 3;
 
-std::string Entities(const google::protobuf::RepeatedPtrField<std::string>& entities) {
+std::string Entities(const google::protobuf::RepeatedPtrField<std::string>& entities,
+                     int64_t count) {
   std::string text;
   for (int i = 0; i < entities.size() && i < kEntitiesShown; ++i) {
     text += (i == 0 ? "" : ", ") + Printable(entities[i]);
   }
-  const int more = entities.size() - kEntitiesShown;
+  const int64_t more = count - kEntitiesShown;
   return more > 0 ? fmt::format("{} and {} more", text, more) : text;
 }
 
@@ -55,7 +56,7 @@ Result<ExitCode> ListParked(const Servers& servers, const std::string& service,
   for (const pb::ParkedRecord& record : response.records()) {
     table.push_back({record.service(), fmt::to_string(record.shard()),
                      fmt::to_string(record.offset()), Printable(record.reason()),
-                     Entities(record.entities())});
+                     Entities(record.entities(), record.entity_count())});
   }
   console.out << FormatTable(table, {1, 2});
   return ExitCode::kOk;
@@ -104,7 +105,7 @@ Result<ExitCode> ListIgnored(const Servers& servers, const std::string& service,
                      fmt::to_string(event.shard()), fmt::to_string(event.offset()),
                      fmt::to_string(event.event_index()), Printable(event.reason()),
                      event.kind().empty() ? "-" : Printable(event.kind()),
-                     Entities(event.entities())});
+                     Entities(event.entities(), event.entities_size())});
   }
   console.out << FormatTable(table, {2, 3, 4});
   return ExitCode::kOk;
