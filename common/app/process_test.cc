@@ -355,6 +355,17 @@ TEST(ServerConfigTest, BeyondLoopbackTlsAndCallersAreRequired) {
   }
 }
 
+TEST(ServerConfigTest, WhatIsNoAddressIsNamedAsSuch) {
+  for (const char* listen :
+       {"nonsense", "127.0.0.1", ":50051", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:65536",
+        "::1:50051", "[]:1", "http://127.0.0.1:1", "unix:"}) {
+    EXPECT_THAT(ConfigErrors({std::string("--server-listen=") + listen}),
+                testing::ElementsAre(AllOf(HasSubstr(std::string("\"") + listen + "\""),
+                                           HasSubstr("give host:port"))))
+        << listen;
+  }
+}
+
 [[noreturn]] void ServeUntilSigterm() {
   Process process("test");
   const char* argv[] = {"test", "--server-listen=127.0.0.1:0", "--admin-listen="};

@@ -1,11 +1,35 @@
 #include "common/app/server_config.h"
 
+#include <fmt/format.h>
+
+#include <charconv>
+
 namespace epigrid {
 
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
+
+namespace {
+
+bool IsPort(std::string_view text) {
+  uint32_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc() && end == text.data() + text.size() && port <= 65535;
+}
+
+// "host:port", "[v6]:port", "unix:/path" or "unix-abstract:name".
+bool IsAddress(std::string_view text) {
+  if (text.starts_with("unix:") || text.starts_with("unix-abstract:")) return !text.ends_with(':');
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || !IsPort(text.substr(colon + 1))) return false;
+  const std::string_view host = text.substr(0, colon);
+  if (host.starts_with('[')) return host.size() > 2 && host.ends_with(']');
+  return !host.empty() && host.find_first_of(":/ ") == std::string_view::npos;
+}
+
+}  // namespace
 
 void ServerConfig::AddTo(ConfigSpec& spec) {
   spec.Add(&listen, "server.listen",
@@ -56,6 +80,12 @@ void ServerConfig::AddTo(ConfigSpec& spec) {
   spec.Add(&log_level, "log.level", "least level that is logged")
       .OneOf({"debug", "info", "warn", "error", "off"});
 
+  spec.AddCheck({"server.listen"}, [this]() -> std::string {
+    if (IsAddress(listen)) return "";
+    return fmt::format(
+        "\"{}\" is no address; give host:port, [v6]:port or unix:/path, such as 127.0.0.1:50051",
+        listen);
+  });
   spec.AddCheck({"server.tls_certificate", "server.tls_key"}, [this]() -> std::string {
     return tls_certificate.empty() == tls_key.empty() ? "" : "give both or neither";
   });
@@ -72,7 +102,8 @@ void ServerConfig::AddTo(ConfigSpec& spec) {
   spec.AddCheck(
       {"server.listen", "server.tls_certificate", "server.callers", "server.insecure_listen"},
       [this]() -> std::string {
-        if (insecure_listen || IsLoopback(listen) || (!tls_certificate.empty() && !callers.empty()))
+        if (insecure_listen || !IsAddress(listen) || IsLoopback(listen) ||
+            (!tls_certificate.empty() && !callers.empty()))
           return "";
         return "beyond loopback TLS and callers are required; give them, listen on 127.0.0.1, or, "
                "where others cannot reach "
