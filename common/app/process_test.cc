@@ -36,8 +36,7 @@ constexpr auto kPatience = std::chrono::seconds(30);
 class EchoApi final : public EchoService::AsyncService {
  public:
   explicit EchoApi(Pipeline& pipeline) {
-    pipeline.Serve("epigrid.echo.v1.EchoService/Echo", this, &EchoApi::RequestEcho,
-                   &EchoApi::DoEcho);
+    pipeline.Serve("epigrid.echo.v1.EchoService/Echo", this, &EchoApi::DoEcho);
   }
 
   Promise<Done> go_on;
@@ -336,6 +335,24 @@ std::vector<std::string> ConfigErrors(std::vector<std::string> arguments) {
   ConfigSources sources;
   sources.arguments = std::move(arguments);
   return spec.Load(sources);
+}
+
+TEST(ProcessTest, RequestsThatAreTooLargeAreRefused) {
+  const Running running({"--server-message-bytes-max=1024"});
+  const auto echo = [&](size_t bytes) {
+    grpc::ClientContext context;
+    EchoRequest request;
+    request.set_text(std::string(bytes, 'a'));
+    EchoResponse response;
+    return FromGrpcStatus(
+        EchoService::NewStub(running.Channel())->Echo(&context, request, &response));
+  };
+  EXPECT_TRUE(echo(1000).ok());
+  EXPECT_EQ(echo(1030).reason(), "REQUEST_TOO_LARGE");
+  EXPECT_EQ(echo(2040).reason(), "REQUEST_TOO_LARGE");
+  const Status cut_off = echo(2050);
+  EXPECT_EQ(cut_off.code(), Code::kResourceExhausted);
+  EXPECT_THAT(cut_off.message(), HasSubstr("Received message larger than max"));
 }
 
 TEST(ServerConfigTest, BeyondLoopbackTlsAndCallersAreRequired) {

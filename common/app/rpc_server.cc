@@ -52,7 +52,8 @@ Status RpcServer::Start(const ServerConfig& config, Pipeline& pipeline) {
                            Credentials(config));
   grpc::EnableDefaultHealthCheckService(false);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  builder_.SetMaxReceiveMessageSize(static_cast<int>(config.message_bytes_max));
+  // Twice what is taken: gRPC cuts longer requests off without the reason that the pipeline gives.
+  builder_.SetMaxReceiveMessageSize(2 * static_cast<int>(config.pipeline.message_bytes_max));
   // Or two processes would share a port without a word.
   builder_.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // Deadlines are the pipeline's: gRPC would set and cancel a timer for each call.
@@ -69,6 +70,7 @@ Status RpcServer::Start(const ServerConfig& config, Pipeline& pipeline) {
     builder_.RegisterService(entry.service);
     services.push_back(entry.service);
   }
+  builder_.RegisterAsyncGenericService(&pipeline.unknown_methods());
   server_ = builder_.BuildAndStart();
   const bool unix_socket = config.listen.starts_with("unix");
   if (server_ == nullptr || (port_ == 0 && !unix_socket)) {

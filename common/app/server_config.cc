@@ -51,7 +51,7 @@ void ServerConfig::AddTo(ConfigSpec& spec) {
   spec.Add(&drain_deadline, "server.drain_deadline",
            "how long calls in flight may take to finish after that")
       .Range(Duration(0), minutes(10));
-  spec.Add(&message_bytes_max, "server.message_bytes_max", "largest request, in bytes")
+  spec.Add(&pipeline.message_bytes_max, "server.message_bytes_max", "largest request, in bytes")
       .Range(1 << 10, 64 << 20);
   spec.Add(&pipeline.default_deadline, "server.default_deadline",
            "deadline of a call whose client sets none")

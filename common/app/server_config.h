@@ -22,7 +22,6 @@ struct ServerConfig {
   std::filesystem::path callers;  // callers.h; empty: everyone is the local operator
   Duration drain_delay{0};
   Duration drain_deadline = std::chrono::seconds(20);
-  uint32_t message_bytes_max = 4 << 20;
   PipelineOptions pipeline;
 
   std::string admin_listen = "127.0.0.1:9090";  // empty: no admin port

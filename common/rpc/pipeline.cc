@@ -55,12 +55,16 @@ Pipeline::Pipeline(const PipelineOptions& options, EventLoop& loop, CallerDirect
                        {{"class", std::string(CallerClassName(static_cast<CallerClass>(i)))}});
   }
   constexpr std::array<const char*, kRefusals> kReasons = {
-      "DRAINING",          "UNAUTHENTICATED", "METHOD_NOT_ALLOWED",
-      "DEADLINE_EXCEEDED", "CLASS_LIMIT",     "SERVER_LIMIT"};
+      "DRAINING",     "UNAUTHENTICATED", "METHOD_NOT_ALLOWED", "DEADLINE_EXCEEDED", "CLASS_LIMIT",
+      "SERVER_LIMIT", "METHOD_UNKNOWN",  "REQUEST_MALFORMED",  "REQUEST_TOO_LARGE"};
   for (size_t i = 0; i < kRefusals; ++i) {
     refused_[i] = &metrics.Counter("epigrid_rpc_refused_total",
                                    "Calls refused before their handler", {{"reason", kReasons[i]}});
   }
+  // Under one name, whatever they are called: clients choose those.
+  unknown_method_.name_ = "unknown";
+  Measure(unknown_method_,
+          {{"grpc_type", "unary"}, {"grpc_service", "unknown"}, {"grpc_method", "unknown"}});
   loop_.RunOnLoop([this] {
     sweeper_ = RunSweeper();
     sweeper_.Start();
@@ -75,17 +79,22 @@ Pipeline::~Pipeline() {
 Method& Pipeline::AddMethod(std::string_view name, MethodOptions options) {
   std::string full_name(name);
   std::ranges::replace(full_name, '/', '.');
-  EPIGRID_CHECK(name.find('/') != std::string_view::npos &&
-                    google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(
-                        full_name) != nullptr,
+  const auto* descriptor =
+      google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(full_name);
+  EPIGRID_CHECK(name.find('/') != std::string_view::npos && descriptor != nullptr,
                 "no such method: " + std::string(name));
   Method& method = methods_.emplace_back();
   method.name_ = name;
+  method.descriptor_ = descriptor;
   method.options_ = options;
   if (options.default_deadline == Duration(0))
     method.options_.default_deadline = options_.default_deadline;
   if (options.deadline_max == Duration(0)) method.options_.deadline_max = options_.deadline_max;
-  const MetricLabels labels = MethodLabels(name);
+  Measure(method, MethodLabels(name));
+  return method;
+}
+
+void Pipeline::Measure(Method& method, const MetricLabels& labels) {
   method.started_ =
       &metrics_.Counter("grpc_server_started_total", "Calls started on the server", labels);
   method.seconds_ = &metrics_.Histogram("grpc_server_handling_seconds",
@@ -97,7 +106,6 @@ Method& Pipeline::AddMethod(std::string_view name, MethodOptions options) {
     method.handled_[code] =
         &metrics_.Counter("grpc_server_handled_total", "Calls answered by the server", with_code);
   }
-  return method;
 }
 
 uint64_t Pipeline::NextRandom() {
@@ -111,6 +119,10 @@ Status Pipeline::Authenticate(internal::PipelineCall& call, std::string_view aut
   if (callers.anonymous() != nullptr) {
     call.caller_ = callers.anonymous();
     return OkStatus();
+  }
+  if (call.authorization_repeated_) {
+    return {Code::kUnauthenticated, "AUTHORIZATION_REPEATED",
+            "the metadata \"authorization\" stands there more than once; send it once"};
   }
   if (!authorization.empty()) {
     if (!authorization.starts_with(kBearer)) {
@@ -138,11 +150,27 @@ Status Pipeline::Authenticate(internal::PipelineCall& call, std::string_view aut
           "no caller has a name of this certificate; ask the operator"};
 }
 
-bool Pipeline::Admit(internal::PipelineCall& call) {
+void Pipeline::Refuse(internal::PipelineCall& call, Refusal refusal, const Status& status) {
+  refused_[static_cast<size_t>(refusal)]->Increment();
+  call.Answer(status);
+}
+
+Status Pipeline::RefusalOf(internal::RequestFault fault, const Method& method) const {
+  if (fault == internal::RequestFault::kTooLarge) {
+    return InvalidArgument("REQUEST_TOO_LARGE",
+                           fmt::format("the request is longer than {} bytes; send it in parts",
+                                       options_.message_bytes_max));
+  }
+  return InvalidArgument("REQUEST_MALFORMED",
+                         fmt::format("the bytes are no {}; make the client from this server's "
+                                     "protos, and put nothing but UTF-8 into texts",
+                                     method.descriptor()->input_type()->full_name()));
+}
+
+bool Pipeline::Admit(internal::PipelineCall& call, internal::RequestFault fault) {
   call.method_.started_->Increment();
   const auto refuse = [&](Refusal refusal, const Status& status) {
-    refused_[static_cast<size_t>(refusal)]->Increment();
-    call.Answer(status);
+    Refuse(call, refusal, status);
     return false;
   };
   const std::string_view authorization = std::exchange(call.authorization_, {});
@@ -165,6 +193,11 @@ bool Pipeline::Admit(internal::PipelineCall& call) {
                                      call.caller_->name, call.method()))
                       .With("method", std::string(call.method()))
                       .With("caller", call.caller_->name));
+  }
+  if (fault != internal::RequestFault::kNone) {
+    return refuse(
+        fault == internal::RequestFault::kTooLarge ? Refusal::kTooLarge : Refusal::kMalformed,
+        RefusalOf(fault, call.method_));
   }
   if (given <= Duration(0)) {
     return refuse(
@@ -253,6 +286,9 @@ void Pipeline::Open(RpcQueue& queue, const std::vector<grpc::Service*>& services
     for (const auto& registration : registrations_) {
       if (std::ranges::find(services, registration->service()) == services.end()) continue;
       for (int i = 0; i < kRequestedPerMethod; ++i) registration->RequestCall(queue);
+    }
+    for (int i = 0; i < kRequestedPerMethod; ++i) {
+      internal::RequestUnknownMethod(*this, unknown_method_, unknown_methods_, queue);
     }
   });
 }

@@ -4,8 +4,7 @@
 //   class CodeApi final : public v1::HealthCodeService::AsyncService {
 //    public:
 //     explicit CodeApi(Pipeline& pipeline) {
-//       pipeline.Serve("epigrid.health_code.v1.HealthCodeService/GetCode", this, &CodeApi::RequestGetCode,
-//                      &CodeApi::DoGetCode);
+//       pipeline.Serve("epigrid.health_code.v1.HealthCodeService/GetCode", this, &CodeApi::DoGetCode);
 //     }
 //    private:
 //     Task<Status> DoGetCode(Call& call, const v1::GetCodeRequest& request, v1::GetCodeResponse& response);
@@ -13,17 +12,22 @@
 //
 //   RpcQueue queue(loop, builder.AddCompletionQueue());
 //   builder.RegisterService(&api);
+//   builder.RegisterAsyncGenericService(&pipeline.unknown_methods());
 //   auto server = builder.BuildAndStart();
 //   pipeline.Open(queue, {&api});
 //
 // In this order: request id and trace; caller (authorization: Bearer, or the client's certificate);
-// allowed method; deadline; draining and limits in flight; the handler; error mapping
-// (status_details.h); metrics and access log.
+// allowed method; a request that can be read; deadline; draining and limits in flight; the handler;
+// error mapping (status_details.h); metrics and access log. Every answer has its x-request-id as
+// trailing metadata.
 //
 // Refusals, each with a RetryInfo where trying again helps:
+//   UNIMPLEMENTED      METHOD_UNKNOWN           no service of this server has it; whoever calls
 //   UNAVAILABLE        DRAINING                 the server is going away
-//   UNAUTHENTICATED    TOKEN_MISSING, AUTHORIZATION_MALFORMED, TOKEN_UNKNOWN, CERTIFICATE_UNKNOWN
+//   UNAUTHENTICATED    TOKEN_MISSING, AUTHORIZATION_MALFORMED, AUTHORIZATION_REPEATED, TOKEN_UNKNOWN,
+//                      CERTIFICATE_UNKNOWN
 //   PERMISSION_DENIED  METHOD_NOT_ALLOWED       metadata "method", "caller"
+//   INVALID_ARGUMENT   REQUEST_MALFORMED, REQUEST_TOO_LARGE
 //   DEADLINE_EXCEEDED  DEADLINE_EXCEEDED        it had passed on arrival, or passed while the handler worked
 //   RESOURCE_EXHAUSTED CLASS_LIMIT, SERVER_LIMIT
 //   CANCELLED          CANCELLED                the client went away (nobody reads it but the metrics)
@@ -40,6 +44,7 @@
 // Drain and Close from any other thread.
 #pragma once
 
+#include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_unary_call.h>
 
@@ -58,6 +63,7 @@
 #include "common/metrics/metrics.h"
 #include "common/rpc/call.h"
 #include "common/rpc/callers.h"
+#include "common/rpc/received.h"
 #include "common/rpc/rpc_queue.h"
 
 namespace epigrid {
@@ -71,6 +77,8 @@ struct PipelineOptions {
   // Calls in flight by class, in the order of CallerClass.
   std::array<uint32_t, kCallerClassCount> class_in_flight_max = {4096, 1024, 128, 64};
   Duration retry_after = std::chrono::milliseconds(200);  // what a refused caller is told to wait
+  // Of a request. What is longer than gRPC's own limit, which is to be higher, does not come here.
+  uint32_t message_bytes_max = 4 << 20;
   uint32_t access_log_one_in = 1000;  // successes logged at info; 0: none. All are at debug.
   bool mtls = false;                  // whether clients may be known by their certificates
 };
@@ -96,6 +104,8 @@ class Registration {
 class Method {
  public:
   std::string_view name() const { return name_; }
+  // nullptr: it stands for those that this server has not.
+  const google::protobuf::MethodDescriptor* descriptor() const { return descriptor_; }
 
  private:
   friend class Pipeline;
@@ -103,6 +113,7 @@ class Method {
   static constexpr size_t kCodes = 17;
 
   std::string name_;
+  const google::protobuf::MethodDescriptor* descriptor_ = nullptr;
   MethodOptions options_;
   prometheus::Counter* started_ = nullptr;
   std::array<prometheus::Counter*, kCodes> handled_{};
@@ -118,19 +129,18 @@ class Pipeline {
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
-  // `name` is "package.Service/Method"; aborts if this program has no such method. `request` is
-  // what gRPC generates as RequestMethod for the service's asynchronous server.
-  template <typename Service, typename Generated, typename Request, typename Response>
+  // `name` is "package.Service/Method", `service` what gRPC generates for its asynchronous server;
+  // aborts if this program has no such method.
+  template <typename Service, typename Request, typename Response>
   void Serve(std::string_view name, Service* service,
-             void (Generated::*request)(grpc::ServerContext*, Request*,
-                                        grpc::ServerAsyncResponseWriter<Response>*,
-                                        grpc::CompletionQueue*, grpc::ServerCompletionQueue*,
-                                        void*),
              Task<Status> (Service::*handler)(Call&, const Request&, Response&),
              MethodOptions options = {});
 
-  // Begins to take calls of a server that has started and has these services; the queue is on the
-  // pipeline's loop. What others would serve stays closed.
+  // Where a server hands over what no service of it has.
+  grpc::AsyncGenericService& unknown_methods() { return unknown_methods_; }
+
+  // Begins to take calls of a server that has started and has these services and unknown_methods();
+  // the queue is on the pipeline's loop. What others would serve stays closed.
   void Open(RpcQueue& queue, const std::vector<grpc::Service*>& services);
   // After grpc::Server::Shutdown: returns when gRPC has let go of every call.
   void Close();
@@ -141,6 +151,7 @@ class Pipeline {
   size_t Drain(Duration deadline);
 
   uint32_t in_flight() const { return in_flight_.load(); }
+  uint32_t message_bytes_max() const { return options_.message_bytes_max; }
 
  private:
   friend class internal::PipelineCall;
@@ -150,16 +161,23 @@ class Pipeline {
     kNotAllowed,
     kDeadline,
     kClassLimit,
-    kServerLimit
+    kServerLimit,
+    kUnknownMethod,
+    kMalformed,
+    kTooLarge
   };
-  static constexpr size_t kRefusals = 6;
+  static constexpr size_t kRefusals = 9;
 
   // The reference lasts.
   Method& AddMethod(std::string_view name, MethodOptions options);
+  void Measure(Method& method, const MetricLabels& labels);
 
   // True: the handler may begin, and a place in flight is taken. False: the call has been answered.
-  bool Admit(internal::PipelineCall& call);
+  bool Admit(internal::PipelineCall& call, internal::RequestFault fault);
+  // Answers the call and counts it.
+  void Refuse(internal::PipelineCall& call, Refusal refusal, const Status& status);
   Status Authenticate(internal::PipelineCall& call, std::string_view authorization);
+  Status RefusalOf(internal::RequestFault fault, const Method& method) const;
   Status TakePlace(const internal::PipelineCall& call, Refusal& refusal);
   void LeavePlace(const internal::PipelineCall& call);
   void Watch(internal::PipelineCall& call);
@@ -176,6 +194,8 @@ class Pipeline {
   Metrics& metrics_;
   std::deque<Method> methods_;
   std::vector<std::unique_ptr<internal::Registration>> registrations_;
+  grpc::AsyncGenericService unknown_methods_;
+  Method unknown_method_;
 
   uint64_t random_seed_ = 0;
   uint64_t random_counter_ = 0;

@@ -35,7 +35,56 @@ bool IsHarmlessRequestId(std::string_view id) {
   return !IsNumberOfPerson(digits);
 }
 
+// What a client calls goes back to it only if it looks like a method: "/package.Service/Method".
+bool IsHarmlessMethod(std::string_view method) {
+  return method.size() <= 200 && std::ranges::all_of(method, [](const unsigned char c) {
+           return std::isalnum(c) != 0 || c == '/' || c == '.' || c == '_';
+         });
+}
+
+struct UnknownGrpc {
+  grpc::GenericServerContext context;
+  grpc::GenericServerAsyncReaderWriter stream{&context};
+};
+
+class UnknownMethodCall final : public PipelineCall {
+ public:
+  UnknownMethodCall(Pipeline& pipeline, Method& method, grpc::AsyncGenericService& service,
+                    RpcQueue& queue)
+      : PipelineCall(pipeline, method),
+        pipeline_(pipeline),
+        method_(method),
+        service_(service),
+        queue_(queue) {
+    grpc_.emplace();
+    grpc_->context.AsyncNotifyWhenDone(&done_);
+    service.RequestCall(&grpc_->context, &grpc_->stream, queue.completion_queue(),
+                        queue.completion_queue(), &arrival_);
+  }
+
+ private:
+  grpc::ServerContext& context() override { return grpc_->context; }
+  void RequestNextCall() override { RequestUnknownMethod(pipeline_, method_, service_, queue_); }
+  void Begin() override { RefuseAsUnknown(grpc_->context.method()); }
+  void SendResponse(RpcQueue::Tag*) override { EPIGRID_CHECK(false, "nobody handles it"); }
+  void SendError(const grpc::Status& status, RpcQueue::Tag* sent) override {
+    grpc_->stream.Finish(status, sent);
+  }
+  void LetGoOfGrpc() override { grpc_.reset(); }
+
+  Pipeline& pipeline_;
+  Method& method_;
+  grpc::AsyncGenericService& service_;
+  RpcQueue& queue_;
+  std::optional<UnknownGrpc> grpc_;
+};
+
 }  // namespace
+
+void RequestUnknownMethod(Pipeline& pipeline, Method& method, grpc::AsyncGenericService& service,
+                          RpcQueue& queue) {
+  new UnknownMethodCall(pipeline, method, service, queue);
+}
 
 PipelineCall::PipelineCall(Pipeline& pipeline, Method& method)
     : Call(method.name_), pipeline_(pipeline), method_(method) {
@@ -48,11 +97,22 @@ void PipelineCall::OnArrival(bool ok) {
   RequestNextCall();
   ++awaited_of_grpc_;  // OnDone
   ReadHeaders();
-  if (pipeline_.Admit(*this)) {
-    AddOwner();
-    BeginHandler();
-  }
+  Begin();
   GrpcHasSaid();
+}
+
+bool PipelineCall::Admit(RequestFault fault) {
+  if (!pipeline_.Admit(*this, fault)) return false;
+  AddOwner();
+  return true;
+}
+
+void PipelineCall::RefuseAsUnknown(std::string_view method) {
+  method_.started_->Increment();
+  Status status(Code::kUnimplemented, "METHOD_UNKNOWN",
+                "this server has no such method; `epigridctl call` lists those it has");
+  if (IsHarmlessMethod(method)) status = std::move(status).With("method", std::string(method));
+  pipeline_.Refuse(*this, Pipeline::Refusal::kUnknownMethod, status);
 }
 
 void PipelineCall::ReadHeaders() {
@@ -61,6 +121,7 @@ void PipelineCall::ReadHeaders() {
   for (const auto& [key, value] : context().client_metadata()) {
     const std::string_view name = View(key);
     if (name == "authorization") {
+      authorization_repeated_ = !authorization_.empty();
       authorization_ = View(value);
     } else if (name == kRequestIdHeader) {
       request_id = View(value);
@@ -111,10 +172,10 @@ void PipelineCall::Answer(const Status& status, bool gone) {
   Record(status);
   if (gone) return;
   ++awaited_of_grpc_;  // OnSent
+  context().AddTrailingMetadata(kRequestIdHeader, std::string(request_id_));
   if (status.ok()) {
     SendResponse(&sent_);
   } else {
-    context().AddTrailingMetadata(kRequestIdHeader, std::string(request_id_));
     SendError(ToGrpcStatus(status), &sent_);
   }
 }

@@ -33,11 +33,16 @@ class PipelineCall : public Call {
   virtual ~PipelineCall() = default;
   virtual grpc::ServerContext& context() = 0;
   virtual void RequestNextCall() = 0;
-  virtual void BeginHandler() = 0;
+  // Has the handler begin, or answers the call.
+  virtual void Begin() = 0;
   virtual void SendResponse(RpcQueue::Tag* sent) = 0;
   virtual void SendError(const grpc::Status& status, RpcQueue::Tag* sent) = 0;
   // gRPC has said all: what it keeps of the call may go.
   virtual void LetGoOfGrpc() = 0;
+
+  // True: the handler may begin, and HandlerEnded is to follow. False: the call has been answered.
+  bool Admit(RequestFault fault);
+  void RefuseAsUnknown(std::string_view method);
 
   void OnArrival(bool ok);
   void OnSent(bool ok);
@@ -62,6 +67,7 @@ class PipelineCall : public Call {
   Pipeline& pipeline_;
   Method& method_;
   std::string_view authorization_;  // only while it is admitted
+  bool authorization_repeated_ = false;
   int owners_ = 1;
   int awaited_of_grpc_ = 1;
   bool watched_ = false;
@@ -73,22 +79,13 @@ inline SelfOwned RunHandler(PipelineCall* call, Task<Status> task) {
   call->HandlerEnded(co_await task);
 }
 
-template <typename Service, typename Generated, typename Request, typename Response>
+template <typename Service, typename Request, typename Response>
 class UnaryMethod final : public Registration {
  public:
-  using RequestFunction = void (Generated::*)(grpc::ServerContext*, Request*,
-                                              grpc::ServerAsyncResponseWriter<Response>*,
-                                              grpc::CompletionQueue*, grpc::ServerCompletionQueue*,
-                                              void*);
   using Handler = Task<Status> (Service::*)(epigrid::Call&, const Request&, Response&);
 
-  UnaryMethod(Pipeline& pipeline, Method& method, Service* service, RequestFunction request,
-              Handler handler)
-      : pipeline_(pipeline),
-        method_(method),
-        service_(service),
-        request_(request),
-        handler_(handler) {}
+  UnaryMethod(Pipeline& pipeline, Method& method, Service* service, Handler handler)
+      : pipeline_(pipeline), method_(method), service_(service), handler_(handler) {}
 
   const grpc::Service* service() const override { return service_; }
   void RequestCall(RpcQueue& queue) override { new UnaryCall(*this, queue); }
@@ -97,12 +94,15 @@ class UnaryMethod final : public Registration {
   class UnaryCall final : public PipelineCall {
    public:
     UnaryCall(UnaryMethod& method, RpcQueue& queue)
-        : PipelineCall(method.pipeline_, method.method_), unary_(method), queue_(queue) {
+        : PipelineCall(method.pipeline_, method.method_),
+          unary_(method),
+          queue_(queue),
+          request_(method.pipeline_.message_bytes_max()) {
       grpc_.emplace();
       grpc_->context.AsyncNotifyWhenDone(&done_);
-      (unary_.service_->*unary_.request_)(&grpc_->context, &request_, &grpc_->writer,
-                                          queue.completion_queue(), queue.completion_queue(),
-                                          &arrival_);
+      UnaryRequests::RequestNext(*unary_.service_, unary_.method_.descriptor()->index(),
+                                 grpc_->context, request_, grpc_->writer, *queue.completion_queue(),
+                                 &arrival_);
     }
 
    private:
@@ -113,8 +113,9 @@ class UnaryMethod final : public Registration {
 
     grpc::ServerContext& context() override { return grpc_->context; }
     void RequestNextCall() override { unary_.RequestCall(queue_); }
-    void BeginHandler() override {
-      RunHandler(this, (unary_.service_->*unary_.handler_)(*this, request_, response_));
+    void Begin() override {
+      if (!Admit(request_.fault)) return;
+      RunHandler(this, (unary_.service_->*unary_.handler_)(*this, request_.message, response_));
     }
     void SendResponse(RpcQueue::Tag* sent) override {
       grpc_->writer.Finish(response_, grpc::Status::OK, sent);
@@ -126,7 +127,7 @@ class UnaryMethod final : public Registration {
 
     UnaryMethod& unary_;
     RpcQueue& queue_;
-    Request request_;
+    Received<Request> request_;
     Response response_;
     std::optional<Grpc> grpc_;
   };
@@ -134,25 +135,27 @@ class UnaryMethod final : public Registration {
   Pipeline& pipeline_;
   Method& method_;
   Service* const service_;
-  const RequestFunction request_;
   const Handler handler_;
 };
+
+// Takes the next call of a method that the server has not, and answers that.
+void RequestUnknownMethod(Pipeline& pipeline, Method& method, grpc::AsyncGenericService& service,
+                          RpcQueue& queue);
 
 }  // namespace epigrid::internal
 
 namespace epigrid {
 
-template <typename Service, typename Generated, typename Request, typename Response>
+template <typename Service, typename Request, typename Response>
 void Pipeline::Serve(std::string_view name, Service* service,
-                     void (Generated::*request)(grpc::ServerContext*, Request*,
-                                                grpc::ServerAsyncResponseWriter<Response>*,
-                                                grpc::CompletionQueue*,
-                                                grpc::ServerCompletionQueue*, void*),
                      Task<Status> (Service::*handler)(Call&, const Request&, Response&),
                      MethodOptions options) {
-  registrations_.push_back(
-      std::make_unique<internal::UnaryMethod<Service, Generated, Request, Response>>(
-          *this, AddMethod(name, options), service, request, handler));
+  Method& method = AddMethod(name, options);
+  EPIGRID_CHECK(method.descriptor()->input_type() == Request::descriptor() &&
+                    method.descriptor()->output_type() == Response::descriptor(),
+                "a handler of another method: " + std::string(name));
+  registrations_.push_back(std::make_unique<internal::UnaryMethod<Service, Request, Response>>(
+      *this, method, service, handler));
 }
 
 }  // namespace epigrid

@@ -25,8 +25,7 @@ constexpr auto kPatience = std::chrono::seconds(60);
 class WaitingApi final : public EchoService::AsyncService {
  public:
   explicit WaitingApi(Pipeline& pipeline) {
-    pipeline.Serve("epigrid.echo.v1.EchoService/Echo", this, &WaitingApi::RequestEcho,
-                   &WaitingApi::DoEcho);
+    pipeline.Serve("epigrid.echo.v1.EchoService/Echo", this, &WaitingApi::DoEcho);
   }
 
   bool ReleaseOne() {
@@ -73,6 +72,7 @@ int Race() {
   Pipeline pipeline(options, loop, callers, metrics, random);
   WaitingApi api(pipeline);
   builder.RegisterService(&api);
+  builder.RegisterAsyncGenericService(&pipeline.unknown_methods());
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   pipeline.Open(queue, {&api});
 

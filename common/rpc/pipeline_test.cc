@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <google/protobuf/util/time_util.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
@@ -50,7 +51,7 @@ class SeededRandom final : public RandomSource {
 class EchoApi final : public EchoService::AsyncService {
  public:
   explicit EchoApi(Pipeline& pipeline, MethodOptions options = {}) {
-    pipeline.Serve(kEcho, this, &EchoApi::RequestEcho, &EchoApi::DoEcho, options);
+    pipeline.Serve(kEcho, this, &EchoApi::DoEcho, options);
   }
 
   // Lets all that wait go on; waits until `count` do.
@@ -141,11 +142,13 @@ class PipelineTest : public testing::Test {
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(api_.get());
+    builder.RegisterAsyncGenericService(&pipeline_->unknown_methods());
     server_ = builder.BuildAndStart();
     ASSERT_NE(server_, nullptr);
     pipeline_->Open(*queue_, {api_.get()});
-    stub_ = EchoService::NewStub(grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
-                                                     grpc::InsecureChannelCredentials()));
+    channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
+                                   grpc::InsecureChannelCredentials());
+    stub_ = EchoService::NewStub(channel_);
   }
 
   void Stop() {
@@ -189,10 +192,28 @@ class PipelineTest : public testing::Test {
     Prepare(options, context, request);
     Answered answered;
     answered.status = stub_->Echo(&context, request, &answered.response);
-    if (auto id = context.GetServerTrailingMetadata().find("x-request-id");
-        id != context.GetServerTrailingMetadata().end()) {
-      answered.request_id.assign(id->second.data(), id->second.size());
-    }
+    answered.request_id = RequestIdIn(context);
+    return answered;
+  }
+  static std::string RequestIdIn(const grpc::ClientContext& context) {
+    const auto id = context.GetServerTrailingMetadata().find("x-request-id");
+    if (id == context.GetServerTrailingMetadata().end()) return "";
+    return {id->second.data(), id->second.size()};
+  }
+  // Any method with any bytes, as no generated client would.
+  Answered CallRaw(const std::string& method, const std::string& bytes) {
+    grpc::ClientContext context;
+    EchoRequest unused;
+    Prepare({}, context, unused);
+    const grpc::Slice slice(bytes);
+    const grpc::ByteBuffer request(&slice, 1);
+    grpc::ByteBuffer response;
+    std::promise<grpc::Status> answer;
+    grpc::GenericStub(channel_).UnaryCall(
+        &context, method, {}, &request, &response,
+        [&answer](grpc::Status status) { answer.set_value(std::move(status)); });
+    Answered answered{.status = answer.get_future().get()};
+    answered.request_id = RequestIdIn(context);
     return answered;
   }
   std::future<Answered> EchoLater(const Options& options) {
@@ -222,6 +243,7 @@ class PipelineTest : public testing::Test {
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<EchoApi> api_;
   std::unique_ptr<grpc::Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<EchoService::Stub> stub_;
 };
 
@@ -252,6 +274,66 @@ TEST_F(PipelineTest, WhoIsNotKnownIsRefused) {
   EXPECT_EQ(Echo({.token = "", .metadata = {{"authorization", "Basic eDp5"}}}).error().reason(),
             "AUTHORIZATION_MALFORMED");
   EXPECT_EQ(Echo({.token = "wrong"}).status.error_code(), grpc::UNAUTHENTICATED);
+  // Not whichever of them comes first, or last.
+  for (const char* second : {"Bearer gate-token", "Bearer wrong"}) {
+    const Answered answered = Echo({.metadata = {{"authorization", second}}});
+    EXPECT_EQ(answered.status.error_code(), grpc::UNAUTHENTICATED);
+    EXPECT_EQ(answered.error().reason(), "AUTHORIZATION_REPEATED");
+  }
+}
+
+TEST_F(PipelineTest, AMethodThatNoServiceHasIsAnsweredAsEveryError) {
+  Start();
+  for (const char* method :
+       {"/epigrid.echo.v1.EchoService/Ecko", "/epigrid.echo.v2.EchoService/Echo", "/Echo", "/"}) {
+    const Answered answered = CallRaw(method, "hello");
+    EXPECT_EQ(answered.status.error_code(), grpc::UNIMPLEMENTED);
+    EXPECT_EQ(answered.error().reason(), "METHOD_UNKNOWN");
+    EXPECT_EQ(answered.error().metadata().at("method"), method);
+    EXPECT_FALSE(answered.request_id.empty());
+  }
+  EXPECT_FALSE(CallRaw("/a/b-c", "").error().metadata().contains("method"));
+  // More than wait for one at once.
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_EQ(CallRaw("/a/b", "").error().reason(), "METHOD_UNKNOWN");
+  }
+  Stop();
+  EXPECT_THAT(metrics_.Text(),
+              HasSubstr("grpc_server_handled_total{grpc_code=\"Unimplemented\",grpc_method="
+                        "\"unknown\",grpc_service=\"unknown\",grpc_type=\"unary\"} 105"));
+}
+
+TEST_F(PipelineTest, ARequestThatCannotBeReadIsAnsweredAsEveryError) {
+  PipelineOptions options;
+  options.message_bytes_max = 1000;
+  Start(options);
+  const std::string method = std::string("/") + kEcho;
+  // A text of five bytes, of which two came; one that is no UTF-8.
+  for (const char* bytes : {"\x0a\x05he", "\x0a\x02\xff\xff"}) {
+    const Answered answered = CallRaw(method, bytes);
+    EXPECT_EQ(answered.status.error_code(), grpc::INVALID_ARGUMENT);
+    EXPECT_EQ(answered.error().reason(), "REQUEST_MALFORMED");
+    EXPECT_THAT(answered.status.error_message(), HasSubstr("epigrid.echo.v1.EchoRequest"));
+    EXPECT_FALSE(answered.request_id.empty());
+  }
+  EchoRequest request;
+  request.set_text(std::string(997, 'a'));
+  ASSERT_EQ(request.ByteSizeLong(), 1000U);
+  EXPECT_TRUE(CallRaw(method, request.SerializeAsString()).status.ok());
+  request.set_text(std::string(998, 'a'));
+  const Answered answered = CallRaw(method, request.SerializeAsString());
+  EXPECT_EQ(answered.status.error_code(), grpc::INVALID_ARGUMENT);
+  EXPECT_EQ(answered.error().reason(), "REQUEST_TOO_LARGE");
+  EXPECT_THAT(answered.status.error_message(), HasSubstr("longer than 1000 bytes"));
+  EXPECT_FALSE(answered.request_id.empty());
+}
+
+TEST_F(PipelineTest, EveryAnswerNamesItsRequest) {
+  Start();
+  EXPECT_EQ(Echo({.metadata = {{"x-request-id", "mine-7"}}}).request_id, "mine-7");
+  const std::string first = Echo({}).request_id;
+  EXPECT_EQ(first.size(), 16U);
+  EXPECT_NE(Echo({}).request_id, first);
 }
 
 TEST_F(PipelineTest, AMethodThatIsNotAllowedIsRefused) {
@@ -471,8 +553,7 @@ TEST(PipelineDeathTest, AMethodThatDoesNotExistIsABug) {
   EventLoop loop("test");
   Pipeline pipeline({}, loop, callers, metrics, random);
   EchoApi api(pipeline);
-  EXPECT_DEATH(pipeline.Serve("epigrid.echo.v1.EchoService/Ecko", &api, &EchoApi::RequestEcho,
-                              &EchoApi::DoEcho),
+  EXPECT_DEATH(pipeline.Serve("epigrid.echo.v1.EchoService/Ecko", &api, &EchoApi::DoEcho),
                "no such method");
 }
 

@@ -168,22 +168,17 @@ std::string EnvelopeAsJson(const std::string& value) {
 OperationsApi::OperationsApi(Pipeline& pipeline, const Clock& clock, RandomSource& random,
                              std::vector<ServiceRuntime*> runtimes)
     : clock_(clock), random_(random), runtimes_(std::move(runtimes)) {
-  pipeline.Serve(Full("GetStatus"), this, &OperationsApi::RequestGetStatus,
-                 &OperationsApi::DoGetStatus);
+  pipeline.Serve(Full("GetStatus"), this, &OperationsApi::DoGetStatus);
   pipeline.Serve(
-      Full("GetDigests"), this, &OperationsApi::RequestGetDigests, &OperationsApi::DoGetDigests,
+      Full("GetDigests"), this, &OperationsApi::DoGetDigests,
       {.default_deadline = std::chrono::minutes(2), .deadline_max = std::chrono::minutes(10)});
-  pipeline.Serve(Full("RebuildViews"), this, &OperationsApi::RequestRebuildViews,
-                 &OperationsApi::DoRebuildViews);
-  pipeline.Serve(Full("ReadLog"), this, &OperationsApi::RequestReadLog, &OperationsApi::DoReadLog);
-  pipeline.Serve(Full("ListParkedRecords"), this, &OperationsApi::RequestListParkedRecords,
-                 &OperationsApi::DoListParkedRecords);
-  pipeline.Serve(Full("RetryParkedRecord"), this, &OperationsApi::RequestRetryParkedRecord,
-                 &OperationsApi::DoRetryParkedRecord);
-  pipeline.Serve(Full("ListIgnoredEvents"), this, &OperationsApi::RequestListIgnoredEvents,
-                 &OperationsApi::DoListIgnoredEvents);
+  pipeline.Serve(Full("RebuildViews"), this, &OperationsApi::DoRebuildViews);
+  pipeline.Serve(Full("ReadLog"), this, &OperationsApi::DoReadLog);
+  pipeline.Serve(Full("ListParkedRecords"), this, &OperationsApi::DoListParkedRecords);
+  pipeline.Serve(Full("RetryParkedRecord"), this, &OperationsApi::DoRetryParkedRecord);
+  pipeline.Serve(Full("ListIgnoredEvents"), this, &OperationsApi::DoListIgnoredEvents);
   pipeline.Serve(
-      Full("AwaitQuiet"), this, &OperationsApi::RequestAwaitQuiet, &OperationsApi::DoAwaitQuiet,
+      Full("AwaitQuiet"), this, &OperationsApi::DoAwaitQuiet,
       {.default_deadline = std::chrono::minutes(1), .deadline_max = std::chrono::hours(1)});
 }
 

@@ -316,14 +316,20 @@ def test_fields_of_a_later_version_do_no_harm(city):
     assert city.code(somebody).last_negative == city.at(1, "08:00")
 
 
-def test_bytes_that_are_no_message_and_messages_too_large_are_refused(city):
-    channel = city.epigrid.channel("lab")
-    call = channel.unary_unary("/epigrid.health_code.v1.HealthCodeService/GetCode")
-    for data, code in ((b"\x0a\xff\xff\xff\xff\x0f", grpc.StatusCode.INTERNAL),  # gRPC's own answer
-                       (b"\x0a\x80\x80\x80\x04" + b"x" * (8 << 20), grpc.StatusCode.RESOURCE_EXHAUSTED)):
-        with pytest.raises(grpc.RpcError) as refusal:
-            call(data, timeout=20)
-        assert refusal.value.code() == code
+def test_what_is_no_call_of_a_method_is_refused(city):
+    from harness.city import refused
+
+    def refusal(method, data):
+        call = city.epigrid.channel("lab").unary_unary(f"/epigrid.health_code.v1.HealthCodeService/{method}")
+        error = refused(lambda: call(data, timeout=20))
+        return error.code, error.reason
+
+    assert refusal("GetCod", b"") == (grpc.StatusCode.UNIMPLEMENTED, "METHOD_UNKNOWN")
+    assert refusal("GetCode", b"\x0a\xff\xff\xff\xff\x0f") == (INVALID, "REQUEST_MALFORMED")
+    assert refusal("GetCode", b"\x0a\x80\x80\x80\x03" + b"x" * (6 << 20)) == (INVALID, "REQUEST_TOO_LARGE")
+    # Twice as large as the largest: gRPC's own answer.
+    code, _ = refusal("GetCode", b"\x0a\x80\x80\x80\x05" + b"x" * (10 << 20))
+    assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
     assert city.epigrid.ready()
 
 

@@ -29,31 +29,29 @@ ContactTracingApi::ContactTracingApi(Pipeline& pipeline, ServiceCalls& calls,
                                      const TracingPolicy& policy, uint32_t shard_count)
     : calls_(calls), policy_(policy), shard_count_(shard_count), view_(calls.cells(), policy) {
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/UpdateSetting", this,
-                 &ContactTracingApi::RequestUpdateSetting, &ContactTracingApi::DoUpdateSetting);
+                 &ContactTracingApi::DoUpdateSetting);
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/BatchUpdateSettings", this,
-                 &ContactTracingApi::RequestBatchUpdateSettings,
                  &ContactTracingApi::DoBatchUpdateSettings);
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/GetSetting", this,
-                 &ContactTracingApi::RequestGetSetting, &ContactTracingApi::DoGetSetting);
+                 &ContactTracingApi::DoGetSetting);
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/RecordPresence", this,
-                 &ContactTracingApi::RequestRecordPresence, &ContactTracingApi::DoRecordPresence);
+                 &ContactTracingApi::DoRecordPresence);
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/BatchRecordPresences", this,
-                 &ContactTracingApi::RequestBatchRecordPresences,
                  &ContactTracingApi::DoBatchRecordPresences);
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/ListPresences", this,
-                 &ContactTracingApi::RequestListPresences, &ContactTracingApi::DoListPresences);
+                 &ContactTracingApi::DoListPresences);
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/ReportCase", this,
-                 &ContactTracingApi::RequestReportCase, &ContactTracingApi::DoReportCase);
+                 &ContactTracingApi::DoReportCase);
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/UpdateCase", this,
-                 &ContactTracingApi::RequestUpdateCase, &ContactTracingApi::DoUpdateCase);
+                 &ContactTracingApi::DoUpdateCase);
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/GetCase", this,
-                 &ContactTracingApi::RequestGetCase, &ContactTracingApi::DoGetCase);
+                 &ContactTracingApi::DoGetCase);
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/ListPersonCases", this,
-                 &ContactTracingApi::RequestListPersonCases, &ContactTracingApi::DoListPersonCases);
+                 &ContactTracingApi::DoListPersonCases);
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/ListContacts", this,
-                 &ContactTracingApi::RequestListContacts, &ContactTracingApi::DoListContacts);
+                 &ContactTracingApi::DoListContacts);
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/ListExposures", this,
-                 &ContactTracingApi::RequestListExposures, &ContactTracingApi::DoListExposures);
+                 &ContactTracingApi::DoListExposures);
 }
 
 // --- settings ---------------------------------------------------------------------------------

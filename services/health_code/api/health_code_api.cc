@@ -22,15 +22,15 @@ Command EvidenceCommand(v1::Evidence evidence) {
 HealthCodeApi::HealthCodeApi(Pipeline& pipeline, ServiceCalls& calls, Duration evidence_age_max)
     : calls_(calls), evidence_age_max_(evidence_age_max) {
   pipeline.Serve("epigrid.health_code.v1.HealthCodeService/RecordEvidence", this,
-                 &HealthCodeApi::RequestRecordEvidence, &HealthCodeApi::DoRecordEvidence);
+                 &HealthCodeApi::DoRecordEvidence);
   pipeline.Serve("epigrid.health_code.v1.HealthCodeService/BatchRecordEvidence", this,
-                 &HealthCodeApi::RequestBatchRecordEvidence, &HealthCodeApi::DoBatchRecordEvidence);
+                 &HealthCodeApi::DoBatchRecordEvidence);
   pipeline.Serve("epigrid.health_code.v1.HealthCodeService/GetCode", this,
-                 &HealthCodeApi::RequestGetCode, &HealthCodeApi::DoGetCode);
+                 &HealthCodeApi::DoGetCode);
   pipeline.Serve("epigrid.health_code.v1.HealthCodeService/BatchGetCodes", this,
-                 &HealthCodeApi::RequestBatchGetCodes, &HealthCodeApi::DoBatchGetCodes);
+                 &HealthCodeApi::DoBatchGetCodes);
   pipeline.Serve("epigrid.health_code.v1.HealthCodeService/ListEvidence", this,
-                 &HealthCodeApi::RequestListEvidence, &HealthCodeApi::DoListEvidence);
+                 &HealthCodeApi::DoListEvidence);
 }
 
 Task<Status> HealthCodeApi::DoRecordEvidence(Call& call, const v1::RecordEvidenceRequest& request,

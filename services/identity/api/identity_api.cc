@@ -25,22 +25,20 @@ IdentityApi::IdentityApi(Pipeline& pipeline, Metrics& metrics, ServiceCalls& cal
       resolved_(metrics.Counter("epigrid_identity_contact_resolutions_total",
                                 "People whose contact points were asked for")) {
   pipeline.Serve("epigrid.identity.v1.IdentityService/RegisterPerson", this,
-                 &IdentityApi::RequestRegisterPerson, &IdentityApi::DoRegisterPerson);
+                 &IdentityApi::DoRegisterPerson);
   pipeline.Serve("epigrid.identity.v1.IdentityService/BatchRegisterPersons", this,
-                 &IdentityApi::RequestBatchRegisterPersons, &IdentityApi::DoBatchRegisterPersons);
-  pipeline.Serve("epigrid.identity.v1.IdentityService/GetPerson", this,
-                 &IdentityApi::RequestGetPerson, &IdentityApi::DoGetPerson);
+                 &IdentityApi::DoBatchRegisterPersons);
+  pipeline.Serve("epigrid.identity.v1.IdentityService/GetPerson", this, &IdentityApi::DoGetPerson);
   pipeline.Serve("epigrid.identity.v1.IdentityService/UpdatePerson", this,
-                 &IdentityApi::RequestUpdatePerson, &IdentityApi::DoUpdatePerson);
+                 &IdentityApi::DoUpdatePerson);
   pipeline.Serve("epigrid.identity.v1.IdentityService/UpdateHousehold", this,
-                 &IdentityApi::RequestUpdateHousehold, &IdentityApi::DoUpdateHousehold);
+                 &IdentityApi::DoUpdateHousehold);
   pipeline.Serve("epigrid.identity.v1.IdentityService/BatchUpdateMemberships", this,
-                 &IdentityApi::RequestBatchUpdateMemberships,
                  &IdentityApi::DoBatchUpdateMemberships);
   pipeline.Serve("epigrid.identity.v1.IdentityService/GetHousehold", this,
-                 &IdentityApi::RequestGetHousehold, &IdentityApi::DoGetHousehold);
+                 &IdentityApi::DoGetHousehold);
   pipeline.Serve("epigrid.identity.v1.IdentityService/ResolveContactPoints", this,
-                 &IdentityApi::RequestResolveContactPoints, &IdentityApi::DoResolveContactPoints);
+                 &IdentityApi::DoResolveContactPoints);
 }
 
 CommandContext IdentityApi::ContextOf(const Call& call) const {

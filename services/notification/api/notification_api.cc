@@ -10,9 +10,9 @@ namespace epigrid::notification {
 
 NotificationApi::NotificationApi(Pipeline& pipeline, ServiceCalls& calls) : calls_(calls) {
   pipeline.Serve("epigrid.notification.v1.NotificationService/GetMessage", this,
-                 &NotificationApi::RequestGetMessage, &NotificationApi::DoGetMessage);
+                 &NotificationApi::DoGetMessage);
   pipeline.Serve("epigrid.notification.v1.NotificationService/ListMessages", this,
-                 &NotificationApi::RequestListMessages, &NotificationApi::DoListMessages);
+                 &NotificationApi::DoListMessages);
 }
 
 Task<Status> NotificationApi::DoGetMessage(Call&, const v1::GetMessageRequest& request,
