@@ -196,10 +196,10 @@ class RandomCity {
     BruteForceContacts::Presence presence{
         person,
         where < settings_.size() ? settings_[where].setting : homes_[where - settings_.size()],
-        Begin() + std::chrono::seconds(Below(4 * 24 * 3600)), std::nullopt};
+        Begin() + std::chrono::seconds(Below(uint64_t{4} * 24 * 3600)), std::nullopt};
     // Few different minutes, so that check-ins coincide.
-    if (Chance(2)) presence.check_in = Begin() + minutes(30 * Below(4 * 48));
-    if (Chance(3)) presence.check_out = presence.check_in + minutes(1 + Below(24 * 60));
+    if (Chance(2)) presence.check_in = Begin() + minutes(30 * Below(uint64_t{4} * 48));
+    if (Chance(3)) presence.check_out = presence.check_in + minutes(1 + Below(uint64_t{24} * 60));
     return presence;
   }
 
@@ -210,13 +210,13 @@ class RandomCity {
     auto& changed = *event.mutable_membership_changed();
     changed.set_person_id(person);
     changed.set_household_id(home);
-    Time from = Begin() + minutes(Below(36 * 60));
+    Time from = Begin() + minutes(Below(uint64_t{36} * 60));
     for (uint64_t stays = 1 + Below(2); stays > 0; --stays) {
-      const Time until = from + minutes(1 + Below(36 * 60));
+      const Time until = from + minutes(1 + Below(uint64_t{36} * 60));
       *changed.add_intervals()->mutable_from_time() = ToProto(from);
       *changed.mutable_intervals()->rbegin()->mutable_until_time() = ToProto(until);
       residences_.push_back({person, home, from, until});
-      from = until + minutes(1 + Below(24 * 60));
+      from = until + minutes(1 + Below(uint64_t{24} * 60));
     }
     facts_.push_back({person, std::move(event)});
   }
@@ -355,7 +355,8 @@ TEST_F(RealCheckIns, MovedAsAWhole) {
   const Time now = Time::FromSeconds(1'668'150'000);
   const Duration shift = ShiftWhole(last_, now);
   std::vector<std::pair<std::string, Time>> cases;
-  for (const char* user : kUsers) cases.emplace_back(user, now - hours(24 * 120 * cases.size()));
+  for (const char* user : kUsers)
+    cases.emplace_back(user, now - hours(size_t{24} * 120 * cases.size()));
   Compare([shift](Time time) { return time + shift; }, now, 600, cases);
 }
 

@@ -16,7 +16,7 @@ using Contacts = std::map<BruteForceContacts::PersonAndSetting, Together>;
 
 constexpr int32_t kDay = 19'300;  // 4 November 2022
 // Noon in Shanghai on kDay.
-constexpr Time kNoon = Time::FromSeconds(int64_t{kDay} * 86'400 + 4 * 3'600);
+constexpr Time kNoon = Time::FromSeconds(int64_t{kDay} * 86'400 + int64_t{4} * 3'600);
 constexpr Time kAlways = Time::FromSeconds(1);
 
 std::vector<Stay> StaysOfA(const std::vector<Presence>& presences) {

@@ -113,7 +113,7 @@ SettingRule RuleOf(const TracingPolicy& policy, const std::string& setting_id,
                 .stay_min = policy.stay_min}};
   if (setting.setting().has_usual_stay()) {
     rule.stays.usual_stay = std::chrono::seconds(
-        std::clamp<int64_t>(setting.setting().usual_stay().seconds(), 0, 24 * 3600));
+        std::clamp<int64_t>(setting.setting().usual_stay().seconds(), 0, int64_t{24} * 3600));
   }
   return rule;
 }
