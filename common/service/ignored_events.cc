@@ -9,21 +9,11 @@
 #include "common/base/proto_time.h"
 #include "common/projector/emission.h"
 #include "common/projector/record_folder.h"
-#include "epigrid/internal/v1/projector_state.pb.h"
 
 namespace epigrid {
 namespace {
 
 namespace pb = operations::v1;
-
-Task<Result<internal::v1::IgnoredEvents>> ReadCell(ServiceRuntime& runtime, Shard shard) {
-  EPIGRID_CO_ASSIGN_OR_RETURN(
-      const std::optional<std::string> cell,
-      co_await runtime.cells().GetOfShard(shard, std::string(kIgnoredCell)));
-  internal::v1::IgnoredEvents events;
-  EPIGRID_CHECK(events.ParseFromString(cell.value_or("")), "the cell was written by this program");
-  co_return events;
-}
 
 // Those of them that the log still has, by offset.
 Task<Result<std::map<Offset, LogRecord>>> ReadRecords(ServiceRuntime& runtime, Shard shard,
@@ -58,11 +48,20 @@ void Describe(const LogRecord& record, uint32_t index, const Fold& fold, pb::Ign
 
 }  // namespace
 
+Task<Result<internal::v1::IgnoredEvents>> ReadIgnoredCell(ServiceRuntime& runtime, Shard shard) {
+  EPIGRID_CO_ASSIGN_OR_RETURN(
+      const std::optional<std::string> cell,
+      co_await runtime.cells().GetOfShard(shard, std::string(kIgnoredCell)));
+  internal::v1::IgnoredEvents events;
+  EPIGRID_CHECK(events.ParseFromString(cell.value_or("")), "the cell was written by this program");
+  co_return events;
+}
+
 Task<Status> ReadIgnoredEvents(ServiceRuntime& runtime, std::string entity,
                                google::protobuf::RepeatedPtrField<pb::IgnoredEvent>& to) {
   for (Shard shard = 0; shard < runtime.shard_count(); ++shard) {
     EPIGRID_CO_ASSIGN_OR_RETURN(const internal::v1::IgnoredEvents events,
-                                co_await ReadCell(runtime, shard));
+                                co_await ReadIgnoredCell(runtime, shard));
     EPIGRID_CO_ASSIGN_OR_RETURN(const auto records, co_await ReadRecords(runtime, shard, events));
     for (const internal::v1::IgnoredEvent& event : events.events()) {
       pb::IgnoredEvent shown;

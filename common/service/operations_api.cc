@@ -1,6 +1,7 @@
 #include "common/service/operations_api.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <google/protobuf/util/json_util.h>
 
 #include <algorithm>
@@ -13,10 +14,10 @@
 #include "common/base/proto_time.h"
 #include "common/log/log.h"
 #include "common/projector/emission.h"
-#include "common/projector/parking.h"
 #include "common/projector/shard_projector.h"
 #include "common/rpc/fields.h"
 #include "common/service/ignored_events.h"
+#include "common/service/parked_records.h"
 #include "common/service/quiet.h"
 #include "common/service/shard_states.h"
 
@@ -25,9 +26,6 @@ namespace {
 
 namespace pb = operations::v1;
 
-// A list of parked records fits in a message, however bad the day.
-constexpr size_t kParkedRecordsListed = 1'000;
-constexpr int kEntitiesListed = 100;
 constexpr std::string_view kService = "epigrid.operations.v1.OperationsService/";
 constexpr int kDigestTriesMax = 5;
 // Each count looks through the whole view, and keeps the names of these shards' cells.
@@ -49,14 +47,6 @@ Task<Result<Duration>> EventAge(ServiceRuntime& runtime, Shard shard, const Shar
       co_await runtime.log().Read({InboxTopic(runtime.service()), shard}, state.meta.applied, 1));
   if (oldest.empty()) co_return Duration(0);
   co_return std::max(Duration(0), now - oldest.front().appended_at);
-}
-
-Task<Result<ParkedRecords>> ReadParked(ServiceRuntime& runtime, Shard shard) {
-  EPIGRID_CO_ASSIGN_OR_RETURN(const std::optional<std::string> cell,
-                              co_await runtime.cells().GetOfShard(shard, std::string(kParkedCell)));
-  std::optional<ParkedRecords> parked = ParkedRecords::Decode(cell.value_or(""));
-  EPIGRID_CHECK(parked.has_value(), "the cell was written by this program");
-  co_return std::move(*parked);
 }
 
 // What came of the last rebuilds, as the log's metadata tell.
@@ -100,7 +90,8 @@ Task<Status> DescribeService(ServiceRuntime& runtime, Time now, pb::ServiceStatu
     if (state.meta.shard_time.is_set()) {
       *shown.mutable_shard_time() = ToProto(state.meta.shard_time);
     }
-    if (const Result<ParkedRecords> parked = co_await ReadParked(runtime, shard); parked.ok()) {
+    if (const Result<ParkedRecords> parked = co_await ReadParkedRecords(runtime, shard);
+        parked.ok()) {
       shown.set_parked_count(static_cast<uint32_t>(parked->roots().size()));
     }
   }
@@ -175,7 +166,9 @@ OperationsApi::OperationsApi(Pipeline& pipeline, const Clock& clock, RandomSourc
   pipeline.Serve(Full("RebuildViews"), this, &OperationsApi::DoRebuildViews);
   pipeline.Serve(Full("ReadLog"), this, &OperationsApi::DoReadLog);
   pipeline.Serve(Full("ListParkedRecords"), this, &OperationsApi::DoListParkedRecords);
-  pipeline.Serve(Full("RetryParkedRecord"), this, &OperationsApi::DoRetryParkedRecord);
+  pipeline.Serve(
+      Full("RetryParkedRecord"), this, &OperationsApi::DoRetryParkedRecord,
+      {.default_deadline = std::chrono::minutes(1), .deadline_max = std::chrono::hours(1)});
   pipeline.Serve(Full("ListIgnoredEvents"), this, &OperationsApi::DoListIgnoredEvents);
   pipeline.Serve(
       Full("AwaitQuiet"), this, &OperationsApi::DoAwaitQuiet,
@@ -187,7 +180,10 @@ Result<std::vector<ServiceRuntime*>> OperationsApi::Named(const std::string& ser
   for (ServiceRuntime* runtime : runtimes_) {
     if (runtime->service() == service) return std::vector<ServiceRuntime*>{runtime};
   }
-  return NotFound("SERVICE_NOT_HERE", "this process does not run that service")
+  std::vector<std::string> here;
+  for (const ServiceRuntime* runtime : runtimes_) here.push_back(runtime->service());
+  return NotFound("SERVICE_NOT_HERE",
+                  fmt::format("this process runs {} and not that service", fmt::join(here, ", ")))
       .With("field", "service");
 }
 
@@ -272,8 +268,13 @@ Task<Status> OperationsApi::DoRebuildViews(Call& call, const pb::RebuildViewsReq
 Task<Status> OperationsApi::DoReadLog(Call&, const pb::ReadLogRequest& request,
                                       pb::ReadLogResponse& response) {
   EPIGRID_CO_ASSIGN_OR_RETURN(const size_t page_size, CheckPageSize(request.page_size()));
+  const size_t dot = request.topic().find('.');
+  if (dot == 0 || dot == std::string::npos) {
+    co_return InvalidField("TOPIC_MALFORMED",
+                           "must be a topic of a service, such as health_code.inbox", "topic");
+  }
   EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ServiceRuntime*> runtimes,
-                              Named(request.topic().substr(0, request.topic().find('.'))));
+                              Named(request.topic().substr(0, dot)));
   ServiceRuntime& runtime = *runtimes.front();
   if (request.shard() >= runtime.shard_count()) {
     co_return NoSuchShard(request.shard(), runtime.shard_count());
@@ -300,23 +301,8 @@ Task<Status> OperationsApi::DoListParkedRecords(Call&, const pb::ListParkedRecor
   EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ServiceRuntime*> runtimes,
                               Named(request.service()));
   for (ServiceRuntime* runtime : runtimes) {
-    size_t listed = 0;
-    for (Shard shard = 0; shard < runtime->shard_count(); ++shard) {
-      EPIGRID_CO_ASSIGN_OR_RETURN(const ParkedRecords parked, co_await ReadParked(*runtime, shard));
-      for (const ParkedRoot& root : parked.roots()) {
-        if (++listed > kParkedRecordsListed) break;
-        pb::ParkedRecord& record = *response.add_records();
-        record.set_service(runtime->service());
-        record.set_shard(shard);
-        record.set_offset(root.offset);
-        record.set_reason(root.reason);
-        record.set_entity_count(static_cast<uint32_t>(root.entities.size()));
-        for (const std::string& entity : root.entities) {
-          if (record.entities_size() == kEntitiesListed) break;
-          record.add_entities(entity);
-        }
-      }
-    }
+    EPIGRID_CO_RETURN_IF_ERROR(
+        co_await epigrid::ListParkedRecords(*runtime, *response.mutable_records()));
   }
   co_return OkStatus();
 }
@@ -334,14 +320,19 @@ Task<Status> OperationsApi::DoRetryParkedRecord(Call& call,
     co_return NoSuchShard(request.shard(), runtime.shard_count());
   }
   EPIGRID_CO_ASSIGN_OR_RETURN(const ParkedRecords parked,
-                              co_await ReadParked(runtime, request.shard()));
+                              co_await ReadParkedRecords(runtime, request.shard()));
   if (parked.Find(request.offset()) == nullptr) {
     co_return NotFound("RECORD_NOT_PARKED", "no record at this offset is parked: list them first");
   }
   events::v1::Event event;
   event.mutable_unparked()->set_offset(request.offset());
-  const auto appended = co_await AppendToShards(call, runtime, {request.shard()}, std::move(event));
-  co_return appended.status();
+  EPIGRID_LOG_INFO("operations.retry", {call.log_context()}, {"projector", Safe(runtime.service())},
+                   {"shard", request.shard()}, {"offset", request.offset()});
+  EPIGRID_CO_ASSIGN_OR_RETURN(
+      const std::vector<Offset> appended,
+      co_await AppendToShards(call, runtime, {request.shard()}, std::move(event)));
+  co_return co_await AwaitRetried(runtime, request.shard(), request.offset(), appended.front(),
+                                  clock_, clock_.Now() + call.wait_time());
 }
 
 Task<Status> OperationsApi::DoListIgnoredEvents(Call&, const pb::ListIgnoredEventsRequest& request,

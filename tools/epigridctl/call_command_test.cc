@@ -111,7 +111,14 @@ TEST(DescribeTest, ShowsTypesByTheirShortNames) {
 
 TEST(CommandLineTest, AWrongCommandLineHasItsOwnExitCode) {
   const FakeServices fake;
-  EXPECT_EQ(RunTool(fake, {"no-such-command"}).exit_code, ExitCode::kUsage);
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"parkde"}, {"parked", "parkde"}}) {
+    const Ran unknown = RunTool(fake, command);
+    EXPECT_EQ(unknown.exit_code, ExitCode::kUsage);
+    EXPECT_THAT(unknown.err, HasSubstr("not expected: parkde"));
+  }
+  EXPECT_THAT(RunTool(fake, {"log", "tail", "identity.inbox", "0", "--from", "0"}).err,
+              HasSubstr("--from: must be above 0: 0"));
   EXPECT_EQ(RunTool(fake, {"rebuild"}).exit_code, ExitCode::kUsage);
   EXPECT_EQ(RunTool(fake, {"--help"}).exit_code, ExitCode::kOk);
 }

@@ -25,6 +25,15 @@ constexpr char kFooter[] =
     "Environment: EPIGRID_SERVER (addresses, parted by commas) and EPIGRID_TOKEN stand for "
     "--server and --token.";
 
+// As CLI::PositiveNumber, which names the largest double to people.
+const CLI::Validator kAboveZero(
+    [](const std::string& text) {
+      double number = 0;
+      if (CLI::detail::lexical_cast(text, number) && number <= 0) return "must be above 0: " + text;
+      return std::string();
+    },
+    "above 0");
+
 // What all commands have in common.
 struct CommonFlags {
   ServerOptions server;
@@ -149,7 +158,8 @@ void AddLog(CLI::App& app, Commands& c) {
   tail->add_option("shard", c.log.shard, "Number, from 0")->required();
   tail->add_option("-n", c.log.count, "How many, 1 to 1,000; default 10")
       ->check(CLI::Range(1, 1000));
-  tail->add_option("--from", c.log.from, "From this offset on, instead of the last ones");
+  tail->add_option("--from", c.log.from, "From this offset on, instead of the last ones")
+      ->check(kAboveZero);
   tail->add_flag("--follow,-f", c.log.follow, "Go on until Ctrl-C");
   tail->callback([&c] {
     c.run = [&c](const Servers& servers) { return TailLog(servers, c.log, c.console); };
@@ -161,7 +171,8 @@ void AddLog(CLI::App& app, Commands& c) {
   list->callback([&c] {
     c.run = [&c](const Servers& servers) { return ListParked(servers, c.service, c.console); };
   });
-  CLI::App* retry = parked->add_subcommand("retry", "Have one folded again");
+  CLI::App* retry = parked->add_subcommand(
+      "retry", "Have one folded again, and wait until it is, at most --timeout");
   retry->add_option("service", c.service, "Which")->required();
   retry->add_option("shard", c.shard, "Number, from 0")->required();
   retry->add_option("offset", c.offset, "In that shard's inbox")->required();
@@ -205,7 +216,7 @@ void AddImport(CLI::App& app, Commands& c) {
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
   import->add_option("--rate", c.import.rows_per_second, "At most so many rows a second")
-      ->check(CLI::PositiveNumber);
+      ->check(kAboveZero);
   import->add_option("--give-up-after", c.give_up_after,
                      "How long a call is made again that fails; default 5m");
   import->add_flag("--again", c.import.again, "Also files that were imported already");
@@ -235,6 +246,10 @@ Result<ExitCode> Run(CommonFlags& flags, const Environment& environment, const C
   return run(servers);
 }
 
+ExitCode UsageError(const CLI::App& app, const CLI::Error& error, Console& console) {
+  return app.exit(error, console.out, console.err) == 0 ? ExitCode::kOk : ExitCode::kUsage;
+}
+
 }  // namespace
 
 ExitCode RunCommandLine(const std::vector<std::string>& arguments, const Environment& environment,
@@ -252,8 +267,13 @@ ExitCode RunCommandLine(const std::vector<std::string>& arguments, const Environ
   AddLog(app, commands);
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::RequiredError& error) {
+    // What is there instead of a command says more than that one is required.
+    const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
+    if (unknown.empty()) return UsageError(app, error, console);
+    return UsageError(app, CLI::ExtrasError("epigridctl", unknown), console);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error, console.out, console.err) == 0 ? ExitCode::kOk : ExitCode::kUsage;
+    return UsageError(app, error, console);
   }
   console.json = flags.json;
   const Result<ExitCode> result = Run(flags, environment, commands.run);

@@ -51,7 +51,13 @@ Result<ExitCode> TailLog(const Servers& servers, const LogTailOptions& options,
       request.set_after_offset(entry.offset());
     }
     console.out.flush();
-    if (!options.follow) return ExitCode::kOk;
+    if (!options.follow) {
+      if (response.entries().empty()) {
+        console.err << fmt::format("{} shard {} has no such record; its last is at {}.\n",
+                                   options.topic, options.shard, response.log_end());
+      }
+      return ExitCode::kOk;
+    }
     if (request.tail() && response.entries().empty()) {
       request.set_after_offset(response.log_end());
     }

@@ -156,6 +156,14 @@ TEST(LogCommandTest, TailShowsTheRecordsFromAnOffsetOn) {
   EXPECT_THAT(ran.out, Not(HasSubstr("\"offset\":9")));
 }
 
+TEST(LogCommandTest, NothingIsSaidToBeNothing) {
+  const FakeServices fake;
+  const Ran ran = RunTool(fake, {"log", "tail", "identity.inbox", "0"});
+  EXPECT_EQ(ran.exit_code, ExitCode::kOk);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_EQ(ran.err, "identity.inbox shard 0 has no such record; its last is at 0.\n");
+}
+
 TEST(LogCommandTest, FollowingShowsWhatComesAndEachRecordOnce) {
   FakeServices fake;
   fake.log.push_back(Entry(3));
@@ -188,7 +196,8 @@ TEST(ParkedCommandTest, RecordsAreListedAndRetried) {
   EXPECT_EQ(RunTool(fake, {"parked", "list"}).out,
             "service   shard  offset  why      who waits\n"
             "identity      4       7  CRASHED  a, b, c and 997 more\n");
-  EXPECT_EQ(RunTool(fake, {"parked", "retry", "identity", "4", "7"}).exit_code, ExitCode::kOk);
+  EXPECT_EQ(RunTool(fake, {"parked", "retry", "identity", "4", "7"}).out,
+            "Folded, and all that waited behind it.\n");
   const Ran wrong = RunTool(fake, {"parked", "retry", "identity", "4", "8"});
   EXPECT_EQ(wrong.exit_code, ExitCode::kFailed);
   EXPECT_THAT(wrong.err, HasSubstr("NOT_FOUND RECORD_NOT_PARKED"));
@@ -213,7 +222,8 @@ TEST(IgnoredCommandTest, EventsAreListedByTimeAndByWhomTheyConcern) {
   EXPECT_EQ(RunTool(fake, {"ignored", "list"}).out,
             "when                       service      shard  offset  event  why                what"
             "               whom\n"
-            "-                          identity         0       0      0                     -\n"
+            "-                          identity         0       0      0                     -"
+            "                  -\n"
             "2022-11-11T00:30:07+00:00  health_code      3       7      2  EVIDENCE_CONFLICT"
             "  evidence_observed  person_7\n"
             "2022-11-11T00:30:09+00:00  health_code      1       9      2  EVIDENCE_CONFLICT"

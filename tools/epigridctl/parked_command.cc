@@ -24,6 +24,7 @@ std::string Entities(const google::protobuf::RepeatedPtrField<std::string>& enti
   for (int i = 0; i < entities.size() && i < kEntitiesShown; ++i) {
     text += (i == 0 ? "" : ", ") + Printable(entities[i]);
   }
+  if (text.empty()) return "-";
   const int64_t more = count - kEntitiesShown;
   return more > 0 ? fmt::format("{} and {} more", text, more) : text;
 }
@@ -74,7 +75,7 @@ Result<ExitCode> RetryParked(const Servers& servers, const std::string& service,
   if (console.json) {
     PrintJson(response, console);
   } else {
-    console.out << "Asked for; `epigridctl parked list` shows whether it is still parked.\n";
+    console.out << "Folded, and all that waited behind it.\n";
   }
   return ExitCode::kOk;
 }
