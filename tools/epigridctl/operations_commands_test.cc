@@ -259,5 +259,14 @@ TEST(QuiesceCommandTest, SeveralServersAreAskedUntilWorkHasPassedThroughAll) {
   EXPECT_EQ(two.GetTaken().calls.at("AwaitQuiet"), 3U);
 }
 
+// At the default address there is nobody.
+TEST(QuiesceCommandTest, WhereEachServiceIsNamedNobodyElseIsAsked) {
+  const FakeServices one;
+  const FakeServices two;
+  const Ran ran = RunTool(
+      one, {"quiesce", "--server", "health_code=" + one.address() + ",identity=" + two.address()});
+  EXPECT_EQ(ran.exit_code, ExitCode::kOk) << ran.err;
+}
+
 }  // namespace
 }  // namespace epigrid::ctl
