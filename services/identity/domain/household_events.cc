@@ -22,6 +22,9 @@ Time Until(const Interval& stay) {
   return stay.has_until_time() ? FromProto(stay.until_time()) : kEndOfTime;
 }
 
+// The time in which a command is decided; before its first tick a shard has none.
+Time NowOf(const Context& context) { return std::max(context.shard_time, context.recorded_at); }
+
 bool SameStays(const Stays& a, const Stays& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& one, const auto& other) {
     return From(one) == From(other) && Until(one) == Until(other);
@@ -58,6 +61,36 @@ Status AddStay(const HouseholdUpdateRequested& requested, Stays& stays) {
   return OkStatus();
 }
 
+// When the last of a person's stays ends; they are in order and do not overlap.
+Time Leaves(const Stays& stays) { return Until(*stays.rbegin()); }
+
+// Makes room in a household for a person who is to have these stays. `members` holds all others.
+Status MakeRoom(const std::string& members_key, const std::string& person_id, const Stays& stays,
+                Time now, Cells& cells) {
+  const auto& members = cells.GetMembers(members_key);
+  size_t others = 0;
+  std::string first_to_leave;
+  Time first_left = kEndOfTime;
+  for (const auto& [other, bytes] : members) {
+    if (other == person_id) continue;
+    const Time leaves = Leaves(CellReader::ParseProto<StoredMembership>(&bytes)->intervals());
+    if (leaves > now) {
+      ++others;
+    } else if (leaves < first_left) {
+      first_left = leaves;
+      first_to_leave = other;
+    }
+  }
+  if (Leaves(stays) > now && others >= kHouseholdMembersMax) {
+    return FailedPrecondition("HOUSEHOLD_FULL",
+                              "as many people live in the household as can in one (200)");
+  }
+  if (!members.contains(person_id) && members.size() >= kHouseholdMembersKept) {
+    cells.DeleteMember(members_key, first_to_leave);
+  }
+  return OkStatus();
+}
+
 // Writes one side of a membership; answers whether anything changed.
 bool StoreMembership(const std::string& key, const std::string& member, const Stays& stays,
                      Offset version, Cells& cells) {
@@ -88,16 +121,10 @@ void ApplyHousehold(const HouseholdUpdateRequested& requested, Cells& cells, Con
   Stays stays;
   if (!person_id.empty() && requested.has_from_time()) {
     const auto known = cells.GetMemberProto<StoredMembership>(members_key, person_id);
-    if (!known && cells.GetMembers(members_key).size() >= kHouseholdMembersMax) {
-      context.Answer({FailedPrecondition("HOUSEHOLD_FULL",
-                                         "the household has as many members as one can have (200)"),
-                      ""});
-      return;
-    }
     if (known) stays = known->intervals();
-    if (Status status = AddStay(requested, stays); !status.ok()) {
-      return context.Answer({std::move(status), ""});
-    }
+    Status status = AddStay(requested, stays);
+    if (status.ok()) status = MakeRoom(members_key, person_id, stays, NowOf(context), cells);
+    if (!status.ok()) return context.Answer({std::move(status), ""});
   }
   const auto before = cells.GetProto<StoredHousehold>(household_key);
   StoredHousehold household = before.value_or(StoredHousehold());
@@ -108,7 +135,9 @@ void ApplyHousehold(const HouseholdUpdateRequested& requested, Cells& cells, Con
     household.set_version(context.offset);
     cells.SetProto(household_key, household);
   }
-  if (!members_changed) return;
+  // Whom the household has let go of may still have it among the own ones, and take that back.
+  const bool takes_back = !person_id.empty() && stays.empty();
+  if (!members_changed && !takes_back) return;
   Event event;
   MembershipStated& stated = *event.mutable_membership_stated();
   stated.set_household_id(requested.household_id());

@@ -29,8 +29,10 @@ inline constexpr std::string_view kMembershipTopic = "identity.membership.v1";
 
 // Of one guardian; later ones are ignored (DEPENDANTS_TOO_MANY).
 inline constexpr size_t kDependantsMax = 32;
-// Of one household, now and before; later ones are refused (HOUSEHOLD_FULL).
+// Who live in one household at a time; later ones are refused (HOUSEHOLD_FULL).
 inline constexpr size_t kHouseholdMembersMax = 200;
+// Whom a household knows, with those who have left; beyond that it lets go of who left first.
+inline constexpr size_t kHouseholdMembersKept = 1000;
 // Of one person in one household, now and before; later ones are refused (MEMBERSHIPS_TOO_MANY).
 inline constexpr int kStaysPerMembershipMax = 64;
 // In one LostClaimsSettled: each is two writes.

@@ -398,6 +398,7 @@ TEST_F(IdentityFoldTest, CountsWhatIsNotOfItsOwn) {
 }
 
 TEST_F(IdentityFoldTest, AHouseholdThatIsFullRefusesOneMoreAndNobodyElse) {
+  driver_.recorded_at = kTuesday + std::chrono::hours(12);
   for (size_t i = 0; i < kHouseholdMembersMax; ++i) {
     ASSERT_TRUE(Move("household_x", "person_" + std::to_string(i), kMonday).status.ok());
   }
@@ -405,8 +406,35 @@ TEST_F(IdentityFoldTest, AHouseholdThatIsFullRefusesOneMoreAndNobodyElse) {
   EXPECT_EQ(Move("household_x", "person_z", kMonday).status.reason(), "HOUSEHOLD_FULL");
   EXPECT_TRUE(driver_.TakePublished().empty());
   EXPECT_TRUE(Move("household_x", "person_7", kMonday, kTuesday).status.ok());
+  EXPECT_TRUE(Move("household_x", "person_z", kMonday).status.ok()) << "7 has left";
+  EXPECT_EQ(Move("household_x", "person_y", kMonday).status.reason(), "HOUSEHOLD_FULL");
+  EXPECT_EQ(Move("household_x", "person_7", kTuesday).status.reason(), "HOUSEHOLD_FULL");
+  EXPECT_TRUE(Move("household_x", "person_x", kMonday, kTuesday).status.ok()) << "was there once";
   EXPECT_TRUE(Move("household_x", "person_8", Time()).status.ok());
-  EXPECT_TRUE(Move("household_x", "person_z", kMonday).status.ok());
+  EXPECT_TRUE(Move("household_x", "person_7", kTuesday).status.ok());
+}
+
+TEST_F(IdentityFoldTest, AHouseholdLetsGoOfWhoLeftFirst) {
+  driver_.recorded_at = kTuesday;
+  const auto left = [](size_t i) { return kMonday + std::chrono::minutes(i); };
+  const auto person = [](size_t i) { return "person_" + std::to_string(i); };
+  const std::string members = keys::Members("household_x");
+  for (size_t i = 1; i <= kHouseholdMembersKept; ++i) {
+    ASSERT_TRUE(Move("household_x", person(i), kMonday, left(i)).status.ok());
+  }
+  EXPECT_TRUE(Move("household_x", person(0), kMonday).status.ok());
+  EXPECT_EQ(driver_.Members("household_x", members).size(), kHouseholdMembersKept);
+  EXPECT_EQ(driver_.Members("household_x", members).count(person(1)), 0U);
+  EXPECT_EQ(driver_.Members("household_x", members).count(person(2)), 1U);
+  EXPECT_EQ(driver_.Members(person(1), keys::Memberships(person(1))).size(), 1U);
+
+  // Who was let go of can still be taken back.
+  driver_.TakePublished();
+  EXPECT_TRUE(Move("household_x", person(1), Time()).status.ok());
+  const std::vector<Emission> published = driver_.TakePublished();
+  ASSERT_EQ(published.size(), 1U);
+  EXPECT_TRUE(published[0].event.membership_changed().intervals().empty());
+  EXPECT_TRUE(driver_.Members(person(1), keys::Memberships(person(1))).empty());
 }
 
 }  // namespace
