@@ -32,7 +32,7 @@ Batch MakeBatch(const std::string& inbox, uint32_t shard_count, const Origin& or
       created = true;
     }
     if (created) {
-      batch.records.push_back({{inbox, shard}, std::move(commands[i].entity), {}});
+      batch.records.push_back({{inbox, shard}, commands[i].entity, {}});
       Envelope& envelope = envelopes.emplace_back();
       envelope.set_schema_version(kSchemaVersion);
       *envelope.mutable_recorded_at() = ToProto(origin.recorded_at);
@@ -41,7 +41,8 @@ Batch MakeBatch(const std::string& inbox, uint32_t shard_count, const Origin& or
       envelope.set_traceparent(origin.traceparent);
     }
     batch.record_of[i] = at->second;
-    *envelopes[at->second].add_events() = std::move(commands[i].event);
+    AddEvent(envelopes[at->second], batch.records[at->second].key, commands[i].entity,
+             std::move(commands[i].event));
   }
   for (size_t i = 0; i < envelopes.size(); ++i) {
     batch.records[i].value = envelopes[i].SerializeAsString();

@@ -21,6 +21,20 @@ bool StandsAlone(const Event& event) {
   return event.kind_case() == Event::kTick || event.kind_case() == Event::kUnparked;
 }
 
+void AddEvent(Envelope& envelope, std::string_view key, std::string_view entity, Event event) {
+  // Also when it was taken out of another record, under another key.
+  if (entity == key) {
+    event.clear_entity();
+  } else {
+    event.set_entity(entity.data(), entity.size());
+  }
+  envelope.mutable_events()->Add(std::move(event));
+}
+
+const std::string& StatedEntity(const Event& event, const std::string& key) {
+  return event.entity().empty() ? key : event.entity();
+}
+
 std::string InboxTopic(std::string_view service) { return std::string(service) + ".inbox"; }
 
 void AppendEmitted(const Emitter& emitter, const Envelope& cause, Offset offset,
@@ -51,7 +65,7 @@ void AppendEmitted(const Emitter& emitter, const Envelope& cause, Offset offset,
     auto [at, created] = open.try_emplace(to);
     OpenRecord& record = at->second;
     if (created) order.push_back(to);
-    const size_t bytes = emission.event.ByteSizeLong();
+    const size_t bytes = emission.event.ByteSizeLong() + emission.entity.size();
     if (record.envelope.events_size() > 0 &&
         (static_cast<size_t>(record.envelope.events_size()) == kEventsPerRecordMax ||
          record.bytes + bytes > kRecordBytesCut || StandsAlone(emission.event) ||
@@ -59,7 +73,7 @@ void AppendEmitted(const Emitter& emitter, const Envelope& cause, Offset offset,
       close(to, record);
     }
     if (record.envelope.events_size() == 0) {
-      record.key = std::move(emission.entity);
+      record.key = emission.entity;
       record.envelope.set_schema_version(kSchemaVersion);
       *record.envelope.mutable_recorded_at() = cause.recorded_at();
       record.envelope.set_actor(cause.actor());
@@ -67,7 +81,7 @@ void AppendEmitted(const Emitter& emitter, const Envelope& cause, Offset offset,
       record.envelope.set_traceparent(cause.traceparent());
     }
     record.bytes += bytes;
-    record.envelope.mutable_events()->Add(std::move(emission.event));
+    AddEvent(record.envelope, record.key, emission.entity, std::move(emission.event));
   }
   for (const TopicShard& to : order) close(to, open[to]);
   emissions.clear();

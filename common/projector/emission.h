@@ -22,6 +22,14 @@ std::string InboxTopic(std::string_view service);
 // parked events) is counted by the record.
 bool StandsAlone(const Event& event);
 
+// Adds an event that concerns this entity to a record with this key. The entity is written where it
+// is not the key: most records concern one entity, and it would stand in each of their events.
+void AddEvent(Envelope& envelope, std::string_view key, std::string_view entity, Event event);
+
+// The entity that an event in a record with this key concerns, as its writer says: all that is
+// known of one whose kind is not.
+const std::string& StatedEntity(const Event& event, const std::string& key);
+
 // Who emits.
 struct Emitter {
   std::string service;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/projector/subscription.h"
+#include "tests/fakes/counting_fold.h"
 
 namespace epigrid {
 namespace {
@@ -38,6 +39,20 @@ std::string PersonElsewhere(const std::vector<std::string>& than) {
   }
 }
 
+std::string PersonInShardOf(const std::string& than) {
+  for (int i = 0;; ++i) {
+    std::string person = "r" + std::to_string(i);
+    if (ShardOf(person, kShards) == ShardOf(than, kShards)) return person;
+  }
+}
+
+std::vector<std::string> EntitiesIn(const NewRecord& record) {
+  const Envelope envelope = Parse(record);
+  std::vector<std::string> entities;
+  for (const Event& event : envelope.events()) entities.push_back(event.entity());
+  return entities;
+}
+
 TEST(Emission, EventsOfOneCauseToOneShardStandInOneRecord) {
   const std::string other = PersonElsewhere({"p"});
   std::vector<Emission> emissions = {{"", "p", Visit("p")},
@@ -65,6 +80,24 @@ TEST(Emission, EventsOfOneCauseToOneShardStandInOneRecord) {
   EXPECT_EQ(Parse(records[1]).position().stream(), "tracing.member.v1");
   EXPECT_EQ(Parse(records[1]).position().index(), 0u) << "each stream counts by itself";
   EXPECT_EQ(Parse(records[2]).position().index(), 1u);
+}
+
+TEST(Emission, AnEventSaysWhomItConcernsWhereThatIsNotTheRecordsKey) {
+  const std::string other = PersonInShardOf("p");
+  Event again = Visit("p");
+  again.set_entity("of the record that it came in");
+  std::vector<Emission> emissions = {{"", "p", again},
+                                     {"", other, Visit(other)},
+                                     {"", "p", Visit("p")},
+                                     {"tracing.member.v1", other, Visit(other)},
+                                     {"tracing.member.v1", "elsewhere", Visit("elsewhere")}};
+  std::vector<NewRecord> records;
+  AppendEmitted(kSelf, {}, 42, emissions, records);
+  ASSERT_THAT(records, SizeIs(2));
+  EXPECT_EQ(records[0].key, "p");
+  EXPECT_THAT(EntitiesIn(records[0]), ElementsAre("", other, ""));
+  EXPECT_EQ(records[1].key, other);
+  EXPECT_THAT(EntitiesIn(records[1]), ElementsAre("", "elsewhere"));
 }
 
 TEST(Emission, WhatMustStandAloneDoes) {
@@ -177,13 +210,60 @@ TEST_F(CopyTest, WhatTheFoldHasNoUseForIsLeftOut) {
   EXPECT_TRUE(Copy(FromTracing({useless}).SerializeAsString()).empty());
 }
 
-TEST_F(CopyTest, WhatIsNotUnderstoodGoesToTheShardOfItsKeyAndParksThere) {
-  EXPECT_THAT(Copy("\xff\xff rubbish"),
-              ElementsAre(::testing::Field(&NewRecord::value, std::string("\xff\xff rubbish"))));
-  const std::vector<NewRecord> copies = Copy(FromTracing({Event()}).SerializeAsString());
-  ASSERT_THAT(copies, SizeIs(1));
-  EXPECT_EQ(copies[0].to.shard, ShardOf("p", kShards));
-  EXPECT_EQ(Parse(copies[0]).events_size(), 1);
+TEST_F(CopyTest, WhatDoesNotParseGoesToTheShardOfItsKeyAsItIs) {
+  for (const std::string& rubbish : {std::string("\xff\xff rubbish"), std::string()}) {
+    const std::vector<NewRecord> copies = Copy(rubbish);
+    ASSERT_THAT(copies, SizeIs(1));
+    EXPECT_EQ(copies[0].to, (TopicShard{"codes.inbox", ShardOf("p", kShards)}));
+    EXPECT_EQ(copies[0].key, "p");
+    EXPECT_EQ(copies[0].value, rubbish);
+  }
+}
+
+TEST_F(CopyTest, AnEventOfAnUnknownKindGoesByTheEntityThatItStates) {
+  const std::string other = PersonElsewhere({"p"});
+  Event unknown = OfUnknownKind("unknown");
+  unknown.set_entity(other);
+  Event of_key = OfUnknownKind("of the key");
+  const std::vector<NewRecord> copies =
+      Copy(FromTracing({Visit("p"), unknown, of_key}).SerializeAsString());
+  ASSERT_THAT(copies, SizeIs(2));
+  const bool first = copies[0].key == "p";
+  const NewRecord& of_p = copies[first ? 0 : 1];
+  const NewRecord& of_other = copies[first ? 1 : 0];
+  EXPECT_EQ(of_p.to.shard, ShardOf("p", kShards));
+  EXPECT_EQ(Parse(of_p).SerializeAsString(),
+            FromTracing({Visit("p"), of_key}).SerializeAsString());
+  EXPECT_EQ(of_other.to.shard, ShardOf(other, kShards));
+  EXPECT_EQ(of_other.key, other);
+  EXPECT_EQ(Parse(of_other).SerializeAsString(),
+            FromTracing({OfUnknownKind("unknown")}).SerializeAsString())
+      << "its entity is the key now";
+}
+
+TEST_F(CopyTest, ACopyUnderAnotherKeySaysWhomItsEventsConcern) {
+  const std::string other = PersonInShardOf("p");
+  // The emitter knows its case; this service routes by persons.
+  const std::vector<NewRecord> copies =
+      Copy(FromTracing({Visit("p"), Visit(other), OfUnknownKind("x")}).SerializeAsString(), "case");
+  for (const NewRecord& copy : copies) {
+    if (copy.key == "case") {
+      EXPECT_THAT(EntitiesIn(copy), ElementsAre(""));
+    } else {
+      EXPECT_EQ(copy.key, "p");
+      EXPECT_THAT(EntitiesIn(copy), ElementsAre("", other));
+    }
+  }
+  EXPECT_THAT(copies, SizeIs(2));
+}
+
+TEST_F(CopyTest, WhatALaterSchemaAddedToTheEnvelopeIsKept) {
+  Envelope envelope = FromTracing({Visit("p"), Visit(PersonElsewhere({"p"}))});
+  envelope.GetReflection()->MutableUnknownFields(&envelope)->AddLengthDelimited(1999, "new");
+  for (const NewRecord& copy : Copy(envelope.SerializeAsString())) {
+    const Envelope part = Parse(copy);
+    EXPECT_EQ(part.GetReflection()->GetUnknownFields(part).field_count(), 1);
+  }
 }
 
 }  // namespace

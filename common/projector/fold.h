@@ -57,7 +57,7 @@ inline constexpr uint32_t kSchemaVersion = 1;
 // What an emitted event goes to.
 struct Emission {
   std::string topic;   // empty: the service's own inbox
-  std::string entity;  // inbox: the entity whose shard receives it; public topic: the record's key
+  std::string entity;  // whom it concerns; inbox: whose shard receives it
   Event event;
 };
 
@@ -89,9 +89,10 @@ class Context {
   void EmitToInbox(std::string entity, Event event) {
     emissions.push_back({"", std::move(entity), std::move(event)});
   }
-  // To a public topic, in the partition numbered as this shard.
-  void Publish(std::string topic, std::string key, Event event) {
-    emissions.push_back({std::move(topic), std::move(key), std::move(event)});
+  // To a public topic, in the partition numbered as this shard. A subscriber that does not know
+  // this kind of event yet routes and parks it by the entity.
+  void Publish(std::string topic, std::string entity, Event event) {
+    emissions.push_back({std::move(topic), std::move(entity), std::move(event)});
   }
   // Only for an event with a request: what its caller is answered. Not called: OK with an empty
   // result.

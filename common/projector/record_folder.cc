@@ -129,7 +129,10 @@ std::vector<std::string> RecordFolder::EntitiesOf(const Envelope& envelope,
   std::vector<std::string> entities;
   if (!key.empty()) entities.push_back(key);
   for (const Event& event : envelope.events()) {
-    if (event.kind_case() == Event::KIND_NOT_SET) continue;
+    if (event.kind_case() == Event::KIND_NOT_SET) {
+      if (!event.entity().empty()) entities.push_back(event.entity());
+      continue;
+    }
     for (std::string& entity : fold_.Entities(event)) entities.push_back(std::move(entity));
   }
   return entities;

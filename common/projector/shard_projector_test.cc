@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/proto_time.h"
+#include "common/projector/emission.h"
 #include "common/projector/parking.h"
 #include "common/projector/record_folder.h"
 #include "epigrid/internal/v1/projector_state.pb.h"
@@ -79,16 +80,22 @@ class ShardProjectorTest : public ::testing::Test {
     world_.RunUntil([&] { return appended.ready(); });
     return *std::move(appended).Wait();
   }
+  Offset AppendRecord(const std::string& key, const Envelope& envelope) {
+    auto appended =
+        clients_producer_->Append({{{"counting.inbox", 0}, key, envelope.SerializeAsString()}});
+    world_.RunUntil([&] { return appended.ready(); });
+    return std::move(appended).Wait()->front();
+  }
   bool Applied(Offset offset) {
     const SimGeneration* live = views_.Live(0);
     return live != nullptr && live->meta.applied >= offset;
   }
   // Offsets, as the log has them.
-  std::vector<Offset> Parked() {
+  std::vector<Offset> Parked(std::string_view expected_reason = kParkedCrashed) {
     std::vector<Offset> parked;
     for (const auto& [field, reason] : storage_.metadata({"counting.inbox", 0})) {
       if (!field.starts_with(kParkedPrefix)) continue;
-      EXPECT_EQ(reason, kParkedCrashed);
+      EXPECT_EQ(reason, expected_reason);
       parked.push_back(std::stoull(field.substr(kParkedPrefix.size())));
     }
     return parked;
@@ -212,6 +219,24 @@ TEST_F(ShardProjectorTest, DeathsOfAnotherCauseDoNotFindTheSameRecordInHandEachT
   }
   RunUntil([&] { return Applied(last); });
   EXPECT_EQ(Parked(), std::vector<Offset>());
+}
+
+TEST_F(ShardProjectorTest, AnEventOfAnUnknownKindHoldsUpWhomItStatesAndNobodyElse) {
+  RunUntil([&] { return views_.Live(0) != nullptr; });
+  Envelope batch;
+  AddEvent(batch, "key", "home", MembershipStated("home", "person"));
+  AddEvent(batch, "key", "new home", OfUnknownKind("x"));
+  const Offset parked = AppendRecord("key", batch);
+  const Offset last = Append({MembershipStated("new home", "person"),
+                              MembershipStated("home", "person"),
+                              MembershipStated("third home", "person")})
+                          .back();
+  RunUntil([&] { return Applied(last); });
+  EXPECT_EQ(Parked(kParkedUnknownEvent), std::vector<Offset>{parked});
+  const auto& strings = views_.Live(0)->strings;
+  EXPECT_FALSE(strings.contains("sent:new home"));
+  EXPECT_FALSE(strings.contains("sent:home")) << "it waits for what stands in the same record";
+  EXPECT_EQ(strings.at("sent:third home"), "1");
 }
 
 }  // namespace

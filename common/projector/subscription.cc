@@ -1,5 +1,6 @@
 #include "common/projector/subscription.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -11,6 +12,24 @@ namespace {
 constexpr size_t kRecordsPerAppend = 512;
 constexpr size_t kBytesPerAppend = 4 << 20;
 
+// What one inbox shard gets of a record.
+struct Target {
+  struct Chosen {
+    int event;  // its place in the record
+    std::string entity;
+  };
+  std::vector<Chosen> events;
+
+  const std::string& key() const { return events.front().entity; }
+  // Whether it gets all of it, and the events say whom they concern under the new key too.
+  bool IsWhole(const Envelope& envelope) const {
+    return events.size() == static_cast<size_t>(envelope.events_size()) &&
+           std::all_of(events.begin(), events.end(), [&](const Chosen& chosen) {
+             return StatedEntity(envelope.events(chosen.event), key()) == chosen.entity;
+           });
+  }
+};
+
 }  // namespace
 
 std::vector<NewRecord> CopyToInbox(const Fold& fold, uint32_t shard_count, const TopicShard& from,
@@ -19,41 +38,31 @@ std::vector<NewRecord> CopyToInbox(const Fold& fold, uint32_t shard_count, const
   const Shard key_shard =
       record.key.empty() ? from.shard % shard_count : ShardOf(record.key, shard_count);
   Envelope envelope;
-  if (!envelope.ParseFromString(record.value)) {
+  if (!envelope.ParseFromString(record.value) || envelope.events().empty()) {
     return {{{inbox, key_shard}, record.key, record.value}};
   }
-  struct Target {
-    std::string key;
-    std::vector<int> events;
-  };
   std::map<Shard, Target> targets;
   for (int i = 0; i < envelope.events_size(); ++i) {
     const Event& event = envelope.events(i);
     const bool known = event.kind_case() != Event::KIND_NOT_SET;
-    std::string entity = known ? fold.Route(event) : record.key;
+    std::string entity = known ? fold.Route(event) : StatedEntity(event, record.key);
     if (known && entity.empty()) continue;
-    Target& target = targets[known ? ShardOf(entity, shard_count) : key_shard];
-    if (target.events.empty()) target.key = std::move(entity);
-    target.events.push_back(i);
+    const Shard shard = entity.empty() ? key_shard : ShardOf(entity, shard_count);
+    targets[shard].events.push_back({i, std::move(entity)});
   }
   std::vector<NewRecord> copies;
-  for (auto& [shard, target] : targets) {
-    NewRecord& copy = copies.emplace_back();
-    copy.to = {inbox, shard};
-    copy.key = std::move(target.key);
-    if (target.events.size() == static_cast<size_t>(envelope.events_size())) {
-      copy.value = record.value;
-      continue;
+  if (targets.size() == 1 && targets.begin()->second.IsWhole(envelope)) {
+    const auto& [shard, target] = *targets.begin();
+    copies.push_back({{inbox, shard}, target.key(), record.value});
+    return copies;
+  }
+  auto events = std::move(*envelope.mutable_events());
+  for (const auto& [shard, target] : targets) {
+    Envelope part = envelope;  // all but the events, also what a later schema has added
+    for (const Target::Chosen& chosen : target.events) {
+      AddEvent(part, target.key(), chosen.entity, std::move(events[chosen.event]));
     }
-    Envelope part;
-    part.set_schema_version(envelope.schema_version());
-    if (envelope.has_position()) *part.mutable_position() = envelope.position();
-    *part.mutable_recorded_at() = envelope.recorded_at();
-    part.set_actor(envelope.actor());
-    part.set_purpose(envelope.purpose());
-    part.set_traceparent(envelope.traceparent());
-    for (int i : target.events) part.mutable_events()->Add(std::move(*envelope.mutable_events(i)));
-    copy.value = part.SerializeAsString();
+    copies.push_back({{inbox, shard}, target.key(), part.SerializeAsString()});
   }
   return copies;
 }

@@ -7,7 +7,8 @@
 // along unchanged, so that the receiving shard counts it once. How far it is certainly copied
 // stands in the log as the floor of the service's group on that partition: the host raises it from
 // copied(). What the fold has no use for is left out; an event of an unknown kind goes to the shard
-// of the record's key and parks there.
+// of the entity that it states, a record that nobody understands to the shard of its key, and they
+// park there.
 //
 // Life cycle and threads are those of ShardProjector: Start, Feed, destroy at any moment; it ends
 // with an error of the log or the producer, and then a new one takes over from the floor.

@@ -333,14 +333,31 @@ TEST_F(ProjectorHostTest, TimersFireByShardTime) {
   api_.AwaitCell("p", "fired:p", "1");
 }
 
+TEST_F(ProjectorHostTest, ACommandSaysWhomItConcernsWhereThatIsNotTheRecordsKey) {
+  std::vector<std::string> together;  // of one shard
+  for (int i = 0; together.size() < 2; ++i) {
+    std::string household = "household" + std::to_string(i);
+    if (ShardOf(household, kShards) == 0) together.push_back(std::move(household));
+  }
+  const Offset at = api_.Append({{together[0], MembershipStated(together[0], "p")},
+                                {together[1], MembershipStated(together[1], "p")},
+                                {together[0], MembershipStated(together[0], "p")}})
+                        .front()
+                        .offset;
+  const LogRecord record = api_.log().Read({"counting.inbox", 0}, at - 1, 1).Wait()->front();
+  Envelope envelope;
+  ASSERT_TRUE(envelope.ParseFromString(record.value));
+  EXPECT_EQ(record.key, together[0]);
+  EXPECT_EQ(envelope.events(0).entity(), "");
+  EXPECT_EQ(envelope.events(1).entity(), together[1]);
+  EXPECT_EQ(envelope.events(2).entity(), "");
+}
+
 TEST_F(ProjectorHostTest, UnknownEventParksWithItsEntityAndRetries) {
   auto host = NewHost();
   api_.AwaitLive();
-  // An event kind that this code does not know: field 1000, a message.
-  Event unknown;
-  unknown.GetReflection()->MutableUnknownFields(&unknown)->AddLengthDelimited(1000, "news");
   const Shard shard = ShardOf("p", kShards);
-  const Offset parked = AppendRecord(shard, std::move(unknown), "p");
+  const Offset parked = AppendRecord(shard, OfUnknownKind("news"), "p");
   // Another entity of the shard goes on, this one waits.
   std::string other = "q";
   while (ShardOf(other, kShards) != shard) other += "q";

@@ -126,4 +126,11 @@ Event Registered(const std::string& person, const std::string& text) {
   return event;
 }
 
+Event OfUnknownKind(const std::string& text) {
+  constexpr int kFieldOfNobody = 1999;
+  Event event;
+  event.GetReflection()->MutableUnknownFields(&event)->AddLengthDelimited(kFieldOfNobody, text);
+  return event;
+}
+
 }  // namespace epigrid

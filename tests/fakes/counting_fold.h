@@ -52,5 +52,7 @@ Event MembershipStated(const std::string& household, const std::string& person);
 Event UpdateRequested(const std::string& person, const std::string& text,
                       const std::string& request_id);
 Event Registered(const std::string& person, const std::string& text);
+// As a newer binary writes it; `text` tells it from others.
+Event OfUnknownKind(const std::string& text);
 
 }  // namespace epigrid

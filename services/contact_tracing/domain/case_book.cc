@@ -125,7 +125,7 @@ void Save(const TracedPerson& person, CaseRecord& record, Work& work) {
   changed.set_version(VersionOf(work.context));
   Event event;
   *event.mutable_case_changed() = std::move(changed);
-  work.context.Publish(std::string(kCaseTopic), record.case_id(), std::move(event));
+  work.context.Publish(std::string(kCaseTopic), record.person_id(), std::move(event));
 }
 
 CaseRecord NewCase(const std::string& case_id, const std::string& person_id, v1::CaseState state,
