@@ -1,5 +1,6 @@
 #include "common/base/proto_time.h"
 
+#include <algorithm>
 #include <string>
 
 namespace epigrid {
@@ -8,11 +9,13 @@ namespace {
 // 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, as timestamp.proto says.
 constexpr int64_t kSecondsMin = -62'135'596'800;
 constexpr int64_t kSecondsMax = 253'402'300'799;
+constexpr int32_t kNanosMax = 999'999'999;
 
 }  // namespace
 
 Time FromProto(const google::protobuf::Timestamp& timestamp) {
-  return {timestamp.seconds() * 1'000'000 + timestamp.nanos() / 1000};
+  const int64_t seconds = std::clamp(timestamp.seconds(), kSecondsMin, kSecondsMax);
+  return {seconds * 1'000'000 + std::clamp(timestamp.nanos(), 0, kNanosMax) / 1000};
 }
 
 google::protobuf::Timestamp ToProto(Time time) {
@@ -30,7 +33,7 @@ google::protobuf::Timestamp ToProto(Time time) {
 
 Status CheckTimestamp(const google::protobuf::Timestamp& timestamp, std::string_view field) {
   if (timestamp.seconds() >= kSecondsMin && timestamp.seconds() <= kSecondsMax &&
-      timestamp.nanos() >= 0 && timestamp.nanos() < 1'000'000'000) {
+      timestamp.nanos() >= 0 && timestamp.nanos() <= kNanosMax) {
     return OkStatus();
   }
   return InvalidArgument("TIMESTAMP_OUT_OF_RANGE",

@@ -10,7 +10,9 @@
 
 namespace epigrid {
 
-// What is below a microsecond is cut off. An unset Timestamp is the Time that is not set.
+// What is below a microsecond is cut off. An unset Timestamp is the Time that is not set. What lies
+// outside of what CheckTimestamp allows, which only a record holds that came through no API, is
+// brought to the nearer end, so that arithmetic on it is defined.
 Time FromProto(const google::protobuf::Timestamp& timestamp);
 google::protobuf::Timestamp ToProto(Time time);
 

@@ -25,6 +25,13 @@ TEST(ProtoTimeTest, ConvertsBothWays) {
   EXPECT_FALSE(FromProto({}).is_set());
 }
 
+TEST(ProtoTimeTest, WhatIsOutOfRangeIsBroughtToTheNearerEnd) {
+  EXPECT_EQ(FromProto(Timestamp(INT64_MAX, INT32_MAX)),
+            FromProto(Timestamp(253'402'300'799, 999'999'999)));
+  EXPECT_EQ(FromProto(Timestamp(INT64_MIN, INT32_MIN)), FromProto(Timestamp(-62'135'596'800, 0)));
+  EXPECT_EQ(FromProto(Timestamp(5, -1)), Time::FromSeconds(5));
+}
+
 TEST(ProtoTimeTest, RefusesWhatIsOutOfRange) {
   EXPECT_TRUE(CheckTimestamp(Timestamp(253'402'300'799, 999'999'999), "t").ok());
   for (const auto& timestamp :

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "common/base/ids.h"
+#include "common/base/proto_time.h"
 #include "services/contact_tracing/domain/case_pins.h"
 #include "services/contact_tracing/domain/case_window.h"
-#include "services/contact_tracing/domain/times.h"
 #include "services/contact_tracing/domain/topics.h"
 #include "services/contact_tracing/view/keys.h"
 
@@ -148,12 +148,12 @@ void SetState(CaseRecord& record, v1::CaseState state) {
 void Merge(const events::v1::OpenCase& open, CaseRecord& record) {
   if (record.state() != v1::CASE_STATE_CONFIRMED) SetState(record, open.state());
   if (open.has_onset_time() && !record.onset_corrected() &&
-      (!record.has_onset_time() || TimeOf(open.onset_time()) < TimeOf(record.onset_time()))) {
+      (!record.has_onset_time() || FromProto(open.onset_time()) < FromProto(record.onset_time()))) {
     *record.mutable_onset_time() = open.onset_time();
   }
   if (open.has_sampled_time() &&
       (!record.has_reported_sampled_time() ||
-       TimeOf(open.sampled_time()) < TimeOf(record.reported_sampled_time()))) {
+       FromProto(open.sampled_time()) < FromProto(record.reported_sampled_time()))) {
     *record.mutable_reported_sampled_time() = open.sampled_time();
   }
 }
@@ -279,7 +279,7 @@ void Apply(const TestResultChanged& test, Work& work) {
     return Save(person, record, work);
   }
   if (!IsPositive(test)) return;
-  if (CaseRecord* joined = Nearest(work.policy, records, TimeOf(test.sampled_time()))) {
+  if (CaseRecord* joined = Nearest(work.policy, records, FromProto(test.sampled_time()))) {
     if (joined->tests_size() >= kTestsPerCaseMax) return work.context.Ignore("TEST_LIMIT");
     AddTest(*joined, test);
     JudgeTests(*joined);

@@ -4,9 +4,9 @@
 #include <map>
 #include <set>
 
+#include "common/base/proto_time.h"
 #include "services/contact_tracing/domain/case_window.h"
 #include "services/contact_tracing/domain/setting_match.h"
-#include "services/contact_tracing/domain/times.h"
 #include "services/contact_tracing/view/keys.h"
 
 namespace epigrid::contact_tracing {
@@ -40,7 +40,7 @@ class PinBuilder {
     for (const auto& [number, slice] : stated) {
       for (const StoredPin& stored : slice.pins()) {
         for (const Stay& stay : stored.pin().stays()) {
-          const int32_t day = zone.LocalDay(TimeOf(stay.start_time()));
+          const int32_t day = zone.LocalDay(FromProto(stay.start_time()));
           if (std::binary_search(days.begin(), days.end(), day)) continue;
           AddStay(stored.pin().setting_id(), stay);
         }
@@ -82,8 +82,9 @@ class PinBuilder {
 
   void AddStay(const std::string& setting_id, const Stay& stay) {
     const Span& window = WindowIn(setting_id);
-    const Time start = TimeOf(stay.start_time());
-    const Time end = stay.has_end_time() ? TimeOf(stay.end_time()) : start + work_.policy.stay_cap;
+    const Time start = FromProto(stay.start_time());
+    const Time end =
+        stay.has_end_time() ? FromProto(stay.end_time()) : start + work_.policy.stay_cap;
     if (window.from >= window.until || start >= window.until || end <= window.from) return;
     PinStated& pin = Pin(setting_id);
     if (pin.stays_size() >= kStaysPerPinMax) return work_.context.Ignore("PIN_LIMIT");

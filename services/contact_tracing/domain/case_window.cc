@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "services/contact_tracing/domain/times.h"
+#include "common/base/proto_time.h"
 
 namespace epigrid::contact_tracing {
 namespace {
@@ -23,16 +23,16 @@ std::optional<Span> FirstAfter(Time anchor, const Spans& kept_apart) {
 std::optional<Time> SampledTime(const state::v1::CaseRecord& record) {
   std::optional<Time> standing;
   std::optional<Time> once;
-  if (record.has_reported_sampled_time()) standing = TimeOf(record.reported_sampled_time());
+  if (record.has_reported_sampled_time()) standing = FromProto(record.reported_sampled_time());
   for (const state::v1::CaseTest& test : record.tests()) {
-    TakeEarlier(test.positive() ? standing : once, TimeOf(test.sampled_time()));
+    TakeEarlier(test.positive() ? standing : once, FromProto(test.sampled_time()));
   }
   return standing ? standing : once;
 }
 
 std::optional<Time> AnchorOf(const state::v1::CaseRecord& record) {
   std::optional<Time> anchor = SampledTime(record);
-  if (record.has_onset_time()) TakeEarlier(anchor, TimeOf(record.onset_time()));
+  if (record.has_onset_time()) TakeEarlier(anchor, FromProto(record.onset_time()));
   return anchor;
 }
 

@@ -6,12 +6,12 @@
 
 #include "services/contact_tracing/domain/case_book.h"
 #include "services/contact_tracing/domain/case_pins.h"
+#include "services/contact_tracing/domain/days.h"
 #include "services/contact_tracing/domain/exposures.h"
 #include "services/contact_tracing/domain/presence.h"
 #include "services/contact_tracing/domain/setting_shard.h"
 #include "services/contact_tracing/domain/setting_update.h"
 #include "services/contact_tracing/domain/standing.h"
-#include "services/contact_tracing/domain/times.h"
 #include "services/contact_tracing/domain/topics.h"
 #include "services/contact_tracing/view/keys.h"
 

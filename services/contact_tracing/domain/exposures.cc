@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "common/base/date.h"
-#include "services/contact_tracing/domain/times.h"
+#include "common/base/proto_time.h"
 #include "services/contact_tracing/domain/topics.h"
 #include "services/contact_tracing/view/keys.h"
 
@@ -127,8 +127,8 @@ ExposureSummary Summarize(const SharedSettings& shared) {
     const bool is_first = &match == &*shared.matches().begin();
     summary.exposure_class = std::max(summary.exposure_class, match.exposure_class());
     summary.degree = is_first ? match.degree() : std::min(summary.degree, match.degree());
-    const Time first = TimeOf(match.first_time());
-    const Time last = TimeOf(match.last_time());
+    const Time first = FromProto(match.first_time());
+    const Time last = FromProto(match.last_time());
     summary.first_time = is_first ? first : std::min(summary.first_time, first);
     summary.last_time = is_first ? last : std::max(summary.last_time, last);
     summary.ongoing |= match.ongoing();

@@ -3,22 +3,22 @@
 #include <algorithm>
 #include <map>
 
+#include "common/base/proto_time.h"
 #include "services/contact_tracing/domain/policy.h"
-#include "services/contact_tracing/domain/times.h"
 
 namespace epigrid::contact_tracing {
 
 void AppendClosed(const google::protobuf::RepeatedPtrField<events::v1::Stay>& stays,
                   const StayRule& rule, Spans& spans) {
   for (const events::v1::Stay& stay : stays) {
-    Span span{.from = TimeOf(stay.start_time())};
+    Span span{.from = FromProto(stay.start_time())};
     if (stay.has_end_time()) {
-      span.until = std::min(TimeOf(stay.end_time()), span.from + kDeclaredStayMax);
+      span.until = std::min(FromProto(stay.end_time()), span.from + kDeclaredStayMax);
     } else {
       span.estimated = true;
       span.until = span.from + std::min(rule.usual_stay, rule.stay_cap);
       if (stay.has_next_start_time()) {
-        span.until = std::min(span.until, TimeOf(stay.next_start_time()));
+        span.until = std::min(span.until, FromProto(stay.next_start_time()));
       }
     }
     if (span.from < span.until && span.until - span.from >= rule.stay_min) spans.push_back(span);
@@ -71,8 +71,8 @@ Spans Subtract(const Spans& from, const Spans& what) {
 }
 
 Span ToSpan(const events::v1::Interval& interval) {
-  return {TimeOf(interval.from_time()),
-          interval.has_until_time() ? TimeOf(interval.until_time()) : kEndOfTime};
+  return {FromProto(interval.from_time()),
+          interval.has_until_time() ? FromProto(interval.until_time()) : kEndOfTime};
 }
 
 Spans ToSpans(const google::protobuf::RepeatedPtrField<events::v1::Interval>& intervals) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "services/contact_tracing/domain/times.h"
+#include "common/base/proto_time.h"
 #include "services/contact_tracing/view/keys.h"
 
 namespace epigrid::contact_tracing {
@@ -44,17 +44,18 @@ std::optional<StoredStay> PersonDays::Remove(int32_t day, const std::string& key
   stays.erase(at);
   changed_.insert(day);
   restated_.emplace(removed.setting_id(), day);
-  Relink(TimeOf(removed.stay().start_time()));
+  Relink(FromProto(removed.stay().start_time()));
   return removed;
 }
 
 void PersonDays::Put(int32_t day, StoredStay stay) {
-  const Time start = TimeOf(stay.stay().start_time());
+  const Time start = FromProto(stay.stay().start_time());
   restated_.emplace(stay.setting_id(), day);
   auto& stays = *Day(day).mutable_stays();
   const auto at = std::find_if(stays.begin(), stays.end(), [&stay, start](const StoredStay& other) {
     return std::make_pair(start, std::string_view(stay.stay().key())) <
-           std::make_pair(TimeOf(other.stay().start_time()), std::string_view(other.stay().key()));
+           std::make_pair(FromProto(other.stay().start_time()),
+                          std::string_view(other.stay().key()));
   });
   const auto index = at - stays.begin();
   *stays.Add() = std::move(stay);
@@ -71,7 +72,7 @@ std::optional<Time> PersonDays::NextStart(Time start) {
     const PresenceDay* block = Find(day);
     if (block == nullptr) continue;
     for (const StoredStay& stay : block->stays()) {
-      const Time other = TimeOf(stay.stay().start_time());
+      const Time other = FromProto(stay.stay().start_time());
       if (other > until) return std::nullopt;
       if (other > start) return other;
     }
@@ -88,12 +89,12 @@ void PersonDays::Relink(Time start) {
     if (block == nullptr) continue;
     for (StoredStay& stored : *block->mutable_stays()) {
       events::v1::Stay& stay = *stored.mutable_stay();
-      const Time other = TimeOf(stay.start_time());
+      const Time other = FromProto(stay.start_time());
       if (other < from || other > start || stay.has_end_time()) continue;
       // Its next is before this one, which it is none of the business of.
-      if (stay.has_next_start_time() && TimeOf(stay.next_start_time()) < start) continue;
+      if (stay.has_next_start_time() && FromProto(stay.next_start_time()) < start) continue;
       const std::optional<Time> next = NextStart(other);
-      if (next ? stay.has_next_start_time() && TimeOf(stay.next_start_time()) == *next
+      if (next ? stay.has_next_start_time() && FromProto(stay.next_start_time()) == *next
                : !stay.has_next_start_time()) {
         continue;
       }

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "common/base/proto_time.h"
 #include "services/contact_tracing/domain/case_pins.h"
 #include "services/contact_tracing/domain/person_days.h"
 #include "services/contact_tracing/domain/presence_revision.h"
-#include "services/contact_tracing/domain/times.h"
 #include "services/contact_tracing/view/keys.h"
 
 namespace epigrid::contact_tracing {
@@ -29,13 +29,13 @@ bool IsPossible(const PresenceObservation& observation) {
   const v1::CheckIn& check_in = observation.check_in();
   return check_in.has_start_time() &&
          (!check_in.has_end_time() ||
-          IsPossibleEnd(TimeOf(check_in.start_time()), TimeOf(check_in.end_time())));
+          IsPossibleEnd(FromProto(check_in.start_time()), FromProto(check_in.end_time())));
 }
 
 // The end that stands goes into the stay; true if a check-out was no possible one.
 bool SetEnd(const PresenceState& state, StoredStay& stored) {
   events::v1::Stay& stay = *stored.mutable_stay();
-  const Time start = TimeOf(stay.start_time());
+  const Time start = FromProto(stay.start_time());
   if (const auto end = EndOf(state, start)) {
     *stay.mutable_end_time() = ToProto(*end);
     stay.clear_next_start_time();
@@ -43,7 +43,8 @@ bool SetEnd(const PresenceState& state, StoredStay& stored) {
     stay.clear_end_time();
   }
   stored.set_revision(std::max(state.revision(), state.check_out_revision()));
-  return state.check_out_revision() != 0 && !IsPossibleEnd(start, TimeOf(state.check_out_time()));
+  return state.check_out_revision() != 0 &&
+         !IsPossibleEnd(start, FromProto(state.check_out_time()));
 }
 
 StoredStay NewStay(const std::string& key, const v1::CheckIn& check_in) {
@@ -85,7 +86,7 @@ bool HasPastDay(const Observed& told, const Work& work) {
   };
   if (!told.is_new && !told.was_stray() && is_past(told.before.day())) return true;
   return told.observation.has_check_in() &&
-         is_past(work.policy.zone.LocalDay(TimeOf(told.observation.check_in().start_time())));
+         is_past(work.policy.zone.LocalDay(FromProto(told.observation.check_in().start_time())));
 }
 
 // Remembers a presence whose check-in has not come; false: there are too many.
@@ -103,13 +104,13 @@ void RemoveStray(Observed& told, Work& work) {
   told.after.clear_stray_forget_time();
   told.person.set_stray_count(told.person.stray_count() - 1);
   work.cells.MoveTimer(keys::StrayTimer(told.observation.person_id(), told.key),
-                       TimeOf(told.before.stray_forget_time()), Time{});
+                       FromProto(told.before.stray_forget_time()), Time{});
 }
 
 // A check-in that stands now; false: its day is full.
 bool PutCheckIn(Observed& told, Work& work) {
   StoredStay stay = NewStay(told.key, told.observation.check_in());
-  const int32_t day = work.policy.zone.LocalDay(TimeOf(stay.stay().start_time()));
+  const int32_t day = work.policy.zone.LocalDay(FromProto(stay.stay().start_time()));
   const bool was_stay = !told.is_new && !told.was_stray();
   PresenceDay& block = told.days.Day(day);
   const bool same_day = was_stay && told.before.day() == day;
@@ -163,7 +164,7 @@ void Needs(const TracingPolicy& policy, const PresenceObserved& observed, const 
       needs.String(keys::PresenceDay(person_id, day));
     }
   };
-  if (observation.has_check_in()) need_days(TimeOf(observation.check_in().start_time()));
+  if (observation.has_check_in()) need_days(FromProto(observation.check_in().start_time()));
   if (!cells.HasMember(presences, key) || !cells.HasString(keys::Person(person_id))) return;
 
   const auto state = cells.GetMemberProto<PresenceState>(presences, key);

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <string>
 
-#include "services/contact_tracing/domain/times.h"
+#include "common/base/proto_time.h"
 
 namespace epigrid::contact_tracing {
 namespace {
@@ -38,7 +38,7 @@ Revised ReviseCheckOut(uint32_t revision, Time end, PresenceState& state) {
   if (revision == state.revision()) return Revised::kConflict;
   if (revision < state.check_out_revision()) return Revised::kNothing;
   if (revision == state.check_out_revision()) {
-    return TimeOf(state.check_out_time()) == end ? Revised::kNothing : Revised::kConflict;
+    return FromProto(state.check_out_time()) == end ? Revised::kNothing : Revised::kConflict;
   }
   state.set_check_out_revision(revision);
   *state.mutable_check_out_time() = ToProto(end);
@@ -50,7 +50,7 @@ Revised ReviseCheckOut(uint32_t revision, Time end, PresenceState& state) {
 Revised Revise(const v1::PresenceObservation& observation, PresenceState& state) {
   const uint32_t revision = std::max(1u, observation.revision());
   if (observation.has_check_out()) {
-    return ReviseCheckOut(revision, TimeOf(observation.check_out().end_time()), state);
+    return ReviseCheckOut(revision, FromProto(observation.check_out().end_time()), state);
   }
   uint64_t fingerprint = 0;  // of a deletion
   if (observation.has_check_in()) {
@@ -62,9 +62,9 @@ Revised Revise(const v1::PresenceObservation& observation, PresenceState& state)
 
 std::optional<Time> EndOf(const PresenceState& state, Time start) {
   if (state.check_out_revision() != 0) {
-    if (const Time end = TimeOf(state.check_out_time()); IsPossibleEnd(start, end)) return end;
+    if (const Time end = FromProto(state.check_out_time()); IsPossibleEnd(start, end)) return end;
   }
-  if (state.has_declared_end_time()) return TimeOf(state.declared_end_time());
+  if (state.has_declared_end_time()) return FromProto(state.declared_end_time());
   return std::nullopt;
 }
 

@@ -4,7 +4,8 @@
 #include <map>
 
 #include "common/base/ids.h"
-#include "services/contact_tracing/domain/times.h"
+#include "common/base/proto_time.h"
+#include "services/contact_tracing/domain/days.h"
 
 namespace epigrid::contact_tracing {
 namespace {
@@ -50,8 +51,9 @@ void KeepForgottenDays(const TracingPolicy& policy, const PinStated& pin,
                        const PinnedPresence& index, const MatchStated& previous,
                        int32_t forgotten_day, Count& count) {
   const Span window = ToSpan(pin.window());
-  const Time previous_first = TimeOf(previous.first_time());
-  const Time previous_last = previous.has_last_time() ? TimeOf(previous.last_time()) : kEndOfTime;
+  const Time previous_first = FromProto(previous.first_time());
+  const Time previous_last =
+      previous.has_last_time() ? FromProto(previous.last_time()) : kEndOfTime;
   for (const events::v1::MatchedDay& day : previous.days()) {
     if (day.minutes() == 0 || !IsDay(day.day()) || day.day() > forgotten_day) continue;
     const Time start = policy.zone.StartOfDay(day.day());
@@ -179,7 +181,7 @@ bool IsSettled(const TracingPolicy& policy, const state::v1::TracedSetting& sett
                const PinStated& pin) {
   if (!setting.has_forgotten_day() || !pin.standing().empty() || pin.stays().empty()) return false;
   return std::all_of(pin.stays().begin(), pin.stays().end(), [&](const events::v1::Stay& stay) {
-    return policy.zone.LocalDay(TimeOf(stay.start_time()) + kDeclaredStayMax) <=
+    return policy.zone.LocalDay(FromProto(stay.start_time()) + kDeclaredStayMax) <=
            setting.forgotten_day();
   });
 }
@@ -198,7 +200,7 @@ std::vector<int32_t> DaysNear(const TracingPolicy& policy, const PinStated& pin,
   };
   if (days.empty()) return near;
   for (const events::v1::Stay& stay : pin.stays()) {
-    const Time start = TimeOf(stay.start_time());
+    const Time start = FromProto(stay.start_time());
     add(start, start + kDeclaredStayMax);
   }
   for (const events::v1::Interval& interval : pin.standing()) {

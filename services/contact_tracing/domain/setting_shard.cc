@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "services/contact_tracing/domain/days.h"
 #include "services/contact_tracing/domain/setting_search.h"
-#include "services/contact_tracing/domain/times.h"
 #include "services/contact_tracing/view/keys.h"
 
 namespace epigrid::contact_tracing {

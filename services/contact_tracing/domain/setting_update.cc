@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "common/base/proto_time.h"
 #include "services/contact_tracing/domain/setting_search.h"
-#include "services/contact_tracing/domain/times.h"
 #include "services/contact_tracing/view/keys.h"
 
 namespace epigrid::contact_tracing {

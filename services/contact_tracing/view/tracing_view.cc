@@ -7,7 +7,6 @@
 #include "common/base/proto_time.h"
 #include "services/contact_tracing/domain/case_pins.h"
 #include "services/contact_tracing/domain/exposures.h"
-#include "services/contact_tracing/domain/times.h"
 #include "services/contact_tracing/view/keys.h"
 
 namespace epigrid::contact_tracing {
@@ -30,7 +29,7 @@ Proto Parse(const std::string& bytes) {
 
 // A place in the order of a person's stays, as text whose byte order is that order.
 std::string PlaceOf(const StoredStay& stay) {
-  return fmt::format("{:020}/{}", TimeOf(stay.stay().start_time()).micros, stay.stay().key());
+  return fmt::format("{:020}/{}", FromProto(stay.stay().start_time()).micros, stay.stay().key());
 }
 
 v1::Presence ToPresence(const StoredStay& stored) {
