@@ -32,6 +32,9 @@ return answer
   return script;
 }
 
+// Year 9999.
+constexpr int64_t kMillisMax = 253'402'300'799'999;
+
 Status Corrupt(std::string_view entry_id) {
   return {
       Code::kDataLoss, "LOG_CORRUPT",
@@ -50,8 +53,12 @@ Status ParseEntry(Reply& entry, Offset after, internal::v1::LogEntry& parsed,
   if (!ours || !parsed.ParseFromString(fields[1].text)) return Corrupt(id);
   const auto count = static_cast<uint64_t>(parsed.records_size());
   if (count == 0 || count > kRecordsPerEntryMax) return Corrupt(id);
+  const std::string& time = fields[3].text;
   int64_t millis = 0;
-  std::from_chars(fields[3].text.data(), fields[3].text.data() + fields[3].text.size(), millis);
+  const auto read = std::from_chars(time.data(), time.data() + time.size(), millis);
+  const bool is_time = read.ec == std::errc() && read.ptr == time.data() + time.size() &&
+                       millis >= 0 && millis <= kMillisMax;
+  if (!is_time) return Corrupt(id);
   const Time appended_at = Time::FromMillis(millis);
   Offset offset = LastOffsetOf(number) - count;
   for (internal::v1::LoggedRecord& logged : *parsed.mutable_records()) {
@@ -148,7 +155,8 @@ Result<uint64_t> ParseEntryId(const std::string& entry_id) {
   const char* end = entry_id.data() + entry_id.size();
   if (entry_id.starts_with("0-")) {
     const auto parsed = std::from_chars(entry_id.data() + 2, end, number);
-    if (parsed.ec == std::errc() && parsed.ptr == end) return number;
+    const bool has_offsets = EntryOf(LastOffsetOf(number)) == number;
+    if (parsed.ec == std::errc() && parsed.ptr == end && has_offsets) return number;
   }
   return Corrupt(entry_id);
 }

@@ -61,6 +61,13 @@ TEST_F(ParkingTest, TheCellSaysAllOfIt) {
   EXPECT_EQ(cells_.Get(kParkedCell), nullptr);
 }
 
+TEST_F(ParkingTest, AKeyOfAnyBytesIsKept) {
+  parked_.Park(10, kParkedMalformed, {"\xff"}, cells_);
+  std::optional<ParkedRecords> read = ParkedRecords::Decode(*cells_.Get(kParkedCell));
+  ASSERT_TRUE(read.has_value());
+  EXPECT_THAT(read->roots()[0].entities, ElementsAre("\xff"));
+}
+
 // Else two of its steps would have the versions of the next record's.
 TEST(Unparked, ARecordHasNoMoreStepsThanVersions) {
   const Waiting event{30, 2};

@@ -37,6 +37,8 @@ RecordFolder::RecordFolder(const Fold& fold, Emitter self, ProjectorObserver* ob
 GatheredRecord RecordFolder::Open(LogRecord record) const {
   GatheredRecord gathered;
   const bool parsed = gathered.envelope.ParseFromString(record.value);
+  // What stands there may be half of it: its position counts for nothing.
+  if (!parsed) gathered.envelope.Clear();
   gathered.park_reason = ParkReason(parsed, gathered.envelope);
   if (gathered.envelope.has_position()) gathered.mark = MarkKey(gathered.envelope.position());
   gathered.repeated = IsRepeated(gathered);

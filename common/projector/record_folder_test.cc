@@ -38,6 +38,18 @@ class RecordFolderTest : public ::testing::Test {
   RecordFolder folder_{fold_, {"counting", 0, 1}, nullptr};
 };
 
+// What was read before it broke is not believed: a mark that it moved would make what comes after
+// it a repetition.
+TEST_F(RecordFolderTest, ARecordThatDoesNotParseMovesNoMarkAndParksItsKeyOnly) {
+  const Envelope whole = Emitted(7, {MembershipStated("household", "person")});
+  const std::string half = whole.SerializeAsString() + "\xff";
+  EXPECT_EQ(Begin(1, "key", half).park_reason, kParkedMalformed);
+  ASSERT_NE(folder_.parked.Find(1), nullptr);
+  EXPECT_THAT(folder_.parked.Find(1)->entities, ElementsAre("key"));
+  EXPECT_TRUE(folder_.meta.marks.empty());
+  EXPECT_FALSE(Begin(2, "household", whole.SerializeAsString()).repeated);
+}
+
 TEST_F(RecordFolderTest, AnEventOfAnUnknownKindParksTheEntityThatItStatesAndThoseInItsRecord) {
   Event unknown = OfUnknownKind("x");
   unknown.set_entity("stated");

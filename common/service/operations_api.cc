@@ -20,6 +20,7 @@
 #include "common/service/parked_records.h"
 #include "common/service/quiet.h"
 #include "common/service/shard_states.h"
+#include "common/service/shown_key.h"
 
 namespace epigrid {
 namespace {
@@ -289,7 +290,7 @@ Task<Status> OperationsApi::DoReadLog(Call&, const pb::ReadLogRequest& request,
     pb::LogEntry& entry = *response.add_entries();
     entry.set_offset(record.offset);
     *entry.mutable_append_time() = ToProto(record.appended_at);
-    entry.set_key(record.key);
+    entry.set_key(ShownKey(record.key));
     entry.set_envelope_json(EnvelopeAsJson(record.value));
   }
   response.set_log_end(end);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/service/ignored_events.h"
+#include "common/service/shown_key.h"
 
 namespace epigrid {
 namespace {
@@ -40,7 +41,7 @@ Task<Status> ListParkedRecords(ServiceRuntime& runtime,
       record.set_entity_count(static_cast<uint32_t>(root.entities.size()));
       for (const std::string& entity : root.entities) {
         if (record.entities_size() == kEntitiesListed) break;
-        record.add_entities(entity);
+        record.add_entities(ShownKey(entity));
       }
     }
   }

@@ -23,9 +23,9 @@ class OutsideLog {
       : log_(loop_, {.redis = {.address = servers.log.address()}}) {
     EPIGRID_CHECK(log_.Open({.shard_count = 2}).Wait().ok(), "the log opens");
   }
-  Offset Append(Shard shard, std::string value) {
+  Offset Append(Shard shard, std::string value, std::string key = "") {
     std::vector<NewRecord> records;
-    records.push_back({.to = {kInbox, shard}, .key = "", .value = std::move(value)});
+    records.push_back({.to = {kInbox, shard}, .key = std::move(key), .value = std::move(value)});
     return log_.NewProducer()->Append(std::move(records)).Wait().value().front();
   }
   std::vector<LogRecord> Records(Shard shard) {
@@ -93,6 +93,31 @@ TEST(Operations, TellsWhyAFactHadNoEffect) {
     const auto last = process.Ignored(person);
     return last.size() == 64 && last.front().offset() > ignored[0].offset();
   });
+}
+
+TEST(Operations, ShowsARecordOfAStranger) {
+  Servers servers;
+  OutsideLog log(servers);
+  const HealthCodeProcess process(servers.Flags({}));
+  const Offset offset = log.Append(1, "\xff rubbish", "a\xff key");
+  WaitUntil([&] { return !Parked(process).empty(); });
+  const ParkedRecord parked = Parked(process).front();
+  EXPECT_EQ(parked.offset(), offset);
+  EXPECT_EQ(parked.reason(), "MALFORMED");
+  ASSERT_EQ(parked.entities_size(), 1);
+  EXPECT_EQ(parked.entities(0), "a\\xff\\x20key");
+
+  grpc::ClientContext context;
+  operations::v1::ReadLogRequest request;
+  request.set_topic(kInbox);
+  request.set_shard(1);
+  request.set_after_offset(offset - 1);
+  operations::v1::ReadLogResponse read;
+  ASSERT_TRUE(
+      OperationsService::NewStub(process.channel())->ReadLog(&context, request, &read).ok());
+  ASSERT_FALSE(read.entries().empty());
+  EXPECT_EQ(read.entries(0).key(), "a\\xff\\x20key");
+  EXPECT_EQ(read.entries(0).envelope_json(), "");
 }
 
 TEST(Operations, ARetryTellsWhatCameOfIt) {

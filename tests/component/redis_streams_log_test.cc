@@ -281,6 +281,22 @@ TEST(RedisStreamsLog, AForeignEntryCanBeTakenOut) {
   EXPECT_THAT(polled->at(0).records, testing::SizeIs(2));
 }
 
+TEST(RedisStreamsLog, AnEntryWithANumberOrTimeThatTheLogNeverGivesIsForeign) {
+  for (const auto& [id, time] :
+       {std::pair("0-18446744073709551615", "1"), std::pair("0-18014398509481984", "1"),
+        std::pair("0-9", "9223372036854775807"), std::pair("0-9", "now")}) {
+    RedisStreamsUnderTest storage;
+    const auto log = MustOpen(storage, storage.Options());
+    ASSERT_TRUE(log->NewProducer()->Append({{kInbox, "", "v"}}).Wait().ok());
+    const std::string key = RedisStreamsUnderTest::Key(kInbox);
+    const Reply own = storage.Command({"XRANGE", key, "-", "+"});
+    const std::string records = own.elements[0].elements[1].elements[1].text;
+    storage.Command({"XADD", key, id, "r", records, "t", time});
+    EXPECT_EQ(log->Read(kInbox, 0, 10).Wait().status().reason(), "LOG_CORRUPT")
+        << id << " " << time;
+  }
+}
+
 TEST(RedisStreamsLog, ADeletedRecordStopsItsReader) {
   RedisStreamsUnderTest storage;
   const auto log = MustOpen(storage, storage.Options());

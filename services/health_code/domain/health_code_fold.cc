@@ -125,10 +125,10 @@ std::vector<std::string> HealthCodeFold::subscriptions() const {
 std::string HealthCodeFold::Route(const Event& foreign) const { return PersonOf(foreign); }
 
 std::vector<std::string> HealthCodeFold::Entities(const Event& event) const {
-  if (event.has_basis_named()) return {event.basis_named().case_id()};
-  const std::string& person_id = PersonOf(event);
-  if (person_id.empty()) return {};
-  return {person_id};
+  const std::string& entity =
+      event.has_basis_named() ? event.basis_named().case_id() : PersonOf(event);
+  if (entity.empty()) return {};
+  return {entity};
 }
 
 void HealthCodeFold::Needs(const Event& event, const CellReader&, NeedSet& needs) const {
@@ -145,6 +145,9 @@ void HealthCodeFold::Needs(const Event& event, const CellReader&, NeedSet& needs
 }
 
 void HealthCodeFold::Apply(const Event& event, Cells& cells, Context& context) const {
+  if (!event.has_configured() && Entities(event).empty()) {
+    return context.Ignore("EVENT_NOT_OF_THIS_SERVICE");
+  }
   switch (event.kind_case()) {
     case Event::kConfigured:
       cells.Set(keys::kConfiguration, event.configured().configuration());
@@ -155,7 +158,7 @@ void HealthCodeFold::Apply(const Event& event, Cells& cells, Context& context) c
     case Event::kExposureChanged: ApplyExposure(event.exposure_changed(), cells, context); break;
     case Event::kCaseChanged: ApplyCase(event.case_changed(), cells, context); break;
     case Event::kBasisNamed: ApplyBasis(event.basis_named(), cells, context); break;
-    default: context.Ignore("EVENT_NOT_OF_THIS_SERVICE");
+    default: break;  // nobody else is an entity
   }
 }
 

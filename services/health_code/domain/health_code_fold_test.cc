@@ -411,5 +411,12 @@ TEST_F(HealthCodeFoldTest, TheConfiguredPolicyHoldsFromItsRecordOn) {
   EXPECT_EQ(ColourAt("2022-07-05T00:00:00+08:00"), v1::COLOUR_YELLOW);
 }
 
+TEST_F(HealthCodeFoldTest, CountsWhatIsAboutNobody) {
+  Event event;
+  event.mutable_evidence_observed()->mutable_evidence()->set_source("lab");
+  Send(event);
+  EXPECT_EQ(driver_.TakeIgnored(), std::vector<std::string>{"EVENT_NOT_OF_THIS_SERVICE"});
+}
+
 }  // namespace
 }  // namespace epigrid::health_code

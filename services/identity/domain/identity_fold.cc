@@ -66,7 +66,8 @@ void IdentityFold::Apply(const Event& event, Cells& cells, Context& context) con
       return ApplyDependantStated(event.dependant_stated(), cells, context);
     case Event::kGuardianStated:
       return ApplyGuardianStated(event.guardian_stated(), cells, context);
-    case Event::kLostClaimsSettled: return ApplySettled(event.lost_claims_settled(), cells);
+    case Event::kLostClaimsSettled:
+      return ApplySettled(event.lost_claims_settled(), cells, context);
     case Event::kConfigured: return;  // nothing in this fold is configured
     default: context.Ignore("EVENT_NOT_OF_THIS_SERVICE");
   }

@@ -397,6 +397,15 @@ TEST_F(IdentityFoldTest, CountsWhatIsNotOfItsOwn) {
   EXPECT_EQ(driver_.TakeIgnored(), std::vector<std::string>{"EVENT_NOT_OF_THIS_SERVICE"});
 }
 
+TEST_F(IdentityFoldTest, MoreLostClaimsThanAnEventMaySettleAreNotSettled) {
+  Event event;
+  for (int i = 0; i <= kLostClaimsPerEventMax; ++i) {
+    event.mutable_lost_claims_settled()->add_proposed_person_ids("person_" + std::to_string(i));
+  }
+  driver_.Send(kDocument, event);
+  EXPECT_EQ(driver_.TakeIgnored(), std::vector<std::string>{"EVENT_MALFORMED"});
+}
+
 TEST_F(IdentityFoldTest, AHouseholdThatIsFullRefusesOneMoreAndNobodyElse) {
   driver_.recorded_at = kTuesday + std::chrono::hours(12);
   for (size_t i = 0; i < kHouseholdMembersMax; ++i) {

@@ -155,9 +155,10 @@ void NeedsOfSettled(const events::v1::LostClaimsSettled& settled, NeedSet& needs
   for (const std::string& id : settled.proposed_person_ids()) needs.String(keys::LostClaim(id));
 }
 
-void ApplySettled(const events::v1::LostClaimsSettled& settled, Cells& cells) {
-  EPIGRID_CHECK(settled.proposed_person_ids_size() <= kLostClaimsPerEventMax,
-                "too many lost claims in one event");
+void ApplySettled(const events::v1::LostClaimsSettled& settled, Cells& cells, Context& context) {
+  if (settled.proposed_person_ids_size() > kLostClaimsPerEventMax) {
+    return context.Ignore("EVENT_MALFORMED");
+  }
   for (const std::string& id : settled.proposed_person_ids()) {
     const std::string lost_key = keys::LostClaim(id);
     if (cells.Get(lost_key) == nullptr) continue;  // another instance was faster

@@ -10,7 +10,7 @@ void NeedsOfRegistration(const events::v1::RegistrationRequested& requested, Nee
 void ApplyRegistration(const events::v1::RegistrationRequested& requested, Cells& cells,
                        Context& context);
 void NeedsOfSettled(const events::v1::LostClaimsSettled& settled, NeedSet& needs);
-void ApplySettled(const events::v1::LostClaimsSettled& settled, Cells& cells);
+void ApplySettled(const events::v1::LostClaimsSettled& settled, Cells& cells, Context& context);
 
 // The person's shard.
 void NeedsOfPerson(const std::string& person_id, NeedSet& needs);

@@ -74,6 +74,9 @@ void NotificationFold::Needs(const Event& event, const CellReader&, NeedSet& nee
 }
 
 void NotificationFold::Apply(const Event& event, Cells& cells, Context& context) const {
+  if (!event.has_configured() && PersonOf(event).empty()) {
+    return context.Ignore("EVENT_NOT_OF_THIS_SERVICE");
+  }
   switch (event.kind_case()) {
     case Event::kConfigured:
       cells.Set(keys::kConfiguration, event.configured().configuration());
@@ -109,7 +112,7 @@ void NotificationFold::Apply(const Event& event, Cells& cells, Context& context)
       }
       break;
     }
-    default: context.Ignore("EVENT_NOT_OF_THIS_SERVICE");
+    default: break;  // PersonOf knows no others
   }
 }
 

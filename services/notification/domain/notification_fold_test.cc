@@ -83,6 +83,9 @@ TEST(NotificationFoldTest, CountsWhatItRefuses) {
   Event foreign;
   foreign.mutable_case_changed();
   EXPECT_THAT(shard.Fold(foreign), ElementsAre("EVENT_NOT_OF_THIS_SERVICE"));
+  Event of_nobody;
+  of_nobody.mutable_attempt_finished()->set_message_id("message_a");
+  EXPECT_THAT(shard.Fold(of_nobody), ElementsAre("EVENT_NOT_OF_THIS_SERVICE"));
 }
 
 TEST(NotificationFoldTest, RoutesCodeChangesToTheirPerson) {
