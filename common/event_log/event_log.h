@@ -6,10 +6,10 @@
 // The contract, which every implementation passes (tests/component/event_log_contract.h):
 //  * Offsets of a shard strictly increase from 1 and may have gaps. Zero is "before the first".
 //    Nothing computes a next offset but as a place to read after.
-//  * Append answers only when the records are durable. All records of one Append are appended, in
-//    their order per shard, or none is; a failed Append (its outcome is unknown) fails all later
-//    ones of that Producer.
-//  * Appends of one Producer reach each shard in the order in which they were called.
+//  * Append answers when all of its records are durable. What a Producer appends to one shard lands
+//    there in order and without a gap: whenever it breaks, a prefix of it. Each shard has a prefix of
+//    its own, so that one may have its part of an Append and another not. A failed Append fails all
+//    later ones of that Producer.
 //  * A Consumer sees every record after the offset it was assigned at, in order, once. Where the
 //    shard's start has moved past that offset (retention), Poll answers OUT_OF_RANGE with reason
 //    LOG_START_MOVED; where the shard ends before it (the log lost its tail), DATA_LOSS with
@@ -76,10 +76,10 @@ inline constexpr size_t kReadBytesMax = 4 << 20;
 class Producer {
  public:
   virtual ~Producer() = default;
-  // The offsets, one for each record. A failure is UNAVAILABLE with reason OUTCOME_UNKNOWN (the
-  // records may or may not be in the log) or LOG_UNAVAILABLE (they are not), and the Producer is
-  // broken from then on. What is queued is bounded: RESOURCE_EXHAUSTED with LOG_QUEUE_FULL breaks
-  // nothing.
+  // The offsets, one for each record. A failure is UNAVAILABLE with reason OUTCOME_UNKNOWN (any of
+  // the records may be in the log, or come to be) or LOG_UNAVAILABLE (none is, and none will), and
+  // the Producer is broken from then on. What is queued is bounded: RESOURCE_EXHAUSTED with
+  // LOG_QUEUE_FULL breaks nothing.
   virtual Future<Result<std::vector<Offset>>> Append(std::vector<NewRecord> records) = 0;
   virtual bool broken() const = 0;
 };

@@ -9,13 +9,13 @@
 //       co_await commands.Decide(origin, {{document_hash, event}}, deadline);
 //   decisions[0].outcome.status; decisions[0].outcome.result; decisions[0].at;
 //
-// Commands of one call are grouped into one record per shard (cut at 128 events), all appended
-// together or none.
+// Commands of one call are grouped into one record per shard (cut at 128 events).
 //
-// Errors of both: UNAVAILABLE OUTCOME_UNKNOWN (may or may not be in the log: send again with the
-// same request_id, or the same natural keys), UNAVAILABLE LOG_UNAVAILABLE (is not),
-// RESOURCE_EXHAUSTED LOG_QUEUE_FULL (is not; later). A broken producer is replaced before the next
-// call.
+// Errors of both: UNAVAILABLE OUTCOME_UNKNOWN (any of the commands may be in the log: send all
+// again with the same request_id, or the same natural keys), UNAVAILABLE LOG_UNAVAILABLE (none is),
+// RESOURCE_EXHAUSTED LOG_QUEUE_FULL (none is; later). A broken producer is replaced before the next
+// call. So each command must stand for itself: nothing may depend on another one of its call being
+// in the log too.
 //
 // Life cycle: construct, use, destroy after the last call has ended; the loop, log and table
 // outlive it. Threads: any; calls end on the log's or the view's loop.

@@ -13,6 +13,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -87,7 +88,7 @@ class EventLogContract : public testing::TestWithParam<EventLogFactory> {
     return records;
   }
 
-  // The same value to two shards: what must land in both or in none.
+  // The same value to two shards, each of which may get it without the other.
   static std::vector<NewRecord> ToBoth(const std::string& value) {
     return {{kInbox0, "", value}, {kInbox1, "", value}};
   }
@@ -125,6 +126,35 @@ class EventLogContract : public testing::TestWithParam<EventLogFactory> {
     return values;
   }
   std::vector<std::string> StoredValues(const TopicShard& from) { return Values(Stored(from)); }
+
+  // How the Appends of one producer were answered, in the order of their calls.
+  struct Answers {
+    size_t acknowledged = 0;  // so many, the first ones
+    size_t refused_from = 0;  // the first that is not in the log, or their number
+  };
+  Answers Await(std::vector<Future<Result<Offsets>>> futures) {
+    Answers answers{.acknowledged = 0, .refused_from = futures.size()};
+    for (size_t i = 0; i < futures.size(); ++i) {
+      const Result<Offsets> answer = Get(std::move(futures[i]));
+      if (answer.ok()) {
+        EXPECT_EQ(answers.acknowledged++, i) << "accepted after a failure";
+      } else if (answer.status().reason() == "LOG_UNAVAILABLE") {
+        answers.refused_from = std::min(answers.refused_from, i);
+      } else {
+        EXPECT_EQ(answer.status().reason(), "OUTCOME_UNKNOWN");
+      }
+    }
+    return answers;
+  }
+  // After Appends of ToBoth "0", "1", "2" and so on.
+  void ExpectPrefixes(const Answers& answers) {
+    for (const TopicShard& shard : {kInbox0, kInbox1}) {
+      const std::vector<std::string> values = StoredValues(shard);
+      EXPECT_GE(values.size(), answers.acknowledged) << "shard " << shard.shard;
+      EXPECT_LE(values.size(), answers.refused_from) << "shard " << shard.shard;
+      for (size_t i = 0; i < values.size(); ++i) ASSERT_EQ(values[i], std::to_string(i));
+    }
+  }
 
   // Polls until `count` records have come, by shard; ends at an error, which is then poll_error_.
   std::map<TopicShard, std::vector<LogRecord>> PollFor(Consumer& consumer, size_t count) {

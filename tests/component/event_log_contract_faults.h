@@ -10,10 +10,11 @@ TEST_P(EventLogContract, ARefusedRecordIsNeverFollowedByAnAcceptedOneOfTheSamePr
   const auto bystander = log_->NewProducer();
   MustAppend(*producer, To(kInbox0, {"before"}));
   EPIGRID_REQUIRE_FAULT(storage_->SetFull(true));
-  auto refused = producer->Append(ToBoth("refused"));
-  auto behind = producer->Append(To(kInbox0, {"behind"}));
-  EXPECT_EQ(Get(std::move(refused)).status().reason(), "LOG_UNAVAILABLE");
-  EXPECT_EQ(Get(std::move(behind)).status().reason(), "LOG_UNAVAILABLE");
+  std::vector<Future<Result<Offsets>>> futures;
+  futures.push_back(producer->Append(ToBoth("refused")));
+  futures.push_back(producer->Append(To(kInbox0, {"behind"})));
+  const Answers answers = Await(std::move(futures));
+  EXPECT_EQ(answers.acknowledged, 0u);
   EXPECT_TRUE(producer->broken());
   ASSERT_TRUE(storage_->SetFull(false));
   const auto later = Get(producer->Append(To(kInbox0, {"later"})));
@@ -21,12 +22,17 @@ TEST_P(EventLogContract, ARefusedRecordIsNeverFollowedByAnAcceptedOneOfTheSamePr
   EXPECT_EQ(later.status().reason(), "LOG_UNAVAILABLE");
   EXPECT_FALSE(bystander->broken());
   MustAppend(*bystander, To(kInbox0, {"by another"}));
-  EXPECT_THAT(StoredValues(kInbox0), testing::ElementsAre("before", "by another"));
-  EXPECT_TRUE(Stored(kInbox1).empty());
+  std::vector<std::string> wanted = {"before", "refused", "behind"};
+  std::vector<std::string> values = StoredValues(kInbox0);
+  EXPECT_EQ(std::erase(values, "by another"), 1u);
+  EXPECT_LE(values.size(), 1 + answers.refused_from);
+  wanted.resize(std::min(wanted.size(), values.size()));
+  EXPECT_EQ(values, wanted);
+  EXPECT_LE(Stored(kInbox1).size(), answers.refused_from);
 }
 
-// Fills up while a producer is at it, and has room again later: what was accepted is the beginning
-// of what was sent, without a hole.
+// Fills up while a producer is at it, and has room again later: what a shard has is the beginning
+// of what was sent to it, without a hole.
 TEST_P(EventLogContract, WhatIsAcceptedBeforeAFailureHasNoHoles) {
   const auto producer = log_->NewProducer();
   std::vector<Future<Result<Offsets>>> futures;
@@ -40,18 +46,7 @@ TEST_P(EventLogContract, WhatIsAcceptedBeforeAFailureHasNoHoles) {
   for (int i = 20'500; i < 21'000; ++i) {
     futures.push_back(producer->Append(ToBoth(std::to_string(i))));
   }
-  size_t acknowledged = 0;
-  bool failed = false;
-  for (auto& future : futures) {
-    const bool ok = Get(std::move(future)).ok();
-    EXPECT_FALSE(ok && failed) << "accepted after a failure";
-    failed |= !ok;
-    acknowledged += ok;
-  }
-  const std::vector<std::string> values = StoredValues(kInbox0);
-  EXPECT_EQ(values.size(), acknowledged);
-  EXPECT_EQ(StoredValues(kInbox1), values);
-  for (size_t i = 0; i < values.size(); ++i) ASSERT_EQ(values[i], std::to_string(i));
+  ExpectPrefixes(Await(std::move(futures)));
 }
 
 TEST_P(EventLogContract, MetadataAndFloorsAreWrittenWhenTheLogIsFull) {
@@ -71,15 +66,16 @@ TEST_P(EventLogContract, AFlushThatIsNotAnsweredIsUnknownAndItsProducerBroken) {
   EXPECT_EQ(Get(producer->Append(ToBoth("later"))).status().reason(), "LOG_UNAVAILABLE");
   ASSERT_TRUE(storage_->SetFrozen(false));
   AwaitReachable();
-  const std::vector<std::string> values = StoredValues(kInbox0);
-  EXPECT_THAT(values, testing::AnyOf(testing::ElementsAre("before"),
-                                     testing::ElementsAre("before", "unknown")));
-  EXPECT_EQ(Stored(kInbox1).size(), values.size() - 1) << "all of an append or none of it";
+  EXPECT_THAT(StoredValues(kInbox0), testing::AnyOf(testing::ElementsAre("before"),
+                                                    testing::ElementsAre("before", "unknown")));
+  EXPECT_THAT(StoredValues(kInbox1),
+              testing::AnyOf(testing::IsEmpty(), testing::ElementsAre("unknown")));
 }
 
-// The dead producer's flush may land after its successor's first: as a whole, and nothing behind
-// it. A receiver that ignores what is at or below its mark then sees all there is, without a gap.
-TEST_P(EventLogContract, AZombiesFlushLandsWholeOrNotAtAll) {
+// What the dead producer sent may land after its successor's first: of each shard's part a prefix,
+// and nothing behind it. A receiver that ignores what is at or below its mark then sees all there
+// is, without a gap.
+TEST_P(EventLogContract, AZombiesRecordsLandInOrderAndWithoutAGap) {
   auto zombie = log_->NewProducer();
   EPIGRID_REQUIRE_FAULT(storage_->SetFrozen(true));
   std::vector<Future<Result<Offsets>>> futures;
@@ -99,7 +95,6 @@ TEST_P(EventLogContract, AZombiesFlushLandsWholeOrNotAtAll) {
     }
     EXPECT_EQ(mark, 100);
   }
-  EXPECT_EQ(StoredValues(kInbox0), StoredValues(kInbox1));
 }
 
 TEST_P(EventLogContract, AcknowledgedRecordsOutliveACrash) {
@@ -123,28 +118,18 @@ TEST_P(EventLogContract, AcknowledgedRecordsOutliveACrash) {
   EXPECT_GT(MustAppend(*successor, To(kInbox0, {"after"})).at(0), Stored(kInbox0).at(199).offset);
 }
 
-TEST_P(EventLogContract, ACrashMidFlushLeavesAllOfAnAppendOrNothing) {
+TEST_P(EventLogContract, ACrashMidFlushLeavesEachShardAPrefix) {
   const auto producer = log_->NewProducer();
   std::vector<Future<Result<Offsets>>> futures;
   for (int i = 0; i < 20'000; ++i) futures.push_back(producer->Append(ToBoth(std::to_string(i))));
   ASSERT_TRUE(Get(std::move(futures.front())).ok());
+  futures.erase(futures.begin());
   EPIGRID_REQUIRE_FAULT(storage_->CrashAndRestart());
-  size_t acknowledged = 1;
-  bool failed = false;
-  for (size_t i = 1; i < futures.size(); ++i) {
-    const auto answer = Get(std::move(futures[i]));
-    EXPECT_FALSE(answer.ok() && failed) << "accepted after a failure";
-    failed |= !answer.ok();
-    acknowledged += answer.ok();
-    if (!answer.ok()) {
-      EXPECT_THAT(answer.status().reason(), testing::AnyOf("OUTCOME_UNKNOWN", "LOG_UNAVAILABLE"));
-    }
-  }
+  Answers answers = Await(std::move(futures));
+  ++answers.acknowledged;
+  ++answers.refused_from;
   AwaitReachable();
-  const std::vector<std::string> values = StoredValues(kInbox0);
-  EXPECT_GE(values.size(), acknowledged);
-  EXPECT_EQ(StoredValues(kInbox1), values);
-  for (size_t i = 0; i < values.size(); ++i) ASSERT_EQ(values[i], std::to_string(i));
+  ExpectPrefixes(answers);
 }
 
 TEST_P(EventLogContract, AConsumerResumesAfterACrashWhereItWas) {
@@ -170,19 +155,9 @@ TEST_P(EventLogContract, AConsumerResumesAfterACrashWhereItWas) {
 TEST_P(EventLogContract, AProducerThatGoesLeavesNobodyWaiting) {
   auto producer = log_->NewProducer();
   std::vector<Future<Result<Offsets>>> futures;
-  for (int i = 0; i < 10'000; ++i) {
-    futures.push_back(producer->Append(To(kInbox0, {std::to_string(i)})));
-  }
+  for (int i = 0; i < 10'000; ++i) futures.push_back(producer->Append(ToBoth(std::to_string(i))));
   producer.reset();
-  size_t acknowledged = 0;
-  for (auto& future : futures) {
-    const auto answer = Get(std::move(future));
-    acknowledged += answer.ok();
-    if (!answer.ok()) {
-      EXPECT_EQ(answer.status().reason(), "LOG_UNAVAILABLE");
-    }
-  }
-  EXPECT_EQ(Stored(kInbox0).size(), acknowledged);
+  ExpectPrefixes(Await(std::move(futures)));
 }
 
 }  // namespace epigrid

@@ -340,8 +340,8 @@ TEST_F(ProjectorHostTest, ACommandSaysWhomItConcernsWhereThatIsNotTheRecordsKey)
     if (ShardOf(household, kShards) == 0) together.push_back(std::move(household));
   }
   const Offset at = api_.Append({{together[0], MembershipStated(together[0], "p")},
-                                {together[1], MembershipStated(together[1], "p")},
-                                {together[0], MembershipStated(together[0], "p")}})
+                                 {together[1], MembershipStated(together[1], "p")},
+                                 {together[0], MembershipStated(together[0], "p")}})
                         .front()
                         .offset;
   const LogRecord record = api_.log().Read({"counting.inbox", 0}, at - 1, 1).Wait()->front();

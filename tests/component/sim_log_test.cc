@@ -8,7 +8,9 @@ namespace {
 
 class SimLogUnderTest final : public EventLogUnderTest {
  public:
-  SimLogUnderTest() : world_(1), process_(world_), storage_(world_) {}
+  explicit SimLogUnderTest(bool torn_appends) : world_(1), process_(world_), storage_(world_) {
+    storage_.options.torn_appends = torn_appends;
+  }
 
   std::unique_ptr<EventLog> NewLog() override {
     return std::make_unique<SimLog>(storage_, process_);
@@ -53,10 +55,13 @@ class SimLogUnderTest final : public EventLogUnderTest {
   SimLogStorage storage_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Sim, EventLogContract,
-                         testing::Values(+[]() -> std::unique_ptr<EventLogUnderTest> {
-                           return std::make_unique<SimLogUnderTest>();
-                         }));
+template <bool torn_appends>
+std::unique_ptr<EventLogUnderTest> MakeSimLogUnderTest() {
+  return std::make_unique<SimLogUnderTest>(torn_appends);
+}
+
+INSTANTIATE_TEST_SUITE_P(Sim, EventLogContract, testing::Values(&MakeSimLogUnderTest<false>));
+INSTANTIATE_TEST_SUITE_P(TornSim, EventLogContract, testing::Values(&MakeSimLogUnderTest<true>));
 
 }  // namespace
 }  // namespace epigrid

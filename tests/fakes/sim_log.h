@@ -10,8 +10,7 @@
 // It passes tests/component/event_log_contract.h and is as nasty as that allows: offsets have gaps,
 // polls give a random part of what is there, appends take their time, and those of a producer that
 // breaks or goes land later as a prefix, between its successor's, or never. With `torn_appends` it
-// is nastier still, as a log of many brokers is: then each shard's part of an Append lands by
-// itself.
+// is nastier still, as a log of many brokers is: then each shard has a prefix of its own.
 //
 // Threads: one.
 #pragma once

@@ -1,6 +1,7 @@
 #include "tests/fakes/sim_log_producer.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace epigrid {
 namespace {
@@ -53,15 +54,14 @@ Future<Result<std::vector<Offset>>> SimProducerState::Append(std::vector<NewReco
   if (unanswered_.empty()) moved_at_ = process_.world().Now();
   unanswered_.push_back(append);
 
-  std::map<TopicShard, std::vector<size_t>> parts;
-  for (size_t i = 0; i < append->records.size(); ++i) {
-    parts[storage_.options.torn_appends ? append->records[i].to : TopicShard()].push_back(i);
-  }
-  for (auto& [to, indexes] : parts) {
-    Lane& lane = lanes_[to];
-    lane.parts.push_back({append, std::move(indexes)});
-    ++storage_.parts_under_way_;
-    ScheduleLanding(lane);
+  if (storage_.options.torn_appends) {
+    for (size_t i = 0; i < append->records.size(); ++i) {
+      AddPart(lanes_[append->records[i].to], {append, {i}});
+    }
+  } else {
+    std::vector<size_t> all(append->records.size());
+    std::iota(all.begin(), all.end(), 0);
+    AddPart(lanes_[TopicShard()], {append, std::move(all)});
   }
   if (storage_.options.acknowledge_before_landing) {
     process_.Deliver(random.Between({}, storage_.link.latency_max),
@@ -81,6 +81,12 @@ Future<Result<std::vector<Offset>>> SimProducerState::Append(std::vector<NewReco
                      [self = shared_from_this()] { self->BreakUnknown(); });
   }
   return append->promise.future();
+}
+
+void SimProducerState::AddPart(Lane& lane, Part part) {
+  lane.parts.push_back(std::move(part));
+  ++storage_.parts_under_way_;
+  ScheduleLanding(lane);
 }
 
 void SimProducerState::ScheduleLanding(Lane& lane) {
@@ -139,9 +145,7 @@ void SimProducerState::Refuse() {
                    [self = shared_from_this()] {
                      self->broken_ = true;
                      self->AcknowledgeInOrder();
-                     const bool torn = self->storage_.options.torn_appends;
-                     self->FailUnanswered(torn ? "OUTCOME_UNKNOWN" : "LOG_UNAVAILABLE",
-                                          "LOG_UNAVAILABLE");
+                     self->FailUnanswered(/*may_land=*/false);
                    });
 }
 
@@ -162,18 +166,16 @@ void SimProducerState::KeepPrefixes() {
 void SimProducerState::BreakUnknown() {
   if (std::exchange(broken_, true)) return;
   KeepPrefixes();
-  FailUnanswered("OUTCOME_UNKNOWN", "OUTCOME_UNKNOWN");
+  FailUnanswered(/*may_land=*/true);
 }
 
-void SimProducerState::FailUnanswered(const char* first_reason, const char* later_reason) {
+void SimProducerState::FailUnanswered(bool may_land) {
   const auto self = shared_from_this();
-  const char* reason = first_reason;
   while (!unanswered_.empty()) {
     const std::shared_ptr<Sent> append = std::move(unanswered_.front());
     unanswered_.pop_front();
-    append->Finish(std::string_view(reason) == "OUTCOME_UNKNOWN" ? OutcomeUnknown()
-                                                                 : NotAppended());
-    reason = later_reason;
+    const bool partly = append->left < append->records.size();
+    append->Finish(may_land || partly ? OutcomeUnknown() : NotAppended());
   }
 }
 
@@ -186,8 +188,10 @@ void SimProducerState::Abandon() {
     for (const Part& part : lane.parts) to_land[part.append.get()] += part.records.size();
   }
   std::deque<std::shared_ptr<Sent>> kept;
+  bool failed = false;
   for (const std::shared_ptr<Sent>& append : std::exchange(unanswered_, {})) {
-    if (append->left == to_land[append.get()]) {
+    failed |= append->left != to_land[append.get()];
+    if (!failed) {
       kept.push_back(append);
       continue;
     }

@@ -39,7 +39,7 @@ class SimProducerState : public std::enable_shared_from_this<SimProducerState> {
       if (!std::exchange(answered, true)) promise.Set(std::move(answer));
     }
   };
-  // Records of one Append that land at once.
+  // What lands at once: all records of one Append, or one of them if appends are torn.
   struct Part {
     std::shared_ptr<Sent> append;
     std::vector<size_t> records;
@@ -50,6 +50,7 @@ class SimProducerState : public std::enable_shared_from_this<SimProducerState> {
   };
 
   std::optional<Status> Refusal(const std::vector<NewRecord>& records, size_t* bytes) const;
+  void AddPart(Lane& lane, Part part);
   void ScheduleLanding(Lane& lane);
   void LandSome(Lane& lane);
   void Landed(const std::shared_ptr<Sent>& append);
@@ -58,7 +59,8 @@ class SimProducerState : public std::enable_shared_from_this<SimProducerState> {
   void Drop(Lane& lane, size_t keep);
   void KeepPrefixes();
   void Watch();
-  void FailUnanswered(const char* first_reason, const char* later_reason);
+  // `may_land`: something that was sent may still come to be in the log.
+  void FailUnanswered(bool may_land);
 
   SimLogStorage& storage_;
   const SimProcess::Mailbox process_;

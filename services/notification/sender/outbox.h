@@ -42,7 +42,7 @@ class Outbox {
   // One for each, as it stands; nullopt: it is forgotten.
   virtual Task<Result<std::vector<std::optional<state::v1::StoredMessage>>>> Read(
       std::vector<MessageRef> messages) = 0;
-  // Appends all or none; where they are. OUTCOME_UNKNOWN: they may or may not be in the log.
+  // Appends all; where they are. OUTCOME_UNKNOWN: any of them may be in the log.
   virtual Task<Result<std::vector<ShardPosition>>> Append(std::vector<PersonEvent> events) = 0;
   // Until what stands there is in the view.
   virtual Task<Status> AwaitApplied(std::vector<ShardPosition> positions, Time deadline) = 0;
