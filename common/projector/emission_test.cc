@@ -232,8 +232,7 @@ TEST_F(CopyTest, AnEventOfAnUnknownKindGoesByTheEntityThatItStates) {
   const NewRecord& of_p = copies[first ? 0 : 1];
   const NewRecord& of_other = copies[first ? 1 : 0];
   EXPECT_EQ(of_p.to.shard, ShardOf("p", kShards));
-  EXPECT_EQ(Parse(of_p).SerializeAsString(),
-            FromTracing({Visit("p"), of_key}).SerializeAsString());
+  EXPECT_EQ(Parse(of_p).SerializeAsString(), FromTracing({Visit("p"), of_key}).SerializeAsString());
   EXPECT_EQ(of_other.to.shard, ShardOf(other, kShards));
   EXPECT_EQ(of_other.key, other);
   EXPECT_EQ(Parse(of_other).SerializeAsString(),

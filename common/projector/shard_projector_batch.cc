@@ -52,7 +52,8 @@ Task<Status> ShardProjector::FoldBatch() {
   size_t records = 0, events = 0;
   do {
     GatheredRecord& gathered = gathered_.front();
-    if (!gathered.park_reason.empty() && !gathered.repeated) {
+    // Asked again: an earlier record of this batch may have been the same.
+    if (!gathered.park_reason.empty() && !folder_.IsRepeated(gathered)) {
       EPIGRID_CO_RETURN_IF_ERROR(co_await KeepParkReason(gathered));
     }
     EPIGRID_CO_RETURN_IF_ERROR(co_await ApplyRecord(gathered));

@@ -227,10 +227,10 @@ TEST_F(ShardProjectorTest, AnEventOfAnUnknownKindHoldsUpWhomItStatesAndNobodyEls
   AddEvent(batch, "key", "home", MembershipStated("home", "person"));
   AddEvent(batch, "key", "new home", OfUnknownKind("x"));
   const Offset parked = AppendRecord("key", batch);
-  const Offset last = Append({MembershipStated("new home", "person"),
-                              MembershipStated("home", "person"),
-                              MembershipStated("third home", "person")})
-                          .back();
+  const Offset last =
+      Append({MembershipStated("new home", "person"), MembershipStated("home", "person"),
+              MembershipStated("third home", "person")})
+          .back();
   RunUntil([&] { return Applied(last); });
   EXPECT_EQ(Parked(kParkedUnknownEvent), std::vector<Offset>{parked});
   const auto& strings = views_.Live(0)->strings;

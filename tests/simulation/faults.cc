@@ -1,5 +1,7 @@
 #include "tests/simulation/faults.h"
 
+#include "tests/simulation/rubbish.h"
+
 namespace epigrid {
 namespace {
 
@@ -28,6 +30,7 @@ Faults::Faults(World& world) : world_(world) {
             {"cut log connections", &Faults::CutLogConnections, 1},
             {"move shard", &Faults::MoveShard, 3},
             {"rebuild", &Faults::RequestRebuild, 1},
+            {"rubbish", &Faults::WriteRubbish, 4},
             {"suspend", &Faults::Suspend, 1}};
   // In half of the runs many kinds of faults never happen.
   const double kept = random.Chance(0.5) ? 1 : 0.3;
@@ -188,6 +191,26 @@ void Faults::RequestRebuild() {
   world_.client().SendTo(
       {service.inbox(), static_cast<Shard>(world_.random().Below(world_.options().shard_count))},
       "", std::move(event));
+}
+
+void Faults::WriteRubbish() {
+  if (!world_.draw_rubbish) return;
+  NewRecord record = world_.draw_rubbish();
+  world_.NoteRubbish(record);
+  world_.Trace("rubbish for {}/{} with the key {}: {}", record.to.topic, record.to.shard,
+               record.key, ReasonToPark(record.value));
+  if (world_.random().Chance(0.5)) return world_.client().SendRecord(std::move(record));
+  // From a process that dies with it in flight, or when it has landed.
+  struct Stranger {
+    Stranger(SimScheduler& scheduler, SimLogStorage& storage)
+        : process(scheduler), log(storage, process), producer(log.NewProducer()) {}
+    SimProcess process;
+    SimLog log;
+    std::unique_ptr<Producer> producer;
+  };
+  const auto stranger = std::make_shared<Stranger>(world_.scheduler(), world_.log());
+  (void)stranger->producer->Append({std::move(record)});
+  world_.scheduler().After(world_.random().Between({}, milliseconds(10)), [stranger] {});
 }
 
 void Faults::Suspend() {

@@ -42,6 +42,7 @@ class Faults {
   void CutLogConnections();
   void MoveShard();
   void RequestRebuild();
+  void WriteRubbish();
   void Suspend();
   SimService& AnyService();
 

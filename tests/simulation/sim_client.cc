@@ -29,8 +29,13 @@ void SimClient::SendTo(const TopicShard& to, const std::string& key, Event event
   *envelope.mutable_recorded_at() = ToProto(world_.Now());
   envelope.set_actor("agency:simulation");
   *envelope.add_events() = std::move(event);
-  const std::string name = to.topic + "/" + std::to_string(to.shard) + "/" + key;
-  queues_[name].records.push_back({to, key, envelope.SerializeAsString()});
+  SendRecord({to, key, envelope.SerializeAsString()});
+}
+
+void SimClient::SendRecord(NewRecord record) {
+  const std::string name =
+      record.to.topic + "/" + std::to_string(record.to.shard) + "/" + record.key;
+  queues_[name].records.push_back(std::move(record));
   ++under_way_;
   Begin(name);
 }

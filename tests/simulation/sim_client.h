@@ -34,6 +34,7 @@ class SimClient {
   void Send(const std::string& service, const std::string& entity, Event event);
   // To this shard, once what was sent there before is acknowledged.
   void SendTo(const TopicShard& to, const std::string& key, Event event);
+  void SendRecord(NewRecord record);
 
   const std::vector<Acknowledged>& acknowledged() const { return acknowledged_; }
   size_t under_way() const { return under_way_; }

@@ -7,6 +7,7 @@
 #include "epigrid/internal/v1/projector_state.pb.h"
 #include "tests/simulation/breaks.h"
 #include "tests/simulation/faults.h"
+#include "tests/simulation/rubbish.h"
 
 namespace epigrid {
 namespace {
@@ -117,10 +118,10 @@ bool World::ComeToRest() {
     if (quiet_looks < 2) continue;
     CheckParked();
     MendKillers();
-    bool parked = false;
-    RetryParked(&parked);
+    bool retried = false;
+    RetryParked(&retried);
     quiet_looks = 0;
-    if (parked) continue;
+    if (retried) continue;
     unrest_now = IdleOwner();
     if (unrest_now.empty()) return true;
   }
@@ -189,25 +190,37 @@ std::string World::Unrest() {
   return unrest ? unrest() : std::string();
 }
 
+bool World::IsRubbish(const TopicShard& of, const std::string& value) const {
+  const auto found = rubbish_.find(of);
+  return found != rubbish_.end() && found->second.contains(value);
+}
+
+std::string_view World::ReasonOf(const LogRecord& record) const {
+  const std::string_view reason = ReasonToPark(record.value);
+  if (!reason.empty()) return reason;
+  Envelope envelope;
+  envelope.ParseFromString(record.value);
+  for (const Event& event : envelope.events()) {
+    if (killers_.contains(event.SerializeAsString())) return kParkedCrashed;
+  }
+  return {};
+}
+
 void World::CheckParked() {
   for (const auto& service : services_) {
     for (Shard shard = 0; shard < options_.shard_count; ++shard) {
       const TopicShard inbox{service->inbox(), shard};
+      std::set<std::string> seen;
       for (const LogRecord& record : log_.shard(inbox).records) {
-        Envelope envelope;
-        bool kills = false;
-        if (envelope.ParseFromString(record.value)) {
-          for (const Event& event : envelope.events()) {
-            kills |= killers_.contains(event.SerializeAsString());
-          }
-        }
+        const std::string position = PositionOf(record.value);
+        const bool repeated = !position.empty() && !seen.insert(position).second;
+        const std::string_view want = repeated ? std::string_view() : ReasonOf(record);
         const auto& metadata = log_.metadata(inbox);
         const auto found = metadata.find(fmt::format("{}{}", kParkedPrefix, record.offset));
-        const std::string reason = found == metadata.end() ? "" : found->second;
-        if (reason == (kills ? kParkedCrashed : "")) continue;
-        Fail(fmt::format("{} shard {}: the record at {} {} and is {}", service->name(), shard,
-                         record.offset, kills ? "kills" : "does no harm",
-                         reason.empty() ? "not parked" : "parked: " + reason));
+        const std::string got = found == metadata.end() ? "" : found->second;
+        if (got == want) continue;
+        Fail(fmt::format("{} shard {}: the record at {} is parked as '{}' and not as '{}'",
+                         service->name(), shard, record.offset, got, want));
       }
     }
   }
@@ -224,7 +237,7 @@ void World::MendKillers() {
   }
 }
 
-void World::RetryParked(bool* parked) {
+void World::RetryParked(bool* retried) {
   for (const auto& service : services_) {
     for (Shard shard = 0; shard < options_.shard_count; ++shard) {
       const auto& strings = service->view().Live(shard)->strings;
@@ -233,7 +246,11 @@ void World::RetryParked(bool* parked) {
       const std::optional<ParkedRecords> records = ParkedRecords::Decode(cell->second);
       EPIGRID_CHECK(records.has_value(), "the cell of parked records does not parse");
       for (const ParkedRoot& root : records->roots()) {
-        *parked = true;
+        if (root.reason != kParkedCrashed &&
+            !rubbish_retried_.insert({{service->inbox(), shard}, root.offset}).second) {
+          continue;
+        }
+        *retried = true;
         Trace("retry {} shard {}: {} {}", service->name(), shard, root.offset, root.reason);
         Event event;
         event.mutable_unparked()->set_offset(root.offset);

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -46,6 +47,12 @@ class World {
 
   // Whoever folds this event dies of it, until the world has come to rest for the first time.
   void AddKiller(const Event& event) { killers_.insert(event.SerializeAsString()); }
+
+  // Draws a record that no fold can take (rubbish.h), for faults to write; none is written without.
+  std::function<NewRecord()> draw_rubbish;
+  void NoteRubbish(const NewRecord& record) { rubbish_[record.to].insert(record.value); }
+  // Whether this is one of those, and not a subscription's copy.
+  bool IsRubbish(const TopicShard& of, const std::string& value) const;
 
   // Lets faults and `act` (about `actions` times) happen for a while.
   void RunChaos(size_t actions, const std::function<void()>& act);
@@ -82,11 +89,12 @@ class World {
   // An owner that has given its shard up though another one folds it; empty: there is none.
   std::string IdleOwner();
   void ForEachOwned(const std::function<void(SimService&, size_t, const ProjectedShard&)>& tell);
-  // That what kills is parked, and nothing else is.
+  // That what kills and what nobody understands is parked, and nothing else is.
   void CheckParked();
+  std::string_view ReasonOf(const LogRecord& record) const;
   void MendKillers();
-  // Sets `*parked` when something was.
-  void RetryParked(bool* parked);
+  // Rubbish only once: it stays rubbish. Sets `*retried` when something was.
+  void RetryParked(bool* retried);
 
   const WorldOptions options_;
   SimScheduler scheduler_;
@@ -97,6 +105,8 @@ class World {
   std::unique_ptr<class Faults> faults_;
   std::set<std::string> killers_;
   bool killers_mended_ = false;
+  std::map<TopicShard, std::set<std::string>> rubbish_;  // values
+  std::set<std::pair<TopicShard, Offset>> rubbish_retried_;
   std::vector<std::string> problems_;
 };
 
