@@ -1,7 +1,9 @@
 #include "services/health_code/domain/basis.h"
 
 #include <algorithm>
-#include <charconv>
+#include <optional>
+
+#include "common/base/hex.h"
 
 namespace epigrid::health_code {
 namespace {
@@ -12,27 +14,12 @@ const std::string& CaseOf(const v1::Evidence& evidence) {
   return evidence.isolation_order().basis().case_id();
 }
 
-// Takes the part up to the next slash, and the slash.
-std::string TakePart(std::string_view& rest) {
-  const size_t slash = rest.find('/');
-  EPIGRID_CHECK(slash != std::string_view::npos, "a basis's timer names no order");
-  std::string part(rest.substr(0, slash));
-  rest.remove_prefix(slash + 1);
-  return part;
-}
-
 BasisNamed ReadTimer(const Timer& timer) {
-  std::string_view rest = timer.id;
-  rest.remove_prefix(keys::kBasisTimerPrefix.size());
+  const std::optional<std::string> bytes =
+      FromHex(std::string_view(timer.id).substr(keys::kBasisTimerPrefix.size()));
   BasisNamed named;
-  named.set_case_id(TakePart(rest));
-  named.set_person_id(TakePart(rest));
-  named.set_source(TakePart(rest));
-  named.set_source_id(TakePart(rest));
-  uint32_t revision = 0;
-  const auto read = std::from_chars(rest.data(), rest.data() + rest.size(), revision);
-  EPIGRID_CHECK(read.ec == std::errc(), "a basis's timer has no revision");
-  named.set_revision(revision);
+  EPIGRID_CHECK(bytes.has_value() && named.ParseFromString(*bytes),
+                "a basis's timer does not parse");
   return named;
 }
 

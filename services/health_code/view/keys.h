@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/hex.h"
 #include "epigrid/events/v1/health_code_events.pb.h"
 
 namespace epigrid::health_code::keys {
@@ -39,12 +40,10 @@ inline const std::string kConfiguration = "configuration";
 inline constexpr std::string_view kCodeTimerPrefix = "code:";
 inline std::string CodeTimer(std::string_view person_id) { return Code(person_id); }
 // Timer: an order rests on a case that nobody has heard of yet.
-// "basis:<case>/<person>/<source>/<source id>/<revision>".
+// "basis:<the BasisNamed in hexadecimal digits>", whatever the names in it hold.
 inline constexpr std::string_view kBasisTimerPrefix = "basis:";
 inline std::string BasisTimer(const events::v1::BasisNamed& named) {
-  return std::string(kBasisTimerPrefix)
-      .append(named.case_id() + "/" + named.person_id() + "/" + named.source() + "/")
-      .append(named.source_id() + "/" + std::to_string(named.revision()));
+  return std::string(kBasisTimerPrefix) + ToHex(named.SerializeAsString());
 }
 
 }  // namespace epigrid::health_code::keys
