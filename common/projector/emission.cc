@@ -12,6 +12,7 @@ constexpr size_t kRecordBytesCut = kRecordBytesMax / 2;
 struct OpenRecord {
   std::string key;
   Envelope envelope;
+  const Envelope* cause = nullptr;
   size_t bytes = 0;
 };
 
@@ -37,7 +38,7 @@ const std::string& StatedEntity(const Event& event, const std::string& key) {
 
 std::string InboxTopic(std::string_view service) { return std::string(service) + ".inbox"; }
 
-void AppendEmitted(const Emitter& emitter, const Envelope& cause, Offset offset,
+void AppendEmitted(const Emitter& emitter, const Envelope& in_hand, Offset offset,
                    std::vector<Emission>& emissions, std::vector<NewRecord>& out) {
   const std::string inbox = InboxTopic(emitter.service);
   std::map<std::string, uint32_t> next_index;  // by stream
@@ -65,15 +66,17 @@ void AppendEmitted(const Emitter& emitter, const Envelope& cause, Offset offset,
     auto [at, created] = open.try_emplace(to);
     OpenRecord& record = at->second;
     if (created) order.push_back(to);
+    const Envelope& cause = emission.cause == nullptr ? in_hand : *emission.cause;
     const size_t bytes = emission.event.ByteSizeLong() + emission.entity.size();
     if (record.envelope.events_size() > 0 &&
         (static_cast<size_t>(record.envelope.events_size()) == kEventsPerRecordMax ||
-         record.bytes + bytes > kRecordBytesCut || StandsAlone(emission.event) ||
-         StandsAlone(record.envelope.events(0)))) {
+         record.bytes + bytes > kRecordBytesCut || record.cause != &cause ||
+         StandsAlone(emission.event) || StandsAlone(record.envelope.events(0)))) {
       close(to, record);
     }
     if (record.envelope.events_size() == 0) {
       record.key = emission.entity;
+      record.cause = &cause;
       record.envelope.set_schema_version(kSchemaVersion);
       *record.envelope.mutable_recorded_at() = cause.recorded_at();
       record.envelope.set_actor(cause.actor());

@@ -38,8 +38,8 @@ struct Emitter {
 };
 
 // Appends to `out` the records for the emissions of the record at `offset`, whose envelope is
-// `cause`. The events are moved out of `emissions`.
-void AppendEmitted(const Emitter& emitter, const Envelope& cause, Offset offset,
+// `in_hand`. The events are moved out of `emissions`.
+void AppendEmitted(const Emitter& emitter, const Envelope& in_hand, Offset offset,
                    std::vector<Emission>& emissions, std::vector<NewRecord>& out);
 
 }  // namespace epigrid

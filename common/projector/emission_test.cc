@@ -82,6 +82,26 @@ TEST(Emission, EventsOfOneCauseToOneShardStandInOneRecord) {
   EXPECT_EQ(Parse(records[2]).position().index(), 1u);
 }
 
+TEST(Emission, WhatWaitedKeepsItsOwnTimeAndActor) {
+  Envelope retry, monday, tuesday;
+  retry.set_actor("operator");
+  monday.set_actor("lab");
+  monday.mutable_recorded_at()->set_seconds(1);
+  tuesday.set_actor("venue");
+  std::vector<Emission> emissions;
+  for (const Envelope* cause :
+       {&monday, &monday, &tuesday, static_cast<const Envelope*>(nullptr)}) {
+    emissions.push_back({"", "p", Visit("p"), cause});
+  }
+  std::vector<NewRecord> records;
+  AppendEmitted(kSelf, retry, 42, emissions, records);
+  std::vector<std::string> actors;
+  for (const NewRecord& record : records) actors.push_back(Parse(record).actor());
+  EXPECT_THAT(actors, ElementsAre("lab", "venue", "operator"));
+  EXPECT_EQ(Parse(records[0]).recorded_at().seconds(), 1);
+  EXPECT_THAT(Parse(records[0]).events(), SizeIs(2));
+}
+
 TEST(Emission, AnEventSaysWhomItConcernsWhereThatIsNotTheRecordsKey) {
   const std::string other = PersonInShardOf("p");
   Event again = Visit("p");

@@ -59,6 +59,9 @@ struct Emission {
   std::string topic;   // empty: the service's own inbox
   std::string entity;  // whom it concerns; inbox: whose shard receives it
   Event event;
+  // Whose time, actor, purpose and trace it carries on: the runtime sets it. Null: those of the
+  // record in hand.
+  const Envelope* cause = nullptr;
 };
 
 // The answer to a decided command: OK with a result (a serialized message of the service's own), or

@@ -79,6 +79,7 @@ bool RecordFolder::AddWaiting(GatheredRecord& gathered, const Waiting& waiting,
     step.index = static_cast<uint32_t>(gathered.steps.size() - 1);
     step.event = event;
     step.recorded_at = recorded_at;
+    step.cause = &gathered.waiting.back();
     step.origin = {waiting.offset, index};
   };
   Envelope& envelope = gathered.waiting.emplace_back();
@@ -204,7 +205,7 @@ void RecordFolder::ApplyTimer(GatheredRecord& gathered, const FoldStep& step) {
   const uint64_t before = cells.changes();
   fold_.FireTimer(step.timer, cells, context);
   EPIGRID_CHECK(cells.changes() - before <= kWritesPerEventMax, "a timer writes too many cells");
-  Collect(context, {gathered.record.offset, step.index});
+  Collect(context, {gathered.record.offset, step.index}, step);
 }
 
 void RecordFolder::ApplyEvent(GatheredRecord& gathered, FoldStep& step) {
@@ -238,7 +239,7 @@ void RecordFolder::ApplyEvent(GatheredRecord& gathered, FoldStep& step) {
     cells.Set(outcome_cell, EncodeOutcome(event.request().fingerprint(), outcome, expire_time));
     cells.MoveTimer(outcome_cell, {}, expire_time);
   }
-  Collect(context, self);
+  Collect(context, self, step);
 }
 
 void RecordFolder::ApplyRuntimeEvent(const GatheredRecord& gathered, const Event& event) {
@@ -253,11 +254,14 @@ void RecordFolder::ApplyRuntimeEvent(const GatheredRecord& gathered, const Event
   }
 }
 
-void RecordFolder::Collect(Context& context, const Waiting& at) {
+void RecordFolder::Collect(Context& context, const Waiting& at, const FoldStep& step) {
   for (const std::string& reason : context.ignored) {
     Ignored(at.offset, at.event_index.value_or(0), reason);
   }
-  std::move(context.emissions.begin(), context.emissions.end(), std::back_inserter(emissions_));
+  for (Emission& emission : context.emissions) {
+    emission.cause = step.cause;
+    emissions_.push_back(std::move(emission));
+  }
 }
 
 void RecordFolder::Ignored(Offset offset, uint32_t index, std::string_view reason) {

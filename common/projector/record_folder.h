@@ -32,12 +32,13 @@ inline constexpr size_t kIgnoredEventsKept = 64;
 struct FoldStep {
   enum class Kind : uint8_t { kEvent, kTimer, kWaiting };
   Kind kind = Kind::kEvent;
-  uint32_t index = 0;           // within the record
-  Event* event = nullptr;       // kEvent, kWaiting
-  Time recorded_at;             // of the command that began it
-  Timer timer;                  // kTimer
-  Waiting origin;               // kWaiting: the record and event it was
-  std::optional<Waiting> done;  // kWaiting: what waits no more after this step
+  uint32_t index = 0;               // within the record
+  Event* event = nullptr;           // kEvent, kWaiting
+  Time recorded_at;                 // of the command that began it
+  const Envelope* cause = nullptr;  // kWaiting: the record it was of
+  Timer timer;                      // kTimer
+  Waiting origin;                   // kWaiting: the record and event it was
+  std::optional<Waiting> done;      // kWaiting: what waits no more after this step
 };
 
 // One record on its way through a batch.
@@ -118,7 +119,7 @@ class RecordFolder {
   void ApplyRuntimeEvent(const GatheredRecord& gathered, const Event& event);
   void FinishUnparked(GatheredRecord& gathered);
   // `at`: where the event stands that was folded, for what it ignores.
-  void Collect(Context& context, const Waiting& at);
+  void Collect(Context& context, const Waiting& at, const FoldStep& step);
   void Ignored(Offset offset, uint32_t index, std::string_view reason);
 
   const Fold& fold_;
