@@ -18,19 +18,32 @@ std::string_view View(const grpc::string_ref& text) { return {text.data(), text.
 // has.
 bool IsNumberOfPerson(size_t digits) { return digits == 11 || digits == 15 || digits >= 17; }
 
+// RFC 4122: 8-4-4-4-12 hexadecimal digits.
+bool IsUuid(std::string_view id) {
+  if (id.size() != 36) return false;
+  for (size_t i = 0; i < id.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash ? id[i] != '-' : std::isxdigit(static_cast<unsigned char>(id[i])) == 0) return false;
+  }
+  return true;
+}
+
 // A client's id is taken over into logs and answers only when it is short, plain and holds no
-// number of a person. Redact would be too strict: it is wary of what looks random.
+// number of a person, however it is set apart. Redact would be too strict: it is wary of what looks
+// random.
 bool IsHarmlessRequestId(std::string_view id) {
   if (id.empty() || id.size() > 64) return false;
+  if (IsUuid(id)) return true;
   size_t digits = 0;
   for (const unsigned char c : id) {
     if (std::isdigit(c) != 0) {
       ++digits;
-      continue;
-    }
-    if (IsNumberOfPerson(digits) || (std::isalpha(c) == 0 && c != '-' && c != '_' && c != '.'))
+    } else if (std::isalpha(c) != 0) {
+      if (IsNumberOfPerson(digits)) return false;
+      digits = 0;
+    } else if (c != '-' && c != '_' && c != '.') {
       return false;
-    digits = 0;
+    }
   }
   return !IsNumberOfPerson(digits);
 }
@@ -131,7 +144,8 @@ void PipelineCall::ReadHeaders() {
   }
   trace_ = TraceParent(traceparent, pipeline_.NextRandom(), pipeline_.NextRandom(),
                        pipeline_.NextRandom());
-  if (IsHarmlessRequestId(request_id)) {
+  client_named_it_ = IsHarmlessRequestId(request_id);
+  if (client_named_it_) {
     std::ranges::copy(request_id, request_id_text_.begin());
     request_id_ = {request_id_text_.data(), request_id.size()};
   } else {
@@ -172,7 +186,10 @@ void PipelineCall::Answer(const Status& status, bool gone) {
   Record(status);
   if (gone) return;
   ++awaited_of_grpc_;  // OnSent
-  context().AddTrailingMetadata(kRequestIdHeader, std::string(request_id_));
+  // Who succeeds without having named the call has no use for a name.
+  if (!status.ok() || client_named_it_) {
+    context().AddTrailingMetadata(kRequestIdHeader, std::string(request_id_));
+  }
   if (status.ok()) {
     SendResponse(&sent_);
   } else {

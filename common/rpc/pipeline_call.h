@@ -68,6 +68,7 @@ class PipelineCall : public Call {
   Method& method_;
   std::string_view authorization_;  // only while it is admitted
   bool authorization_repeated_ = false;
+  bool client_named_it_ = false;  // the client sent a harmless x-request-id
   int owners_ = 1;
   int awaited_of_grpc_ = 1;
   bool watched_ = false;

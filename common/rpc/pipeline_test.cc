@@ -328,12 +328,13 @@ TEST_F(PipelineTest, ARequestThatCannotBeReadIsAnsweredAsEveryError) {
   EXPECT_FALSE(answered.request_id.empty());
 }
 
-TEST_F(PipelineTest, EveryAnswerNamesItsRequest) {
+TEST_F(PipelineTest, AnErrorNamesItsRequestAndAnyAnswerTheClientsName) {
   Start();
   EXPECT_EQ(Echo({.metadata = {{"x-request-id", "mine-7"}}}).request_id, "mine-7");
-  const std::string first = Echo({}).request_id;
+  EXPECT_EQ(Echo({}).request_id, "");
+  const std::string first = Echo({.token = ""}).request_id;
   EXPECT_EQ(first.size(), 16U);
-  EXPECT_NE(Echo({}).request_id, first);
+  EXPECT_NE(Echo({.token = ""}).request_id, first);
 }
 
 TEST_F(PipelineTest, AMethodThatIsNotAllowedIsRefused) {
@@ -375,8 +376,8 @@ TEST_F(PipelineTest, AnErrorCarriesItsDetails) {
 
 TEST_F(PipelineTest, ARequestIdThatCouldBeAPersonIsReplaced) {
   Start();
-  for (const char* id :
-       {"110105194912310021", "p-11010519491231002X", "13812345678", "a b", "x/y"}) {
+  for (const char* id : {"110105194912310021", "p-11010519491231002X", "13812345678",
+                         "138-1234-5678", "110105-19491231-0021", "a b", "x/y"}) {
     EXPECT_NE(Echo({.token = "", .metadata = {{"x-request-id", id}}}).request_id, id);
   }
   EXPECT_EQ(
