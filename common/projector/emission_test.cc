@@ -89,8 +89,8 @@ TEST(Emission, WhatWaitedKeepsItsOwnTimeAndActor) {
   monday.mutable_recorded_at()->set_seconds(1);
   tuesday.set_actor("venue");
   std::vector<Emission> emissions;
-  for (const Envelope* cause :
-       {&monday, &monday, &tuesday, static_cast<const Envelope*>(nullptr)}) {
+  const std::vector<const Envelope*> causes = {&monday, &monday, &tuesday, nullptr};
+  for (const Envelope* cause : causes) {
     emissions.push_back({"", "p", Visit("p"), cause});
   }
   std::vector<NewRecord> records;
