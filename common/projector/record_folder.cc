@@ -227,6 +227,7 @@ void RecordFolder::ApplyEvent(GatheredRecord& gathered, FoldStep& step) {
     if (cells.Get(outcome_cell) != nullptr) return;
   }
   ApplyRuntimeEvent(gathered, event);
+  if (event.has_rebuild_requested()) return;  // no fold's business
   Context context(self_.shard, gathered.record.offset, step.index, meta.shard_time,
                   step.recorded_at);
   const uint64_t before = cells.changes();

@@ -166,5 +166,7 @@ def test_a_rebuild_goes_on_beside_the_live_view(populated):
 
         wait_until(rebuilt, "every shard to have a new generation", timeout_s=120, poll_s=0.2)
         assert readers.rebuilding == 0, "reads go on throughout"
+    ignored = city.operations.ListIgnoredEvents(operations.ListIgnoredEventsRequest()).events
+    assert [event for event in ignored if event.kind == "rebuild_requested"] == []
     # A new generation is read only if its digest is that of the old one (common/projector/rebuild.h).
     assert_as_before(city, people, None, requests, readers)
