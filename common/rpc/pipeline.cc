@@ -194,6 +194,15 @@ bool Pipeline::Admit(internal::PipelineCall& call, internal::RequestFault fault)
                       .With("method", std::string(call.method()))
                       .With("caller", call.caller_->name));
   }
+  if (method.operators_only && call.caller_->caller_class != CallerClass::kOperator) {
+    return refuse(Refusal::kNotAllowed,
+                  Status(Code::kPermissionDenied, "OPERATORS_ONLY",
+                         fmt::format("{} is for callers of class OPERATOR, and {} is of class {}",
+                                     call.method(), call.caller_->name,
+                                     CallerClassName(call.caller_->caller_class)))
+                      .With("method", std::string(call.method()))
+                      .With("caller", call.caller_->name));
+  }
   if (fault != internal::RequestFault::kNone) {
     return refuse(
         fault == internal::RequestFault::kTooLarge ? Refusal::kTooLarge : Refusal::kMalformed,

@@ -27,6 +27,7 @@
 //   UNAUTHENTICATED    TOKEN_MISSING, AUTHORIZATION_MALFORMED, AUTHORIZATION_REPEATED, TOKEN_UNKNOWN,
 //                      CERTIFICATE_UNKNOWN
 //   PERMISSION_DENIED  METHOD_NOT_ALLOWED       metadata "method", "caller"
+//   PERMISSION_DENIED  OPERATORS_ONLY           the same
 //   INVALID_ARGUMENT   REQUEST_MALFORMED, REQUEST_TOO_LARGE
 //   DEADLINE_EXCEEDED  DEADLINE_EXCEEDED        it had passed on arrival, or passed while the handler worked
 //   RESOURCE_EXHAUSTED CLASS_LIMIT, SERVER_LIMIT
@@ -86,6 +87,7 @@ struct PipelineOptions {
 struct MethodOptions {
   Duration default_deadline{0};  // 0: the pipeline's
   Duration deadline_max{0};
+  bool operators_only = false;  // whatever methods other classes were given
 };
 
 namespace internal {

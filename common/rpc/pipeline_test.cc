@@ -346,6 +346,15 @@ TEST_F(PipelineTest, AMethodThatIsNotAllowedIsRefused) {
   EXPECT_EQ(error.metadata().at("caller"), "lost");
 }
 
+TEST_F(PipelineTest, AnOperatorsMethodIsForOperatorsWhateverElseACallerMayCall) {
+  Start({}, {.operators_only = true});
+  const Status error = Echo({}).error();
+  EXPECT_EQ(error.code(), Code::kPermissionDenied);
+  EXPECT_EQ(error.reason(), "OPERATORS_ONLY");
+  EXPECT_EQ(error.metadata().at("caller"), "gate");
+  EXPECT_TRUE(Echo({.token = "operator-token"}).status.ok());
+}
+
 TEST_F(PipelineTest, CallersAreReplacedWhileServing) {
   Start();
   EXPECT_TRUE(Echo({}).status.ok());

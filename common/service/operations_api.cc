@@ -160,20 +160,21 @@ std::string EnvelopeAsJson(const std::string& value) {
 OperationsApi::OperationsApi(Pipeline& pipeline, const Clock& clock, RandomSource& random,
                              std::vector<ServiceRuntime*> runtimes)
     : clock_(clock), random_(random), runtimes_(std::move(runtimes)) {
-  pipeline.Serve(Full("GetStatus"), this, &OperationsApi::DoGetStatus);
-  pipeline.Serve(
-      Full("GetDigests"), this, &OperationsApi::DoGetDigests,
-      {.default_deadline = std::chrono::minutes(2), .deadline_max = std::chrono::minutes(10)});
-  pipeline.Serve(Full("RebuildViews"), this, &OperationsApi::DoRebuildViews);
-  pipeline.Serve(Full("ReadLog"), this, &OperationsApi::DoReadLog);
-  pipeline.Serve(Full("ListParkedRecords"), this, &OperationsApi::DoListParkedRecords);
-  pipeline.Serve(
-      Full("RetryParkedRecord"), this, &OperationsApi::DoRetryParkedRecord,
-      {.default_deadline = std::chrono::minutes(1), .deadline_max = std::chrono::hours(1)});
-  pipeline.Serve(Full("ListIgnoredEvents"), this, &OperationsApi::DoListIgnoredEvents);
-  pipeline.Serve(
-      Full("AwaitQuiet"), this, &OperationsApi::DoAwaitQuiet,
-      {.default_deadline = std::chrono::minutes(1), .deadline_max = std::chrono::hours(1)});
+  constexpr MethodOptions kSoon{.operators_only = true};
+  constexpr MethodOptions kCounts{.default_deadline = std::chrono::minutes(2),
+                                  .deadline_max = std::chrono::minutes(10),
+                                  .operators_only = true};
+  constexpr MethodOptions kWaits{.default_deadline = std::chrono::minutes(1),
+                                 .deadline_max = std::chrono::hours(1),
+                                 .operators_only = true};
+  pipeline.Serve(Full("GetStatus"), this, &OperationsApi::DoGetStatus, kSoon);
+  pipeline.Serve(Full("GetDigests"), this, &OperationsApi::DoGetDigests, kCounts);
+  pipeline.Serve(Full("RebuildViews"), this, &OperationsApi::DoRebuildViews, kSoon);
+  pipeline.Serve(Full("ReadLog"), this, &OperationsApi::DoReadLog, kSoon);
+  pipeline.Serve(Full("ListParkedRecords"), this, &OperationsApi::DoListParkedRecords, kSoon);
+  pipeline.Serve(Full("RetryParkedRecord"), this, &OperationsApi::DoRetryParkedRecord, kWaits);
+  pipeline.Serve(Full("ListIgnoredEvents"), this, &OperationsApi::DoListIgnoredEvents, kSoon);
+  pipeline.Serve(Full("AwaitQuiet"), this, &OperationsApi::DoAwaitQuiet, kWaits);
 }
 
 Result<std::vector<ServiceRuntime*>> OperationsApi::Named(const std::string& service) const {
