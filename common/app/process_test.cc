@@ -362,6 +362,11 @@ TEST(ServerConfigTest, BeyondLoopbackTlsAndCallersAreRequired) {
               testing::SizeIs(1));
   EXPECT_THAT(ConfigErrors({"--server-listen=127.0.0.1.evil.example:1"}), testing::SizeIs(1));
   EXPECT_THAT(ConfigErrors({"--server-listen=0.0.0.0:1", "--insecure-listen"}), testing::IsEmpty());
+  EXPECT_THAT(ConfigErrors({"--server-listen=127.0.0.1:1", "--admin-listen=0.0.0.0:2"}),
+              testing::ElementsAre(HasSubstr("say --admin-insecure-listen")));
+  EXPECT_THAT(ConfigErrors({"--server-listen=127.0.0.1:1", "--admin-listen=0.0.0.0:2",
+                            "--admin-insecure-listen"}),
+              testing::IsEmpty());
   EXPECT_THAT(ConfigErrors({"--server-listen=0.0.0.0:1", "--server-callers=/c",
                             "--server-tls-certificate=/a", "--server-tls-key=/b"}),
               testing::IsEmpty());

@@ -77,6 +77,9 @@ void ServerConfig::AddTo(ConfigSpec& spec) {
            "one in so many successful calls is logged; 0: none");
   spec.Add(&admin_listen, "admin.listen",
            "host:port to serve /metrics, /healthz and /configz on; empty: nowhere");
+  spec.Add(&admin_insecure_listen, "admin.insecure_listen",
+           "allows admin.listen beyond loopback: it has neither TLS nor callers")
+      .Flag("--admin-insecure-listen");
   spec.Add(&log_level, "log.level", "least level that is logged")
       .OneOf({"debug", "info", "warn", "error", "off"});
 
@@ -85,6 +88,11 @@ void ServerConfig::AddTo(ConfigSpec& spec) {
     return fmt::format(
         "\"{}\" is no address; give host:port, [v6]:port or unix:/path, such as 127.0.0.1:50051",
         listen);
+  });
+  spec.AddCheck({"admin.listen", "admin.insecure_listen"}, [this]() -> std::string {
+    if (admin_insecure_listen || admin_listen.empty() || IsLoopback(admin_listen)) return "";
+    return "whoever reaches this port reads metrics and configuration; listen on 127.0.0.1, or, "
+           "where only those who may can reach it, say --admin-insecure-listen";
   });
   spec.AddCheck({"server.tls_certificate", "server.tls_key"}, [this]() -> std::string {
     return tls_certificate.empty() == tls_key.empty() ? "" : "give both or neither";

@@ -25,6 +25,7 @@ struct ServerConfig {
   PipelineOptions pipeline;
 
   std::string admin_listen = "127.0.0.1:9090";  // empty: no admin port
+  bool admin_insecure_listen = false;
   std::string log_level = "info";
 
   // Declares the settings and the rules between them, among them: beyond loopback only with TLS and
