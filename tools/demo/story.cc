@@ -313,7 +313,7 @@ void Story::TellCalls() {
        fmt::format(R"({{"person_id":"{}"}})", somebody));
   call("what is known of the case", "epigrid.contact_tracing.v1.ContactTracingService/GetCase",
        fmt::format(R"({{"case_id":"{}"}})", progress_.case_id));
-  call("a new case, found by its contacts at once",
+  call("a new case, whose contacts are found at once",
        "epigrid.contact_tracing.v1.ContactTracingService/ReportCase",
        fmt::format(R"({{"person_id":"{}","state":"CASE_STATE_REPORTED","sampled_time":"{}"}})",
                    somebody, FormatRfc3339(index_.sampled_time)));
