@@ -18,8 +18,8 @@
 //
 // In this order: request id and trace; caller (authorization: Bearer, or the client's certificate);
 // allowed method; a request that can be read; deadline; draining and limits in flight; the handler;
-// error mapping (status_details.h); metrics and access log. Every error, and what a client has named,
-// is answered with its x-request-id as trailing metadata.
+// error mapping (status_details.h); metrics and access log. Every error, and what a client has
+// named, is answered with its x-request-id as trailing metadata.
 //
 // Refusals, each with a RetryInfo where trying again helps:
 //   UNIMPLEMENTED      METHOD_UNKNOWN           no service of this server has it; whoever calls
