@@ -121,9 +121,14 @@ Task<void> Sender::State::LookInto(Shard shard) {
   if (page.ok()) {
     Take(shard, *page);
   } else {  // the next poll asks again
-    EPIGRID_LOG_WARN("notification.offered_unreadable", {"shard", shard}, {page.status()});
+    ++unreadable_;
+    unreadable_why_ = page.status();
   }
-  if (--looks_under_way_ == 0) Dispatch();
+  if (--looks_under_way_ > 0) co_return;
+  if (const size_t shards = std::exchange(unreadable_, 0); shards > 0) {
+    EPIGRID_LOG_WARN("notification.offered_unreadable", {"shards", shards}, {unreadable_why_});
+  }
+  Dispatch();
 }
 
 void Sender::State::Take(Shard shard, const std::vector<std::string>& page) {

@@ -78,6 +78,8 @@ class Sender::State : public std::enable_shared_from_this<Sender::State> {
   bool draining_ = false;
   bool look_posted_ = false;
   size_t looks_under_way_ = 0;
+  size_t unreadable_ = 0;  // shards that the looks under way could not read, and why
+  Status unreadable_why_;
   std::vector<Walk> walks_;                     // by shard
   std::deque<Shard> dirty_;                     // in the order in which they are to be looked into
   std::vector<std::string> taken_;              // by the looks under way
