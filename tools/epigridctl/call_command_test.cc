@@ -120,6 +120,9 @@ TEST(CommandLineTest, AWrongCommandLineHasItsOwnExitCode) {
   EXPECT_THAT(RunTool(fake, {"log", "tail", "identity.inbox", "0", "--from", "0"}).err,
               HasSubstr("--from: must be above 0: 0"));
   EXPECT_EQ(RunTool(fake, {"rebuild"}).exit_code, ExitCode::kUsage);
+  const Ran two_tokens = RunTool(fake, {"status", "--token", "a", "--token-file", "b"});
+  EXPECT_EQ(two_tokens.exit_code, ExitCode::kUsage);
+  EXPECT_THAT(two_tokens.err, HasSubstr("--token excludes --token-file"));
   EXPECT_EQ(RunTool(fake, {"--help"}).exit_code, ExitCode::kOk);
 }
 

@@ -48,8 +48,9 @@ void AddCommon(CLI::App& app, CommonFlags& flags) {
                  "often; default 127.0.0.1:50051")
       ->delimiter(',')
       ->allow_extra_args(false);
-  app.add_option("--token", flags.server.token, "Shown to the servers; others see it in `ps`");
-  app.add_option("--token-file", flags.token_file, "File that holds the token");
+  CLI::Option* token =
+      app.add_option("--token", flags.server.token, "Shown to the servers; others see it in `ps`");
+  app.add_option("--token-file", flags.token_file, "File that holds the token")->excludes(token);
   app.add_option("--tls-ca", flags.server.tls_ca, "Certificates to trust, PEM; speaks TLS");
   app.add_option("--tls-cert", flags.server.tls_certificate, "Own certificate, PEM");
   app.add_option("--tls-key", flags.server.tls_key, "Its key, PEM");

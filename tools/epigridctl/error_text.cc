@@ -15,7 +15,11 @@ std::string_view Advice(const Status& status) {
   }
   if (reason == "NOT_QUIET") return "wait longer with --timeout, or look at `epigridctl status`";
   switch (status.code()) {
-    case Code::kUnavailable: return "see that the server runs and --server names its address";
+    case Code::kUnavailable:
+      // With a reason of ours a server has answered.
+      return reason == "RPC_UNAVAILABLE"
+                 ? "see that the server runs and --server names its address"
+                 : "try again later; docs/errors.md says what the reason means";
     case Code::kUnauthenticated:
       return "give a token with --token-file, --token or EPIGRID_TOKEN, or a certificate with "
              "--tls-cert and --tls-key";

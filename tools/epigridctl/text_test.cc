@@ -79,5 +79,10 @@ TEST(ErrorTextTest, AnUnknownOutcomeAsksForTheSameRequestAgain) {
             std::string::npos);
 }
 
+TEST(ErrorTextTest, OnlyWhoHearsNothingIsToLookForTheServer) {
+  EXPECT_NE(Advice(Unavailable("RPC_UNAVAILABLE", "?")).find("--server"), std::string::npos);
+  EXPECT_EQ(Advice(Unavailable("VIEW_REBUILDING", "?")).find("--server"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace epigrid::ctl
