@@ -181,6 +181,7 @@ class PersonFold final : public Fold {
   std::string Route(const Event& event) const override {
     return event.membership_changed().person_id();
   }
+  std::vector<std::string> publications() const override { return {}; }
   std::vector<std::string> Entities(const Event&) const override { return {}; }
   void Needs(const Event&, const CellReader&, NeedSet&) const override {}
   void Apply(const Event&, Cells&, Context&) const override {}

@@ -121,6 +121,8 @@ class Fold {
   // shard an event goes (empty: this service has no use for it).
   virtual std::vector<std::string> subscriptions() const = 0;
   virtual std::string Route(const Event& foreign) const = 0;
+  // The public topics that it publishes to: all of them.
+  virtual std::vector<std::string> publications() const = 0;
   // The entities of an event: what parks with it, should it be poison.
   virtual std::vector<std::string> Entities(const Event& event) const = 0;
 

@@ -32,7 +32,10 @@ std::string_view ParkReason(bool parsed, const Envelope& envelope) {
 }
 
 RecordFolder::RecordFolder(const Fold& fold, Emitter self, ProjectorObserver* observer)
-    : fold_(fold), self_(std::move(self)), observer_(observer) {}
+    : fold_(fold),
+      publications_(fold.publications()),
+      self_(std::move(self)),
+      observer_(observer) {}
 
 GatheredRecord RecordFolder::Open(LogRecord record) const {
   GatheredRecord gathered;
@@ -260,6 +263,9 @@ void RecordFolder::Collect(Context& context, const Waiting& at, const FoldStep& 
     Ignored(at.offset, at.event_index.value_or(0), reason);
   }
   for (Emission& emission : context.emissions) {
+    EPIGRID_CHECK(emission.topic.empty() ||
+                      std::ranges::find(publications_, emission.topic) != publications_.end(),
+                  "a fold publishes only to its publications");
     emission.cause = step.cause;
     emissions_.push_back(std::move(emission));
   }

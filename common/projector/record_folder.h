@@ -123,6 +123,7 @@ class RecordFolder {
   void Ignored(Offset offset, uint32_t index, std::string_view reason);
 
   const Fold& fold_;
+  const std::vector<std::string> publications_;
   const Emitter self_;
   ProjectorObserver* const observer_;
   std::vector<Emission> emissions_;  // of the record in hand

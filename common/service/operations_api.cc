@@ -39,6 +39,13 @@ Status NoSuchShard(Shard shard, uint32_t shard_count) {
                       fmt::format("is {}, must be below {}", shard, shard_count), "shard");
 }
 
+// The topics that the service writes.
+std::vector<std::string> TopicsOf(const ServiceRuntime& runtime) {
+  std::vector<std::string> topics = runtime.fold().publications();
+  topics.insert(topics.begin(), InboxTopic(runtime.service()));
+  return topics;
+}
+
 // How long the oldest record that is not applied has waited.
 Task<Result<Duration>> EventAge(ServiceRuntime& runtime, Shard shard, const ShardState& state,
                                 Time now) {
@@ -278,6 +285,12 @@ Task<Status> OperationsApi::DoReadLog(Call&, const pb::ReadLogRequest& request,
   EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ServiceRuntime*> runtimes,
                               Named(request.topic().substr(0, dot)));
   ServiceRuntime& runtime = *runtimes.front();
+  const std::vector<std::string> topics = TopicsOf(runtime);
+  if (std::ranges::find(topics, request.topic()) == topics.end()) {
+    co_return NotFound("TOPIC_UNKNOWN", fmt::format("is none of the service's topics, which are {}",
+                                                    fmt::join(topics, ", ")))
+        .With("field", "topic");
+  }
   if (request.shard() >= runtime.shard_count()) {
     co_return NoSuchShard(request.shard(), runtime.shard_count());
   }

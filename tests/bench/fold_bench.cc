@@ -44,6 +44,7 @@ class OneWriteFold final : public Fold {
   uint32_t version() const override { return 1; }
   std::vector<std::string> subscriptions() const override { return {}; }
   std::string Route(const Event&) const override { return {}; }
+  std::vector<std::string> publications() const override { return {}; }
   std::vector<std::string> Entities(const Event& event) const override {
     return {event.membership_stated().person_id()};
   }

@@ -120,6 +120,19 @@ TEST(Operations, ShowsARecordOfAStranger) {
   EXPECT_EQ(read.entries(0).envelope_json(), "");
 }
 
+TEST(Operations, ATopicThatNobodyWritesIsNotRead) {
+  Servers servers;
+  const HealthCodeProcess process(servers.Flags({}));
+  grpc::ClientContext context;
+  operations::v1::ReadLogRequest request;
+  request.set_topic("health_code.codes");
+  operations::v1::ReadLogResponse read;
+  const Status status = FromGrpcStatus(
+      OperationsService::NewStub(process.channel())->ReadLog(&context, request, &read));
+  EXPECT_EQ(status.reason(), "TOPIC_UNKNOWN");
+  EXPECT_THAT(status.message(), ::testing::HasSubstr("health_code.inbox, health_code.test_result"));
+}
+
 TEST(Operations, ARetryTellsWhatCameOfIt) {
   Servers servers;
   OutsideLog log(servers);

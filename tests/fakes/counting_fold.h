@@ -30,6 +30,7 @@ class CountingFold final : public Fold {
   uint32_t version() const override { return 1; }
   std::vector<std::string> subscriptions() const override { return follows_; }
   std::string Route(const Event& foreign) const override;
+  std::vector<std::string> publications() const override { return {topic()}; }
   std::vector<std::string> Entities(const Event& event) const override;
   void Needs(const Event& event, const CellReader& cells, NeedSet& needs) const override;
   void Apply(const Event& event, Cells& cells, Context& context) const override;

@@ -25,6 +25,7 @@ class WitnessFold final : public Fold {
   uint32_t version() const override { return fold_->version(); }
   std::vector<std::string> subscriptions() const override { return fold_->subscriptions(); }
   std::string Route(const Event& foreign) const override { return fold_->Route(foreign); }
+  std::vector<std::string> publications() const override { return fold_->publications(); }
   std::vector<std::string> Entities(const Event& event) const override {
     return fold_->Entities(event);
   }

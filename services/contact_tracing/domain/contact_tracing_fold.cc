@@ -129,6 +129,10 @@ std::string ContactTracingFold::Route(const Event& foreign) const {
   }
 }
 
+std::vector<std::string> ContactTracingFold::publications() const {
+  return {std::string(kCaseTopic), std::string(kExposureTopic)};
+}
+
 std::vector<std::string> ContactTracingFold::Entities(const Event& event) const {
   switch (event.kind_case()) {
     case Event::kMembershipChanged:

@@ -35,6 +35,7 @@ class ContactTracingFold final : public Fold {
   uint32_t version() const override { return 1; }
   std::vector<std::string> subscriptions() const override;
   std::string Route(const Event& foreign) const override;
+  std::vector<std::string> publications() const override;
   std::vector<std::string> Entities(const Event& event) const override;
 
   void Needs(const Event& event, const CellReader& cells, NeedSet& needs) const override;

@@ -124,6 +124,10 @@ std::vector<std::string> HealthCodeFold::subscriptions() const {
 
 std::string HealthCodeFold::Route(const Event& foreign) const { return PersonOf(foreign); }
 
+std::vector<std::string> HealthCodeFold::publications() const {
+  return {std::string(kTestResultTopic), std::string(kIsolationTopic), std::string(kCodeTopic)};
+}
+
 std::vector<std::string> HealthCodeFold::Entities(const Event& event) const {
   const std::string& entity =
       event.has_basis_named() ? event.basis_named().case_id() : PersonOf(event);

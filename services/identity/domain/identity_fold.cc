@@ -8,6 +8,10 @@ namespace epigrid::identity {
 
 std::string IdentityFold::Route(const Event& /*foreign*/) const { return ""; }
 
+std::vector<std::string> IdentityFold::publications() const {
+  return {std::string(kPersonTopic), std::string(kMembershipTopic)};
+}
+
 std::vector<std::string> IdentityFold::Entities(const Event& event) const {
   switch (event.kind_case()) {
     case Event::kRegistrationRequested:

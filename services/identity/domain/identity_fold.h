@@ -48,6 +48,7 @@ class IdentityFold final : public Fold {
   uint32_t version() const override { return 1; }
   std::vector<std::string> subscriptions() const override { return {}; }
   std::string Route(const Event& foreign) const override;
+  std::vector<std::string> publications() const override;
   std::vector<std::string> Entities(const Event& event) const override;
 
   Task<Status> Prepare(std::vector<Event*> events) const override;

@@ -59,6 +59,10 @@ std::string NotificationFold::Route(const Event& foreign) const {
   return foreign.code_changed().person_id();
 }
 
+std::vector<std::string> NotificationFold::publications() const {
+  return {std::string(kDeliveryTopic)};
+}
+
 std::vector<std::string> NotificationFold::Entities(const Event& event) const {
   const std::string& person_id = PersonOf(event);
   if (person_id.empty()) return {};
