@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "common/crypto/keyed_hash.h"
+
 namespace epigrid {
 namespace {
 
@@ -145,6 +147,20 @@ Task<Result<Done>> RedisKeyStore::Tombstone(std::vector<std::string> person_ids)
   const PersonKey erased{.state = PersonKey::State::kErased, .key = {}};
   for (const std::string& person_id : person_ids) cache_.Put(person_id, erased, clock_.Now());
   co_return Done{};
+}
+
+Task<Result<Done>> RedisKeyStore::CheckRoot() {
+  const std::string mark =
+      KeyedHash(master_keys_.Derive("epigrid master key root mark v1")).HexOf("");
+  Result<Reply> reply = co_await redis_.Call(
+      {"SET", "{" + options_.name + "}root", mark, "NX", "GET"}, options_.deadline);
+  if (!reply.ok()) co_return StoreUnavailable(reply.status().reason());
+  if (reply->is_error()) co_return StoreUnavailable(reply->text);
+  if (reply->is_nil() || reply->text == mark) co_return Done{};
+  co_return FailedPrecondition(
+      "MASTER_KEY_ROOT_DIFFERS",
+      "the root in the master key file is not the one that this log was begun with: give the file "
+      "that the other instances have, or its copy");
 }
 
 Task<Result<RedisKeyStore::Page>> RedisKeyStore::Look(std::string cursor) {

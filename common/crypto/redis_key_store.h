@@ -4,6 +4,7 @@
 //   {<name>}keys         hash: person id to its key, wrapped by a master key, or to "erased"
 //   {<name>}compaction   hash: erasures and rewrappings counted ("wanted"), and those that the AOF was rewritten
 //                        after ("done")
+//   {<name>}root         the keyed hash by which CheckRoot knows the root of the master keys
 //
 // A tombstone takes the wrapped key out of Redis's memory, and so does another wrapping;
 // KeyCompactor (key_compactor.h) then has the AOF rewritten, so that it leaves the disk as well.
@@ -38,6 +39,12 @@ class RedisKeyStore final : public KeyStore {
   Task<Result<std::vector<PersonKey>>> CreateKeys(std::vector<std::string> person_ids) override;
   Task<Result<std::vector<PersonKey>>> GetKeys(std::vector<std::string> person_ids) override;
   Task<Result<Done>> Tombstone(std::vector<std::string> person_ids) override;
+
+  // To be called once, before anything is read or written: who comes first leaves the mark of its
+  // master keys' root, and who has another root is told FAILED_PRECONDITION
+  // MASTER_KEY_ROOT_DIFFERS. Such a process would take known documents for new ones, and fold what
+  // it cannot open as damaged.
+  Task<Result<Done>> CheckRoot();
 
   // For KeyRewrapper: some of all keys, and those of them that the newest master key does not wrap.
   // The first cursor is "0", and so is that after the last page.

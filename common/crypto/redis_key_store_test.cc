@@ -87,6 +87,16 @@ TEST_F(RedisKeyStoreTest, AKeyIsCreatedOnceAndIsTheSameEverywhere) {
   EXPECT_EQ(Get(*NewStore(), {"person_b", "person_a"})[1].key, created[0].key);
 }
 
+// A process with a file of its own would take known documents for new ones.
+TEST_F(RedisKeyStoreTest, OnlyWhoHasTheRootOfTheFirstMayBegin) {
+  EXPECT_TRUE(Await(store_->CheckRoot()).ok());
+  EXPECT_TRUE(Await(NewStore()->CheckRoot()).ok());
+  const auto stranger = NewStore(NewMasterKeys(key_file_.string() + ".other", false));
+  EXPECT_EQ(Await(stranger->CheckRoot()).status().reason(), "MASTER_KEY_ROOT_DIFFERS");
+  EXPECT_TRUE(Await(NewStore(NewMasterKeys(key_file_, true))->CheckRoot()).ok());
+  EXPECT_EQ(Await(stranger->CheckRoot()).status().reason(), "MASTER_KEY_ROOT_DIFFERS");
+}
+
 TEST_F(RedisKeyStoreTest, WhatWasNeverCreatedIsUnknownUntilItIs) {
   const auto reader = NewStore();
   EXPECT_EQ(Get(*reader, {"person_a"})[0].state, State::kUnknown);

@@ -79,17 +79,20 @@ ServiceRuntime::~ServiceRuntime() {
   if (started_) Stop();
 }
 
-Status ServiceRuntime::OpenLog(EventLog& log) {
-  const LogIdentity identity{.shard_count = options_.shard_count};
+Status ServiceRuntime::AwaitAtStart(const std::function<Status()>& call) {
   const auto give_up = std::chrono::steady_clock::now() + options_.start_timeout;
-  for (;;) {  // at start the servers may still be loading their data
-    const Result<Done> opened = log.Open(identity).Wait();
-    if (opened.status().code() != Code::kUnavailable ||
-        std::chrono::steady_clock::now() > give_up) {
-      return opened.status();
+  for (;;) {
+    const Status status = call();
+    if (status.code() != Code::kUnavailable || std::chrono::steady_clock::now() > give_up) {
+      return status;
     }
     api_loop_.Sleep(std::chrono::milliseconds(100)).Wait();
   }
+}
+
+Status ServiceRuntime::OpenLog(EventLog& log) {
+  const LogIdentity identity{.shard_count = options_.shard_count};
+  return AwaitAtStart([&] { return log.Open(identity).Wait().status(); });
 }
 
 Status ServiceRuntime::Start() {

@@ -108,10 +108,13 @@ class ServiceRuntime {
   // Of the shards that this process folds; empty without the projector role.
   Task<ProjectorSnapshot> Snapshot();
 
+  // Calls until the answer is another than UNAVAILABLE, for start_timeout: at the start the servers
+  // may still be loading their data.
+  Status AwaitAtStart(const std::function<Status()>& call);
+
  private:
   struct Projector;
 
-  // Tries until it answers, for start_timeout.
   Status OpenLog(EventLog& log);
   Status StartProjector();
 

@@ -81,6 +81,8 @@ App::App(const Config& config, const StorageConfig& storage, const ServiceRuntim
 App::~App() { StopWorkers(); }
 
 Status App::Start() {
+  EPIGRID_RETURN_IF_ERROR(
+      runtime_.AwaitAtStart([this] { return Run(keys_.CheckRoot()).Wait().status(); }));
   EPIGRID_RETURN_IF_ERROR(runtime_.Start());
   if (works_) runtime_.loop().RunOnLoop([this] { StartWorkers(); });
   process_.OnStop([this] {
