@@ -363,6 +363,7 @@ Task<Status> OperationsApi::DoListIgnoredEvents(Call&, const pb::ListIgnoredEven
 
 Task<Status> OperationsApi::DoAwaitQuiet(Call& call, const pb::AwaitQuietRequest& request,
                                          pb::AwaitQuietResponse& response) {
+  EPIGRID_CO_RETURN_IF_ERROR(CheckTimestamp(request.due_until_time(), "due_until_time"));
   const Time now = clock_.Now();
   const Time until = request.has_due_until_time() ? FromProto(request.due_until_time()) : now;
   EPIGRID_CO_ASSIGN_OR_RETURN(

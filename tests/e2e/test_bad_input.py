@@ -50,6 +50,7 @@ REFUSED = [
      {"registration.document": {"type": 2, "number": "L898902C37", "issuer": "UTO"}},
      INVALID, "DOCUMENT_CHECK_DIGIT", "registration.document.number"),
     ("no name", "RegisterPerson", {"registration.name": ""}, INVALID, "NAME_MISSING", "registration.name"),
+    ("blank name", "RegisterPerson", {"registration.name": "  "}, INVALID, "NAME_MISSING", "registration.name"),
     ("long name", "RegisterPerson", {"registration.name": "名" * 129}, INVALID, "TEXT_TOO_LONG", "registration.name"),
     ("control character", "RegisterPerson", {"registration.name": "a\nb"}, INVALID, "TEXT_MALFORMED", "registration.name"),
     ("language", "RegisterPerson", {"registration.language": "fr"},
@@ -171,6 +172,8 @@ REFUSED = [
     ("no service", "RebuildViews", {"service": ""}, INVALID, "SERVICE_MISSING", "service"),
     ("no such service", "RebuildViews", {"service": "weather"}, NOT_FOUND, "SERVICE_NOT_HERE", "service"),
     ("no such shard", "RebuildViews", {"shards": [64]}, INVALID, "SHARD_OUT_OF_RANGE", "shard"),
+    ("no such time", "AwaitQuiet", {"due_until_time.seconds": 2**60},
+     INVALID, "TIMESTAMP_OUT_OF_RANGE", "due_until_time"),
 ]
 
 
@@ -213,7 +216,7 @@ def good(method):
         "notification": [
             notification.GetMessageRequest(person_id=SOMEBODY, message_id=ids.derive("message", "unknown")),
             notification.ListMessagesRequest(person_id=SOMEBODY)],
-        "operations": [operations.RebuildViewsRequest(service="identity")],
+        "operations": [operations.RebuildViewsRequest(service="identity"), operations.AwaitQuietRequest()],
     }
     for service, candidates in requests.items():
         for request in candidates:

@@ -91,7 +91,7 @@ Result<state::v1::RegistrationContent> CheckRegistration(const v1::Registration&
   Result<Document> document = CheckDocument(registration.document(), today);
   if (!document.ok()) return WithPrefix(document.status(), prefix);
   const std::string path(prefix);
-  if (registration.name().empty()) {
+  if (registration.name().find_first_not_of(' ') == std::string::npos) {
     return InvalidField("NAME_MISSING", "give the name as the document prints it", path + "name");
   }
   EPIGRID_RETURN_IF_ERROR(CheckText(registration.name(), kNameCharactersMax, path + "name"));

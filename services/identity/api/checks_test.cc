@@ -85,8 +85,10 @@ TEST_F(ChecksTest, ARegistrationIsRefusedByReasonAndField) {
   registration_.mutable_document()->set_number("110105194912310021");
   EXPECT_EQ(Refusal(), "DOCUMENT_CHECK_DIGIT registration.document.number");
   registration_.mutable_document()->set_number("11010519491231002X");
-  registration_.set_name("");
-  EXPECT_EQ(Refusal(), "NAME_MISSING registration.name");
+  for (const char* none : {"", "  "}) {
+    registration_.set_name(none);
+    EXPECT_EQ(Refusal(), "NAME_MISSING registration.name");
+  }
   std::string name;
   for (int i = 0; i < 128; ++i) name += "张";
   registration_.set_name(name);
