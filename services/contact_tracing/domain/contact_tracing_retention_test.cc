@@ -267,5 +267,27 @@ TEST(ContactTracingRetentionTest, ADayAtTheEdgeKeepsWhatReachesInFromTheDayBefor
   EXPECT_EQ(city.Contacts("anna"), "bert bar PLACE 2022-01-01:60,2022-01-02:180");
 }
 
+// A day is forgotten one day before the day after it: that one keeps what reached in from it.
+TEST(ContactTracingRetentionTest, ADayKeepsWhatReachedInFromADayThatIsForgotten) {
+  FoldCity city;
+  city.Tick(10 * 24);
+  city.Setting("bar");
+  city.Visit("anna", "bar", 23.995, 26);
+  city.Visit("bert", "bar", 23.995, 26);
+  city.Report("anna", 10);
+  EXPECT_EQ(city.Contacts("anna"), "bert bar PLACE 2022-01-02:120");
+  city.Tick(16 * 24 + 1);  // the first day is forgotten, the second is past
+  city.Visit("anna", "bar", 48 + 5, 48 + 6);
+  EXPECT_EQ(city.Contacts("anna"), "bert bar PLACE 2022-01-02:120");
+  city.Isolate("anna", 50 * 24, std::nullopt);
+  EXPECT_EQ(city.Contacts("anna"), "bert bar PLACE 2022-01-02:120");
+  city.Visit("bert", "bar", 48 + 5, 48 + 6);
+  EXPECT_EQ(city.Contacts("anna"), "bert bar PLACE 2022-01-02:120,2022-01-03:60");
+  // Also when that day is forgotten too.
+  city.Tick(17 * 24 + 1);
+  city.EndIsolation("anna");
+  EXPECT_EQ(city.Contacts("anna"), "bert bar PLACE 2022-01-02:120,2022-01-03:60");
+}
+
 }  // namespace
 }  // namespace epigrid::contact_tracing

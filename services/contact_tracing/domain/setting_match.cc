@@ -46,7 +46,8 @@ void CountStays(const TracingPolicy& policy, const Spans& shared, int32_t forgot
   }
 }
 
-// What was counted on forgotten days stays, since the presence that it came from may be gone.
+// What was counted on forgotten days stays, since the presence that it came from may be gone. So it
+// does on the day after them if it was more than is counted now: stays reach over midnight.
 void KeepForgottenDays(const TracingPolicy& policy, const PinStated& pin,
                        const PinnedPresence& index, const MatchStated& previous,
                        int32_t forgotten_day, Count& count) {
@@ -55,7 +56,9 @@ void KeepForgottenDays(const TracingPolicy& policy, const PinStated& pin,
   const Time previous_last =
       previous.has_last_time() ? FromProto(previous.last_time()) : kEndOfTime;
   for (const events::v1::MatchedDay& day : previous.days()) {
-    if (day.minutes() == 0 || !IsDay(day.day()) || day.day() > forgotten_day) continue;
+    if (day.minutes() == 0 || !IsDay(day.day()) || day.day() - 1 > forgotten_day) continue;
+    const auto counted = count.days.find(day.day());
+    if (counted != count.days.end() && counted->second >= day.minutes()) continue;
     const Time start = policy.zone.StartOfDay(day.day());
     const Time end = policy.zone.StartOfDay(day.day() + 1);
     const Time from = std::max({start, window.from, previous_first});

@@ -10,7 +10,7 @@
 // is set, there is no last time, and of its days only the first is listed.
 //
 // Stays of forgotten days are gone: what was counted there before stays as it was, as long as the
-// day is in the window.
+// day is in the window, and on the day after them it does not become less.
 #pragma once
 
 #include <string>
