@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/proto_time.h"
+#include "common/projector/parking.h"
 #include "epigrid/notification/state/v1/state.pb.h"
 #include "services/notification/view/keys.h"
 
@@ -153,6 +154,16 @@ Task<Result<std::vector<ShardPosition>>> SimOutbox::Append(std::vector<PersonEve
   size_t i = 0;
   for (const auto& [shard, envelope] : envelopes) positions.push_back({shard, (*appended)[i++]});
   co_return positions;
+}
+
+bool SimOutbox::IsParked(const std::string& person_id) const {
+  const SimGeneration* live = service_.view().Live(ShardOf(person_id, service_.shard_count()));
+  if (live == nullptr) return false;
+  const auto cell = live->strings.find(std::string(kParkedCell));
+  if (cell == live->strings.end()) return false;
+  const std::optional<ParkedRecords> parked = ParkedRecords::Decode(cell->second);
+  return std::ranges::any_of(
+      parked->roots(), [&](const ParkedRoot& root) { return root.entities.contains(person_id); });
 }
 
 Task<Status> SimOutbox::AwaitApplied(std::vector<ShardPosition> positions, Time deadline) {

@@ -36,6 +36,7 @@ class SimOutbox final : public notification::Outbox {
       std::vector<notification::MessageRef> messages) override;
   Task<Result<std::vector<ShardPosition>>> Append(
       std::vector<notification::PersonEvent> events) override;
+  bool IsParked(const std::string& person_id) const override;
   Task<Status> AwaitApplied(std::vector<ShardPosition> positions, Time deadline) override;
 
  private:

@@ -44,6 +44,8 @@ class Outbox {
       std::vector<MessageRef> messages) = 0;
   // Appends all; where they are. OUTCOME_UNKNOWN: any of them may be in the log.
   virtual Task<Result<std::vector<ShardPosition>>> Append(std::vector<PersonEvent> events) = 0;
+  // Whether a record of the person could not be folded, so that an attempt would wait behind it.
+  virtual bool IsParked(const std::string& person_id) const = 0;
   // Until what stands there is in the view.
   virtual Task<Status> AwaitApplied(std::vector<ShardPosition> positions, Time deadline) = 0;
 };

@@ -140,6 +140,7 @@ void Sender::State::Take(Shard shard, const std::vector<std::string>& page) {
       return MarkDirty(shard);
     }
     walk.at = item;
+    if (outbox_.IsParked(keys::SplitWorkItem(item).first)) continue;
     if (in_hand_.insert(item).second) taken_.push_back(item);
   }
   if (page.size() == kPage) return MarkDirty(shard);

@@ -6,7 +6,8 @@
 // The fold decides who sends: a message is sent only when, after AttemptStarted was applied, its
 // last attempt is this sender's and it is STARTED. So it is sent by one worker at a time, never
 // after a newer one took its place, and again only when its attempt had its time without a result.
-// Nothing is started while identity cannot be asked.
+// Nothing is started while identity cannot be asked, nor for a person of whom a record is parked:
+// it would wait behind that record, and be started again and again.
 //
 // It is woken by Wake(shard) when something was applied there, and looks into every shard each
 // `poll_interval` all the same. Messages in hand are bounded; what does not fit stays in the view.

@@ -95,6 +95,24 @@ TEST_F(SenderTest, FindsWorkWithoutBeingWoken) {
   EXPECT_LE(world_.Now() - began, milliseconds(500));
 }
 
+// What is begun for somebody whose record could not be folded waits behind that record: begun again
+// and again, it would fill the log.
+TEST_F(SenderTest, BeginsNothingForWhoIsUnderReview) {
+  const std::string message = world_.shard().Change(kPerson, COLOUR_RED);
+  const std::string other = world_.shard().Change("person_b", COLOUR_RED);
+  world_.contacts().Set(kPerson, {{"web", "a"}});
+  world_.contacts().Set("person_b", {{"web", "b"}});
+  world_.outbox().parked = {kPerson};
+  auto sender = MakeSender();
+  world_.RunFor(seconds(30));
+  EXPECT_EQ(StateOf(other, "person_b"), v1::MESSAGE_STATE_DELIVERED);
+  EXPECT_EQ(StateOf(message), v1::MESSAGE_STATE_DUE);
+  EXPECT_EQ(world_.outbox().appended, 2u);  // the other's attempt and its result
+
+  world_.outbox().parked.clear();
+  RunUntil(message, v1::MESSAGE_STATE_DELIVERED);
+}
+
 TEST_F(SenderTest, SendsManyWithFewInHand) {
   std::vector<std::pair<std::string, std::string>> messages;
   for (int i = 0; i < 1000; ++i) {

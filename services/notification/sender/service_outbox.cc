@@ -80,6 +80,10 @@ Task<Result<std::vector<ShardPosition>>> ServiceOutbox::Append(std::vector<Perso
                                                 std::move(commands));
 }
 
+bool ServiceOutbox::IsParked(const std::string& person_id) const {
+  return runtime_.shards().IsParked(person_id);
+}
+
 Task<Status> ServiceOutbox::AwaitApplied(std::vector<ShardPosition> positions, Time deadline) {
   co_return co_await runtime_.shards().WaitFor(std::move(positions), deadline);
 }

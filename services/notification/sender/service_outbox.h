@@ -17,6 +17,7 @@ class ServiceOutbox final : public Outbox {
   Task<Result<std::vector<std::optional<state::v1::StoredMessage>>>> Read(
       std::vector<MessageRef> messages) override;
   Task<Result<std::vector<ShardPosition>>> Append(std::vector<PersonEvent> events) override;
+  bool IsParked(const std::string& person_id) const override;
   Task<Status> AwaitApplied(std::vector<ShardPosition> positions, Time deadline) override;
 
  private:

@@ -64,6 +64,7 @@ Task<Result<std::vector<ShardPosition>>> FakeWorld::FakeOutbox::Append(
   co_await world_.NextTurn();
   before_append();
   if (append_error.ok() || append_in_spite_of_error) {
+    appended += events.size();
     unfolded_.insert(unfolded_.end(), events.begin(), events.end());
     if (!paused) Resume();
   }
@@ -77,7 +78,9 @@ Task<Result<std::vector<ShardPosition>>> FakeWorld::FakeOutbox::Append(
 void FakeWorld::FakeOutbox::Resume() {
   paused = false;
   world_.shard_.now = world_.Now();
-  for (const PersonEvent& event : std::exchange(unfolded_, {})) world_.shard_.Fold(event.event);
+  for (const PersonEvent& event : std::exchange(unfolded_, {})) {
+    if (!parked.contains(event.person_id)) world_.shard_.Fold(event.event);
+  }
 }
 
 Task<Status> FakeWorld::FakeOutbox::AwaitApplied(std::vector<ShardPosition>, Time deadline) {

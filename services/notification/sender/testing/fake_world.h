@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,14 @@ class FakeWorld {
     Task<Result<std::vector<std::optional<state::v1::StoredMessage>>>> Read(
         std::vector<MessageRef> messages) override;
     Task<Result<std::vector<ShardPosition>>> Append(std::vector<PersonEvent> events) override;
+    bool IsParked(const std::string& person_id) const override {
+      return parked.contains(person_id);
+    }
     Task<Status> AwaitApplied(std::vector<ShardPosition> positions, Time deadline) override;
 
+    // Whose events wait: they are not folded. Counted as others are.
+    std::set<std::string> parked;
+    size_t appended = 0;  // events
     std::function<void()> before_append = [] {};
     Status append_error;
     bool append_in_spite_of_error = false;
