@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <system_error>
 
 #include "epigrid/identity/v1/identity.pb.h"
@@ -74,14 +75,28 @@ Result<std::vector<FileToImport>> SortFiles(const std::vector<std::filesystem::p
   return files;
 }
 
+std::filesystem::path Canonical(const std::filesystem::path& path) {
+  std::error_code failure;
+  std::filesystem::path canonical = std::filesystem::weakly_canonical(path, failure);
+  return failure ? path : canonical;
+}
+
 // A file's rejects replace what an earlier one left at their path.
 Status CheckRejectPaths(const ImportOptions& options, const std::vector<FileToImport>& files) {
+  std::set<std::filesystem::path> imported;
+  for (const FileToImport& file : files) imported.insert(Canonical(file.path));
   std::map<std::filesystem::path, const FileToImport*> whose;
   for (const FileToImport& file : files) {
     const std::filesystem::path rejects = RejectPath(options, file.path);
-    std::error_code failure;
-    std::filesystem::path canonical = std::filesystem::weakly_canonical(rejects, failure);
-    const auto [other, is_new] = whose.emplace(failure ? rejects : std::move(canonical), &file);
+    if (imported.contains(Canonical(rejects))) {
+      return InvalidArgument(
+                 "REJECT_FILES_COLLIDE",
+                 fmt::format("the rejected rows of {} would replace {}, which is to be imported "
+                             "itself: give it another name, or --rejects another directory",
+                             file.path.string(), rejects.string()))
+          .With("file", file.path.string());
+    }
+    const auto [other, is_new] = whose.emplace(Canonical(rejects), &file);
     if (is_new) continue;
     return InvalidArgument(
                "REJECT_FILES_COLLIDE",

@@ -372,6 +372,18 @@ TEST_F(ImportTest, FilesWhoseRejectsWouldMeetAreRefused) {
   EXPECT_THAT(Read("west/presence.csv.rejected.csv"), HasSubstr("IMPORT_VALUE_INVALID"));
 }
 
+TEST_F(ImportTest, RejectsDoNotReplaceAFileThatIsToBeImported) {
+  const std::string header = "source_id,person,setting,check_in_time\n";
+  const std::string visits = Write("visits.csv", header + "a,p0,cafe,yesterday\n");
+  // Rejected rows that somebody has mended.
+  const std::string mended_row = "a,p0,cafe,2022-01-01T12:00:00Z\n";
+  const std::string mended = Write("visits.csv.rejected.csv", header + mended_row);
+  const Ran refused = Import({WritePeople(2), visits, mended});
+  EXPECT_EQ(refused.exit_code, ExitCode::kUsage);
+  EXPECT_THAT(refused.err, HasSubstr("INVALID_ARGUMENT REJECT_FILES_COLLIDE"));
+  EXPECT_EQ(Read("visits.csv.rejected.csv"), header + mended_row);
+}
+
 TEST_F(ImportTest, ADryRunSendsAndKeepsNothing) {
   const std::string people = Write("people.csv",
                                    "person,document_type,document_number,name\n"
