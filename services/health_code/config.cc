@@ -1,6 +1,7 @@
 #include "services/health_code/config.h"
 
 #include "common/base/local_day.h"
+#include "services/health_code/domain/built_in_policy.h"
 
 namespace epigrid::health_code {
 
@@ -8,14 +9,14 @@ void Config::AddTo(ConfigSpec& spec) {
   spec.Add(&time_zone, "health_code.time_zone", "IANA name of the zone of the policy's local days");
   spec.Add(&close_red_days, "health_code.close_red_days",
            "a close contact is red through this day after the last exposure")
-      .Range(0, 60);
+      .Range(0, kCloseDaysMax);
   spec.Add(&close_yellow_days, "health_code.close_yellow_days",
            "a close contact is yellow through this day after the last exposure, and until a "
            "negative sampled on or after it")
-      .Range(0, 60);
+      .Range(0, kCloseDaysMax);
   spec.Add(&place_negatives_gap_hours, "health_code.place_negatives_gap_hours",
            "hours between the samplings of the two negatives that clear a place exposure")
-      .Range(1, 336);
+      .Range(1, kPlaceNegativesGapHoursMax);
   spec.Add(&evidence_age_days_max, "health_code.evidence_age_days_max",
            "evidence of what happened longer ago is refused, since cases' windows reach back from "
            "it; at least as long as presence is kept and two infections lie apart")

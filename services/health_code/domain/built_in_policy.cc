@@ -13,6 +13,14 @@ state::v1::PolicyConfiguration DefaultPolicyConfiguration() {
   return configuration;
 }
 
+bool IsValid(const state::v1::PolicyConfiguration& configuration) {
+  return configuration.close_red_days() <= configuration.close_yellow_days() &&
+         configuration.close_yellow_days() <= kCloseDaysMax &&
+         configuration.place_negatives_gap_hours() >= 1 &&
+         configuration.place_negatives_gap_hours() <= kPlaceNegativesGapHoursMax &&
+         TimeZone::Load(configuration.time_zone()).ok();
+}
+
 BuiltInPolicy::BuiltInPolicy(state::v1::PolicyConfiguration configuration, TimeZone zone)
     : configuration_(std::move(configuration)), zone_(std::move(zone)) {}
 

@@ -19,12 +19,17 @@
 
 namespace epigrid::health_code {
 
+inline constexpr uint32_t kCloseDaysMax = 60;
+inline constexpr uint32_t kPlaceNegativesGapHoursMax = 336;
+
 // What holds where a field of the configuration is not set.
 state::v1::PolicyConfiguration DefaultPolicyConfiguration();
+// Whether a policy can be made of it: every number in its range, and a zone that there is.
+bool IsValid(const state::v1::PolicyConfiguration& configuration);
 
 class BuiltInPolicy final : public Policy {
  public:
-  // The configuration is complete and valid (config.h checks it).
+  // The configuration is valid.
   BuiltInPolicy(state::v1::PolicyConfiguration configuration, TimeZone zone);
 
   std::vector<Hold> Holds(const PersonFacts& facts) const override;

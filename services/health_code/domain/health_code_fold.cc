@@ -92,6 +92,15 @@ BuiltInPolicy PolicyInForce(const CellReader& cells) {
   return BuiltInPolicy(std::move(configuration), std::move(zone).value());
 }
 
+// What cannot be read must not come into force: every event looks at it.
+void ApplyConfigured(const std::string& bytes, Cells& cells, Context& context) {
+  state::v1::PolicyConfiguration configuration;
+  if (!configuration.ParseFromString(bytes) || !IsValid(configuration)) {
+    return context.Ignore("CONFIGURATION_INVALID");
+  }
+  cells.Set(keys::kConfiguration, bytes);
+}
+
 // Lets go of an exposure if there are too many; false: it is this one.
 bool MakeRoom(const events::v1::ExposureChanged& exposure, Cells& cells) {
   const std::string key = keys::Exposures(exposure.person_id());
@@ -154,7 +163,7 @@ void HealthCodeFold::Apply(const Event& event, Cells& cells, Context& context) c
   }
   switch (event.kind_case()) {
     case Event::kConfigured:
-      cells.Set(keys::kConfiguration, event.configured().configuration());
+      ApplyConfigured(event.configured().configuration(), cells, context);
       break;
     case Event::kEvidenceObserved:
       ApplyEvidence(event.evidence_observed().evidence(), cells, context);

@@ -8,6 +8,7 @@
 #include "common/base/local_day.h"
 #include "common/base/proto_time.h"
 #include "common/base/shard.h"
+#include "services/health_code/domain/built_in_policy.h"
 #include "services/health_code/domain/evidence_limit.h"
 #include "services/health_code/domain/exposure_limit.h"
 #include "services/health_code/domain/timeline.h"
@@ -409,6 +410,21 @@ TEST_F(HealthCodeFoldTest, TheConfiguredPolicyHoldsFromItsRecordOn) {
   Send(Exposed(true, "2022-07-01T20:00:00+08:00", "2022-07-01T22:00:00+08:00"));
   EXPECT_EQ(ColourAt("2022-07-04T23:59:59+08:00"), v1::COLOUR_RED);
   EXPECT_EQ(ColourAt("2022-07-05T00:00:00+08:00"), v1::COLOUR_YELLOW);
+}
+
+TEST_F(HealthCodeFoldTest, AConfigurationThatIsNoneDoesNotComeIntoForce) {
+  state::v1::PolicyConfiguration nowhere = DefaultPolicyConfiguration();
+  nowhere.set_time_zone("Nowhere/None");
+  state::v1::PolicyConfiguration endless = DefaultPolicyConfiguration();
+  endless.set_close_yellow_days(UINT32_MAX);
+  for (const std::string& bytes :
+       {std::string("\xff"), nowhere.SerializeAsString(), endless.SerializeAsString()}) {
+    driver_.Configure(bytes);
+    driver_.Run();
+    EXPECT_EQ(driver_.TakeIgnored(), std::vector<std::string>(4, "CONFIGURATION_INVALID"));
+  }
+  Send(Exposed(true, "2022-07-01T20:00:00+08:00", "2022-07-01T22:00:00+08:00"));
+  EXPECT_EQ(ColourAt("2022-07-08T23:59:59+08:00"), v1::COLOUR_RED);
 }
 
 TEST_F(HealthCodeFoldTest, CountsWhatIsAboutNobody) {

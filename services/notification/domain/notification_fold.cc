@@ -41,6 +41,15 @@ v1::Message MessageFor(const events::v1::CodeChanged& changed, Time created) {
   return message;
 }
 
+// What cannot be read must not come into force: every event looks at it.
+void ApplyConfigured(const std::string& bytes, Cells& cells, Context& context) {
+  state::v1::SendingConfiguration configuration;
+  if (!configuration.ParseFromString(bytes) || !IsValid(configuration)) {
+    return context.Ignore("CONFIGURATION_INVALID");
+  }
+  cells.Set(keys::kConfiguration, bytes);
+}
+
 }  // namespace
 
 state::v1::SendingConfiguration DefaultSendingConfiguration() {
@@ -51,6 +60,18 @@ state::v1::SendingConfiguration DefaultSendingConfiguration() {
   configuration.set_backoff_max_ms(600'000);
   configuration.set_expire_after_hours(24);
   return configuration;
+}
+
+bool IsValid(const state::v1::SendingConfiguration& configuration) {
+  const auto in_range = [](uint32_t value, uint32_t min, uint32_t max) {
+    return value >= min && value <= max;
+  };
+  constexpr uint32_t kDayMs = 86'400'000;
+  return in_range(configuration.attempt_timeout_seconds(), 1, 3'600) &&
+         configuration.attempts_max() >= 1 &&
+         in_range(configuration.backoff_initial_ms(), 1, kDayMs) &&
+         in_range(configuration.backoff_max_ms(), configuration.backoff_initial_ms(), kDayMs) &&
+         in_range(configuration.expire_after_hours(), 1, 24 * 366);
 }
 
 std::vector<std::string> NotificationFold::subscriptions() const { return {"health_code.code.v1"}; }
@@ -83,7 +104,7 @@ void NotificationFold::Apply(const Event& event, Cells& cells, Context& context)
   }
   switch (event.kind_case()) {
     case Event::kConfigured:
-      cells.Set(keys::kConfiguration, event.configured().configuration());
+      ApplyConfigured(event.configured().configuration(), cells, context);
       break;
     case Event::kCodeChanged: {
       Mailbox mailbox(event.code_changed().person_id(), cells, context);

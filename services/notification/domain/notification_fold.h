@@ -24,6 +24,9 @@ inline constexpr std::string_view kDeliveryTopic = "notification.delivery.v1";
 
 // What holds until a Configured record comes.
 state::v1::SendingConfiguration DefaultSendingConfiguration();
+// Whether the fold can work with it: no number is missing or beyond all reason. What operators may
+// set is narrower (config.cc).
+bool IsValid(const state::v1::SendingConfiguration& configuration);
 
 // A person's older messages beyond this number are forgotten, oldest first; those under way never.
 inline constexpr size_t kMessagesPerPersonMax = 64;

@@ -70,6 +70,19 @@ TEST(NotificationFoldTest, WorksBeforeItIsConfiguredAndTicked) {
   EXPECT_TRUE(shard.Finish("person_a", message, "one", v1::ATTEMPT_OUTCOME_DELIVERED));
 }
 
+TEST(NotificationFoldTest, AConfigurationThatIsNoneDoesNotComeIntoForce) {
+  MailboxShard shard;
+  state::v1::SendingConfiguration zeros = DefaultSendingConfiguration();
+  zeros.clear_expire_after_hours();
+  for (const std::string& bytes : {std::string("\xff"), zeros.SerializeAsString()}) {
+    Event event;
+    event.mutable_configured()->set_configuration(bytes);
+    EXPECT_THAT(shard.Fold(event), ElementsAre("CONFIGURATION_INVALID"));
+  }
+  EXPECT_TRUE(shard.Fold(CodeChanged("person_a", 7)).empty());
+  EXPECT_EQ(shard.Message("person_a", MessageIdOf("person_a", 7)).state(), v1::MESSAGE_STATE_DUE);
+}
+
 TEST(NotificationFoldTest, CountsWhatItRefuses) {
   MailboxShard shard;
   Event started;
