@@ -19,6 +19,16 @@ uint32_t CountOf(Duration duration) {
   return static_cast<uint32_t>(std::chrono::duration_cast<Unit>(duration).count());
 }
 
+// The fold counts in this unit: the rest would be left out unsaid.
+template <typename Unit>
+void AddWholeCheck(ConfigSpec& spec, const Duration& duration, const std::string& setting,
+                   std::string_view units) {
+  spec.AddCheck({setting}, [&duration, setting, units]() -> std::string {
+    if (duration % Unit(1) == Duration(0)) return "";
+    return fmt::format("{} must be whole {}", setting, units);
+  });
+}
+
 }  // namespace
 
 void Config::AddTo(ConfigSpec& spec) {
@@ -63,6 +73,11 @@ void Config::AddTo(ConfigSpec& spec) {
   spec.Add(&identity_deadline, "notification.identity_deadline", "of a call to identity")
       .Range(milliseconds(100), minutes(1));
 
+  AddWholeCheck<seconds>(spec, attempt_timeout, "notification.attempt_timeout", "seconds");
+  AddWholeCheck<hours>(spec, expire_after, "notification.expire_after", "hours");
+  AddWholeCheck<milliseconds>(spec, backoff_initial, "notification.backoff_initial",
+                              "milliseconds");
+  AddWholeCheck<milliseconds>(spec, backoff_max, "notification.backoff_max", "milliseconds");
   spec.AddCheck({"notification.backoff_initial", "notification.backoff_max"},
                 [this]() -> std::string {
                   if (backoff_initial <= backoff_max) return "";

@@ -44,6 +44,10 @@ TEST(NotificationConfigTest, RefusesWhatDoesNotFitTogether) {
   EXPECT_THAT(errors_of({"--notification-backoff-initial=5s", "--notification-backoff-max=1s"}),
               ElementsAre(HasSubstr("backoff_max must be at least")));
   EXPECT_THAT(errors_of({"--notification-expire-after=5m"}), Contains(HasSubstr("expire")));
+  EXPECT_THAT(errors_of({"--notification-expire-after=90m"}),
+              ElementsAre(HasSubstr("notification.expire_after must be whole hours")));
+  EXPECT_THAT(errors_of({"--notification-attempt-timeout=45500ms"}),
+              ElementsAre(HasSubstr("notification.attempt_timeout must be whole seconds")));
   EXPECT_THAT(errors_of({"--notification-endpoints=/nowhere",
                          "--notification-identity-certificate=/nowhere"}),
               ElementsAre(HasSubstr("cannot read /nowhere"), HasSubstr("cannot read /nowhere")));
