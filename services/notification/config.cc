@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "common/config/command_line.h"
+#include "common/rpc/loopback.h"
 
 namespace epigrid::notification {
 namespace {
@@ -68,6 +69,8 @@ void Config::AddTo(ConfigSpec& spec) {
            "PEM file with who signs identity's certificate; empty: no TLS");
   spec.Add(&identity_tls_name, "notification.identity_tls_name",
            "name in identity's certificate; empty: the host of its address");
+  spec.Add(&identity_insecure, "notification.identity_insecure",
+           "asks an identity that is not on this machine without TLS");
   spec.Add(&identity_token, "notification.identity_token",
            "bearer token for IdentityService/ResolveContactPoints; empty: none");
   spec.Add(&identity_deadline, "notification.identity_deadline", "of a call to identity")
@@ -91,6 +94,17 @@ void Config::AddTo(ConfigSpec& spec) {
                "while it is being sent would be sent twice";
       });
   spec.AddCheck({"notification.endpoints"}, [this] { return ReadEndpoints(); });
+  spec.AddCheck({"notification.identity_address", "notification.identity_certificate",
+                 "notification.identity_insecure"},
+                [this]() -> std::string {
+                  if (identity_insecure || identity_address.empty() ||
+                      IsLoopback(identity_address) || !identity_certificate.empty()) {
+                    return "";
+                  }
+                  return "the token and people's numbers would travel in the clear: give "
+                         "notification.identity_certificate or, where nobody can listen in on the "
+                         "way, say --notification-identity-insecure";
+                });
   spec.AddCheck({"notification.identity_certificate"}, [this] { return ReadCertificate(); });
 }
 

@@ -31,6 +31,7 @@ struct Config {
   std::string identity_address;  // empty: this process
   std::filesystem::path identity_certificate;
   std::string identity_tls_name;
+  bool identity_insecure = false;
   Secret identity_token;
   Duration identity_deadline = std::chrono::seconds(2);
 

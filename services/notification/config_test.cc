@@ -53,6 +53,14 @@ TEST(NotificationConfigTest, RefusesWhatDoesNotFitTogether) {
               ElementsAre(HasSubstr("cannot read /nowhere"), HasSubstr("cannot read /nowhere")));
 }
 
+TEST(NotificationConfigTest, AsksIdentityOfAnotherMachineInTheClearOnlyWhereToldTo) {
+  const std::string elsewhere = "--notification-identity-address=identity.example:50051";
+  Config config;
+  EXPECT_THAT(Load(config, {elsewhere}), ElementsAre(HasSubstr("would travel in the clear")));
+  EXPECT_THAT(Load(config, {elsewhere, "--notification-identity-insecure"}), IsEmpty());
+  EXPECT_THAT(Load(config, {"--notification-identity-address=127.0.0.1:50051"}), IsEmpty());
+}
+
 TEST(NotificationConfigTest, TellsTheErrorsOfTheEndpointsFile) {
   std::string path = (std::filesystem::temp_directory_path() / "endpoints-XXXXXX").string();
   const int fd = ::mkstemp(path.data());
