@@ -1,9 +1,9 @@
 // ShardTable: what one instance knows of every shard's view of one service, so that a query needs
 // no look-up before its read: the generation to read, how far it is, and its time.
 //
+//   answer.as_of = shards.AsOf(person_id);   // before the read: the answer is at least as new
 //   Result<Generation> generation = shards.Live(shards.ShardOf(person_id));
 //   ... read cells of that generation (cell_query.h) ...
-//   answer.as_of = shards.AsOf(person_id);
 //
 // It is filled by one pipelined round of a small script per shard every `refresh` (100 ms; 20 ms
 // while somebody waits), and moved on at once by what the guarded batches publish on

@@ -32,6 +32,7 @@ void SetNext(const PageAsked& asked, const Page<Item>& page, Response& response)
 
 }  // namespace
 
+// Asked before anything is read, so that an answer is at least as new as it says.
 google::protobuf::Timestamp ContactTracingApi::AsOf(const std::string& entity) {
   return ToProto(calls_.shards().AsOf(entity));
 }
@@ -40,9 +41,9 @@ Task<Status> ContactTracingApi::DoGetSetting(Call& call, const v1::GetSettingReq
                                              v1::GetSettingResponse& response) {
   EPIGRID_CO_RETURN_IF_ERROR(CheckPlaceId(request.setting_id(), "setting_id"));
   EPIGRID_CO_RETURN_IF_ERROR(co_await calls_.AwaitRevision(call, request.revision()));
+  *response.mutable_as_of_time() = AsOf(request.setting_id());
   EPIGRID_CO_ASSIGN_OR_RETURN(*response.mutable_setting(),
                               co_await view_.GetSetting(request.setting_id()));
-  *response.mutable_as_of_time() = AsOf(request.setting_id());
   co_return OkStatus();
 }
 
@@ -51,11 +52,11 @@ Task<Status> ContactTracingApi::DoListPresences(Call& call, const v1::ListPresen
   EPIGRID_CO_RETURN_IF_ERROR(CheckId(kPersonId, request.person_id(), "person_id"));
   EPIGRID_CO_ASSIGN_OR_RETURN(const PageAsked asked, ReadPage(call, request));
   EPIGRID_CO_RETURN_IF_ERROR(co_await calls_.AwaitRevision(call, request.revision()));
+  *response.mutable_as_of_time() = AsOf(request.person_id());
   EPIGRID_CO_ASSIGN_OR_RETURN(
       auto page, co_await view_.Presences(request.person_id(), asked.after, asked.size));
   for (v1::Presence& presence : page.items) *response.add_presences() = std::move(presence);
   SetNext(asked, page, response);
-  *response.mutable_as_of_time() = AsOf(request.person_id());
   co_return OkStatus();
 }
 
@@ -63,8 +64,8 @@ Task<Status> ContactTracingApi::DoGetCase(Call& call, const v1::GetCaseRequest& 
                                           v1::GetCaseResponse& response) {
   EPIGRID_CO_RETURN_IF_ERROR(CheckId(kCaseId, request.case_id(), "case_id"));
   EPIGRID_CO_RETURN_IF_ERROR(co_await calls_.AwaitRevision(call, request.revision()));
-  EPIGRID_CO_ASSIGN_OR_RETURN(*response.mutable_case_(), co_await view_.GetCase(request.case_id()));
   *response.mutable_as_of_time() = AsOf(request.case_id());
+  EPIGRID_CO_ASSIGN_OR_RETURN(*response.mutable_case_(), co_await view_.GetCase(request.case_id()));
   co_return OkStatus();
 }
 
@@ -73,10 +74,10 @@ Task<Status> ContactTracingApi::DoListPersonCases(Call& call,
                                                   v1::ListPersonCasesResponse& response) {
   EPIGRID_CO_RETURN_IF_ERROR(CheckId(kPersonId, request.person_id(), "person_id"));
   EPIGRID_CO_RETURN_IF_ERROR(co_await calls_.AwaitRevision(call, request.revision()));
+  *response.mutable_as_of_time() = AsOf(request.person_id());
   EPIGRID_CO_ASSIGN_OR_RETURN(std::vector<v1::Case> cases,
                               co_await view_.PersonCases(request.person_id()));
   for (v1::Case& found : cases) *response.add_cases() = std::move(found);
-  *response.mutable_as_of_time() = AsOf(request.person_id());
   co_return OkStatus();
 }
 
@@ -85,6 +86,7 @@ Task<Status> ContactTracingApi::DoListContacts(Call& call, const v1::ListContact
   EPIGRID_CO_RETURN_IF_ERROR(CheckId(kCaseId, request.case_id(), "case_id"));
   EPIGRID_CO_ASSIGN_OR_RETURN(const PageAsked asked, ReadPage(call, request));
   EPIGRID_CO_RETURN_IF_ERROR(co_await calls_.AwaitRevision(call, request.revision()));
+  *response.mutable_as_of_time() = AsOf(request.case_id());
   EPIGRID_CO_ASSIGN_OR_RETURN(const v1::Case found, co_await view_.GetCase(request.case_id()));
   EPIGRID_CO_ASSIGN_OR_RETURN(auto page,
                               co_await view_.Contacts(request.case_id(), asked.after, asked.size));
@@ -92,7 +94,6 @@ Task<Status> ContactTracingApi::DoListContacts(Call& call, const v1::ListContact
   SetNext(asked, page, response);
   response.set_total_count(found.contact_count());
   response.set_search_state(found.search_state());
-  *response.mutable_as_of_time() = AsOf(request.case_id());
   co_return OkStatus();
 }
 
@@ -101,11 +102,11 @@ Task<Status> ContactTracingApi::DoListExposures(Call& call, const v1::ListExposu
   EPIGRID_CO_RETURN_IF_ERROR(CheckId(kPersonId, request.person_id(), "person_id"));
   EPIGRID_CO_ASSIGN_OR_RETURN(const PageAsked asked, ReadPage(call, request));
   EPIGRID_CO_RETURN_IF_ERROR(co_await calls_.AwaitRevision(call, request.revision()));
+  *response.mutable_as_of_time() = AsOf(request.person_id());
   EPIGRID_CO_ASSIGN_OR_RETURN(
       auto page, co_await view_.Exposures(request.person_id(), asked.after, asked.size));
   for (v1::Exposure& exposure : page.items) *response.add_exposures() = std::move(exposure);
   SetNext(asked, page, response);
-  *response.mutable_as_of_time() = AsOf(request.person_id());
   co_return OkStatus();
 }
 

@@ -71,8 +71,7 @@ Task<Status> HealthCodeApi::DoBatchRecordEvidence(Call& call,
 }
 
 v1::Code HealthCodeApi::ShownCode(const std::string& person_id,
-                                  const std::optional<std::string>& cell) {
-  const Time as_of = calls_.shards().AsOf(person_id);
+                                  const std::optional<std::string>& cell, Time as_of) const {
   if (calls_.shards().IsParked(person_id)) return CodeUnderReview(person_id, as_of);
   return CodeAsOf(person_id, cell, as_of);
 }
@@ -83,10 +82,11 @@ Task<Status> HealthCodeApi::DoGetCode(Call& call, const v1::GetCodeRequest& requ
   if (!request.revision().empty()) {
     EPIGRID_CO_RETURN_IF_ERROR(co_await calls_.AwaitRevision(call, request.revision()));
   }
+  const Time as_of = calls_.shards().AsOf(request.person_id());
   EPIGRID_CO_ASSIGN_OR_RETURN(
       const std::optional<std::string> cell,
       co_await calls_.cells().Get(request.person_id(), keys::Code(request.person_id())));
-  *response.mutable_code() = ShownCode(request.person_id(), cell);
+  *response.mutable_code() = ShownCode(request.person_id(), cell, as_of);
   co_return OkStatus();
 }
 
@@ -97,7 +97,8 @@ Task<Status> HealthCodeApi::DoBatchGetCodes(Call& call, const v1::BatchGetCodesR
   EPIGRID_CO_RETURN_IF_ERROR(co_await calls_.AwaitRevision(call, request.revision()));
   std::vector<CellAddress> addresses;
   addresses.reserve(static_cast<size_t>(request.person_ids_size()));
-  std::vector<int> asked;  // their places in the request
+  std::vector<int> asked;   // their places in the request
+  std::vector<Time> as_of;  // of each that is asked for
   for (int i = 0; i < request.person_ids_size(); ++i) {
     const std::string& person_id = request.person_ids(i);
     v1::CodeResult& result = *response.add_results();
@@ -107,13 +108,14 @@ Task<Status> HealthCodeApi::DoBatchGetCodes(Call& call, const v1::BatchGetCodesR
     }
     addresses.push_back({person_id, keys::Code(person_id)});
     asked.push_back(i);
+    as_of.push_back(calls_.shards().AsOf(person_id));
   }
   const auto found = co_await calls_.cells().GetMany(std::move(addresses));
   for (size_t k = 0; k < asked.size(); ++k) {
     v1::CodeResult& result = *response.mutable_results(asked[k]);
     SetProtoStatus(found[k].status(), result.mutable_status());
     if (!found[k].ok()) continue;
-    *result.mutable_code() = ShownCode(request.person_ids(asked[k]), found[k].value());
+    *result.mutable_code() = ShownCode(request.person_ids(asked[k]), found[k].value(), as_of[k]);
   }
   co_return OkStatus();
 }
@@ -125,6 +127,7 @@ Task<Status> HealthCodeApi::DoListEvidence(Call& call, const v1::ListEvidenceReq
   const uint64_t query = QueryFingerprint(call.method(), request);
   EPIGRID_CO_ASSIGN_OR_RETURN(const std::string after, ParsePageToken(request.page_token(), query));
   EPIGRID_CO_RETURN_IF_ERROR(co_await calls_.AwaitRevision(call, request.revision()));
+  *response.mutable_as_of_time() = ToProto(calls_.shards().AsOf(request.person_id()));
   EPIGRID_CO_ASSIGN_OR_RETURN(
       const auto members,
       co_await calls_.cells().GetMembers(request.person_id(), keys::Evidence(request.person_id())));
@@ -137,7 +140,6 @@ Task<Status> HealthCodeApi::DoListEvidence(Call& call, const v1::ListEvidenceReq
     EPIGRID_CHECK(stored.ParseFromString(it->second), "the cell was written by this service");
     *response.add_evidence() = std::move(*stored.mutable_evidence());
   }
-  *response.mutable_as_of_time() = ToProto(calls_.shards().AsOf(request.person_id()));
   co_return OkStatus();
 }
 

@@ -30,7 +30,9 @@ class HealthCodeApi final : public v1::HealthCodeService::AsyncService {
                                v1::BatchGetCodesResponse& response);
   Task<Status> DoListEvidence(Call& call, const v1::ListEvidenceRequest& request,
                               v1::ListEvidenceResponse& response);
-  v1::Code ShownCode(const std::string& person_id, const std::optional<std::string>& cell);
+  // `as_of`: sampled before the cell was read, so that the code is at least as new as it says.
+  v1::Code ShownCode(const std::string& person_id, const std::optional<std::string>& cell,
+                     Time as_of) const;
 
   ServiceCalls& calls_;
   const Duration evidence_age_max_;
