@@ -53,7 +53,7 @@ Status CheckText(std::string_view text, size_t characters_max, std::string_view 
   for (int32_t i = 0; i < static_cast<int32_t>(text.size()) && characters <= characters_max;) {
     UChar32 code_point;
     U8_NEXT(text.data(), i, static_cast<int32_t>(text.size()), code_point);
-    if (code_point < 0x20 || code_point == 0x7f) {  // negative: not UTF-8
+    if (code_point < 0x20 || (code_point >= 0x7f && code_point <= 0x9f)) {  // negative: not UTF-8
       return InvalidField("TEXT_MALFORMED", "must be UTF-8 without control characters", field);
     }
     ++characters;

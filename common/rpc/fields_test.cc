@@ -32,6 +32,11 @@ TEST(FieldsTest, TextIsUtf8WithoutControlCharacters) {
   EXPECT_TRUE(CheckText("张三😀é", 4, "laboratory").ok());
   EXPECT_EQ(CheckText("张三😀é", 3, "laboratory").reason(), "TEXT_TOO_LONG");
   EXPECT_EQ(CheckText("a\nb", 64, "laboratory").reason(), "TEXT_MALFORMED");
+  EXPECT_EQ(CheckText("a\xc2\x85"
+                      "b",
+                      64, "laboratory")
+                .reason(),
+            "TEXT_MALFORMED");  // U+0085
   EXPECT_EQ(CheckText("\xff\xfe", 64, "laboratory").reason(), "TEXT_MALFORMED");
   EXPECT_EQ(CheckText("\xe7\xac", 64, "laboratory").reason(), "TEXT_MALFORMED");
 }
