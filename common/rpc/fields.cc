@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "common/base/ids.h"
 #include "common/base/proto_time.h"
 
 namespace epigrid {
@@ -46,6 +47,11 @@ Status CheckRequestId(std::string_view request_id) {
   return InvalidField("REQUEST_ID_MALFORMED",
                       "must be empty or 1 to 64 printable ASCII characters without space",
                       "request_id");
+}
+
+Status CheckPlaceId(std::string_view place_id, std::string_view field) {
+  const bool is_household = place_id.starts_with(kHouseholdId.prefix());
+  return CheckId(is_household ? kHouseholdId : kSettingId, place_id, field);
 }
 
 Status CheckText(std::string_view text, size_t characters_max, std::string_view field) {

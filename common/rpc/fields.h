@@ -29,6 +29,8 @@ Status CheckSource(std::string_view source, std::string_view field);
 Status CheckSourceId(std::string_view source_id, std::string_view field);
 // Empty, or 1 to 64 printable ASCII characters; REQUEST_ID_MALFORMED.
 Status CheckRequestId(std::string_view request_id);
+// A setting's id or a household's: both are places where people meet. ID_MALFORMED.
+Status CheckPlaceId(std::string_view place_id, std::string_view field);
 // At most `characters_max` characters (code points), in UTF-8, without control characters;
 // TEXT_TOO_LONG, TEXT_MALFORMED.
 Status CheckText(std::string_view text, size_t characters_max, std::string_view field);

@@ -61,11 +61,6 @@ Status CheckCaseTime(const TracingPolicy& policy, const google::protobuf::Timest
 
 }  // namespace
 
-Status CheckPlaceId(std::string_view id, std::string_view field) {
-  if (id.starts_with(kHouseholdId.prefix())) return CheckId(kHouseholdId, id, field);
-  return CheckId(kSettingId, id, field);
-}
-
 Status CheckObservation(const TracingPolicy& policy, Time now,
                         v1::PresenceObservation& observation) {
   if (observation.revision() == 0) observation.set_revision(1);

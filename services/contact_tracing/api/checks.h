@@ -14,9 +14,6 @@
 
 namespace epigrid::contact_tracing {
 
-// A setting or a household: both are places where people meet.
-Status CheckPlaceId(std::string_view id, std::string_view field);
-
 // Fills in revision 1, then checks. ID_MALFORMED, PRESENCE_MISSING, REVISION_TOO_LOW,
 // TIME_BEYOND_RETENTION, END_BEFORE_START, STAY_TOO_LONG, TEXT_TOO_LONG, and the reasons of
 // common/rpc/fields.h.

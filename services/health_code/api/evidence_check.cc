@@ -70,7 +70,7 @@ Status CheckBasis(const v1::Basis& basis) {
     case v1::Basis::kCaseId:
       return CheckId(kCaseId, basis.case_id(), "isolation_order.basis.case_id");
     case v1::Basis::kSettingId:
-      return CheckId(kSettingId, basis.setting_id(), "isolation_order.basis.setting_id");
+      return CheckPlaceId(basis.setting_id(), "isolation_order.basis.setting_id");
     case v1::Basis::kSamplingId:
       return CheckSamplingId(basis.sampling_id(), "isolation_order.basis.sampling_id");
     case v1::Basis::WHAT_NOT_SET: break;

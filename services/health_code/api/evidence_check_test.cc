@@ -111,6 +111,16 @@ TEST(EvidenceCheckTest, ARestrictionNamesItsBasis) {
   EXPECT_EQ(
       after([](auto& e) { e.mutable_isolation_order()->mutable_basis()->set_case_id("case_x"); }),
       "ID_MALFORMED");
+  // A whole household may be ordered to stay at home.
+  EXPECT_EQ(after([](auto& e) {
+              e.mutable_isolation_order()->mutable_basis()->set_setting_id(
+                  DeriveId(kHouseholdId, {"the household"}));
+            }),
+            "");
+  EXPECT_EQ(after([](auto& e) {
+              e.mutable_isolation_order()->mutable_basis()->set_setting_id("household_x");
+            }),
+            "ID_MALFORMED");
   EXPECT_EQ(after([](auto& e) { e.mutable_isolation_order()->set_measure(v1::MEASURE_NONE); }),
             "ISOLATION_MEASURE_INVALID");
   EXPECT_EQ(after([](auto& e) {
