@@ -317,9 +317,9 @@ size_t Pipeline::Drain(Duration deadline) {
   if (left > 0) {
     EPIGRID_LOG_WARN("rpc.drain_incomplete", {"handlers", left});
     const Status status = WithRetryAfter(
-        Unavailable("DRAINING",
-                    "this server went away before the call was done; whether it took effect is "
-                    "unknown"),
+        Unavailable("OUTCOME_UNKNOWN",
+                    "this server went away before the call was done, which may have taken effect: "
+                    "send the same again, with the same request_id"),
         options_.retry_after);
     loop_.RunOnLoop([&] { Sweep([](const internal::PipelineCall&) { return true; }, status); });
   }

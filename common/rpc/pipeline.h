@@ -23,7 +23,7 @@
 //
 // Refusals, each with a RetryInfo where trying again helps:
 //   UNIMPLEMENTED      METHOD_UNKNOWN           no service of this server has it; whoever calls
-//   UNAVAILABLE        DRAINING                 the server is going away
+//   UNAVAILABLE        DRAINING                 the server is going away, and has done nothing
 //   UNAUTHENTICATED    TOKEN_MISSING, AUTHORIZATION_MALFORMED, AUTHORIZATION_REPEATED, TOKEN_UNKNOWN,
 //                      CERTIFICATE_UNKNOWN
 //   PERMISSION_DENIED  METHOD_NOT_ALLOWED       metadata "method", "caller"
@@ -148,8 +148,8 @@ class Pipeline {
   void Close();
 
   // From now on calls are refused with DRAINING. Waits until all handlers have ended, or for
-  // `deadline`; then answers what is left with DRAINING. Returns how many handlers are still at
-  // work: if any are, their objects must stay.
+  // `deadline`; then answers what is left with UNAVAILABLE OUTCOME_UNKNOWN. Returns how many
+  // handlers are still at work: if any are, their objects must stay.
   size_t Drain(Duration deadline);
 
   uint32_t in_flight() const { return in_flight_.load(); }

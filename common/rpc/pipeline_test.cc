@@ -507,7 +507,8 @@ TEST_F(PipelineTest, WhatADrainCannotAwaitIsAnsweredAndShutdownDoesNotHang) {
   auto stuck = EchoLater(Waiting());
   api_->WaitFor(1);
   EXPECT_EQ(pipeline_->Drain(milliseconds(1)), 1u);
-  EXPECT_EQ(stuck.get().error().reason(), "DRAINING");
+  // Not DRAINING, which says that nothing was done.
+  EXPECT_EQ(stuck.get().error().reason(), "OUTCOME_UNKNOWN");
   Shutdown(kPatience);
   api_->Release(1);
   EXPECT_TRUE(Eventually([&] { return pipeline_->in_flight() == 0; }));
