@@ -87,10 +87,10 @@ Status Process::ReadCallers() {
 }
 
 void Process::WatchCallers() {
-  std::error_code error;
   if (server_config_.callers.empty()) return;
-  const auto changed = std::filesystem::last_write_time(server_config_.callers, error);
-  if (error || changed == callers_changed_) return;
+  std::error_code unreadable;  // that too is a change, which ReadCallers reports once
+  const auto changed = std::filesystem::last_write_time(server_config_.callers, unreadable);
+  if (changed == callers_changed_) return;
   if (Status status = ReadCallers(); !status.ok()) EPIGRID_LOG_ERROR("callers.unchanged", {status});
 }
 
@@ -162,9 +162,11 @@ int Process::Run() {
 
 int Process::Stop() {
   readiness_.Stop();
-  // From here on a signal does what it does by default: it ends the process.
+  // From here on SIGTERM and SIGINT do what they do by default: they end the process. There is
+  // nothing left to read anew for SIGHUP, whose default is the same.
+  for (int signal : {SIGTERM, SIGINT}) ::signal(signal, SIG_DFL);
+  ::signal(SIGHUP, SIG_IGN);
   const sigset_t signals = HandledSignals();
-  for (int signal : {SIGTERM, SIGINT, SIGHUP}) ::signal(signal, SIG_DFL);
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   std::this_thread::sleep_for(server_config_.drain_delay);
 

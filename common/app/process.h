@@ -12,9 +12,9 @@
 //
 // The end. SIGTERM or SIGINT: not ready any more; server.drain_delay goes by; new calls are refused
 // with DRAINING while those in flight finish, for at most server.drain_deadline; the server shuts
-// down; the OnStop functions run, last added first; Run returns 0. A second signal ends the process
-// at once. SIGHUP reads the callers anew, which also happens by itself within seconds of a change
-// of the file; a file with errors changes nothing and is logged.
+// down; the OnStop functions run, last added first; Run returns 0. A second one ends the process at
+// once. SIGHUP reads the callers anew, which also happens by itself within seconds of a change of
+// the file; a file that has errors or cannot be read changes nothing and is logged.
 //
 // Life cycle: one per process, made first in main: it blocks the signals, so that all threads made
 // later leave them to Run. What was added must live until Run has returned. Threads: used from

@@ -265,6 +265,11 @@ TEST(ProcessTest, ACallersFileThatChangesIsReadAnewUnlessItIsWrong) {
   while (log.text().find("callers.unchanged") == std::string::npos)
     ASSERT_LT(std::chrono::steady_clock::now(), end);
   EXPECT_TRUE(Running::Echo(channel, "two").ok());
+
+  std::filesystem::remove(path);
+  while (log.text().find("FILE_UNREADABLE") == std::string::npos)
+    ASSERT_LT(std::chrono::steady_clock::now(), end);
+  EXPECT_TRUE(Running::Echo(channel, "two").ok());
 }
 
 TEST(ProcessTest, APortThatIsTakenIsAFailureWithAReason) {
@@ -393,7 +398,10 @@ TEST(ServerConfigTest, WhatIsNoAddressIsNamedAsSuch) {
   const char* argv[] = {"test", "--server-listen=127.0.0.1:0", "--admin-listen="};
   if (process.Configure(3, argv)) std::_Exit(9);
   process.OnListening([](int, int) { kill(getpid(), SIGTERM); });
-  process.OnStop([] { std::fprintf(stderr, "stopped well\n"); });
+  process.OnStop([] {
+    kill(getpid(), SIGHUP);  // no reason to end before the rest has stopped
+    std::fprintf(stderr, "stopped well\n");
+  });
   std::exit(process.Run());
 }
 
