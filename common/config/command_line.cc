@@ -2,17 +2,21 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <sstream>
+#include <memory>
 
 namespace epigrid {
 namespace {
 
 constexpr std::string_view kConfigVariable = "EPIGRID_CONFIG";
 constexpr int kUsageError = 2;
+
+struct Close {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
 
 // Takes "--name value" and "--name=value" out of the arguments.
 std::optional<std::string> TakeFlag(std::vector<std::string>& arguments, const std::string& name) {
@@ -49,16 +53,20 @@ std::map<std::string, std::string> ProcessEnvironment() {
 }  // namespace
 
 Result<std::string> ReadFile(const std::filesystem::path& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (file) text << file.rdbuf();
-  // An empty file sets failbit on the stream that is written to, not on the one that is read.
-  if (!file || file.bad()) {
-    return NotFound("FILE_UNREADABLE", "cannot read " + path.string() + ": " +
-                                           std::strerror(errno == 0 ? EIO : errno));
+  const auto unreadable = [&path] {
+    return NotFound("FILE_UNREADABLE",
+                    "cannot read " + path.string() + ": " + std::strerror(errno));
+  };
+  // Not by a stream of C++, which takes a failure in the middle, or a directory, for the end.
+  const std::unique_ptr<std::FILE, Close> file(std::fopen(path.c_str(), "rb"));
+  if (file == nullptr) return unreadable();
+  std::string text;
+  std::array<char, 65'536> part;
+  while (const size_t size = std::fread(part.data(), 1, part.size(), file.get())) {
+    text.append(part.data(), size);
   }
-  return std::move(text).str();
+  if (std::ferror(file.get()) != 0) return unreadable();
+  return text;
 }
 
 std::optional<int> LoadFromCommandLine(ConfigSpec& spec, int argc, const char* const* argv) {

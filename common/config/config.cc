@@ -285,6 +285,10 @@ void ConfigSpec::LoadSecretFiles(const ConfigSources& sources) {
       continue;
     }
     while (!text->empty() && (text->back() == '\n' || text->back() == '\r')) text->pop_back();
+    if (text->empty()) {
+      Error(file->source_, fmt::format("{}: {} holds nothing", file->name_, path.string()));
+      continue;
+    }
     setting.value_ = Secret(*std::move(text));
     setting.source_ = path.string();
   }

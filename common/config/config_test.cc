@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/config/command_line.h"
+
 namespace epigrid {
 namespace {
 
@@ -157,6 +159,23 @@ TEST_F(ConfigTest, ASecretIsReadFromItsFileAndNeverShown) {
   EXPECT_THAT(spec_.Load(sources), IsEmpty());
   EXPECT_EQ(settings_.password.Reveal(), "from /run/secrets/redis");
   EXPECT_THAT(spec_.Print(), AllOf(HasSubstr("<redacted>"), Not(HasSubstr("from /run"))));
+}
+
+TEST_F(ConfigTest, ASecretFileThatHoldsNothingIsAMistake) {
+  ConfigSources sources;
+  sources.environment = {{"EPIGRID_REDIS_PASSWORD_FILE", "/run/secrets/redis"}};
+  sources.read_file = [](const std::filesystem::path&) {
+    return Result<std::string>(std::string("\n"));
+  };
+  EXPECT_THAT(spec_.Load(sources),
+              ElementsAre(HasSubstr("redis.password_file: /run/secrets/redis holds nothing")));
+}
+
+TEST(ReadFileTest, WhatIsNoFileIsNotTakenForAnEmptyOne) {
+  const std::filesystem::path directory = std::filesystem::temp_directory_path();
+  EXPECT_EQ(ReadFile(directory).status().reason(), "FILE_UNREADABLE");
+  EXPECT_EQ(ReadFile(directory / "there" / "is" / "none").status().reason(), "FILE_UNREADABLE");
+  EXPECT_EQ(ReadFile("/dev/null").value(), "");
 }
 
 TEST_F(ConfigTest, ServiceLinksOfKubernetesAreNoMistakes) {
