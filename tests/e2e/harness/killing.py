@@ -31,7 +31,7 @@ class Report:
 def _fold_anew(epigrid, city):
     """Loses every view: what is folded anew from the log must be what stood there, and send nothing again."""
     kept, sent = city.digests(), list(epigrid.receiver.requests)
-    epigrid.view.call("FLUSHALL")
+    assert epigrid.view.call("FLUSHALL") == "OK"
     city.quiet()
     anew = city.digests()
     problems = [f"{service} shard {shard}: the log gives another view than the one that was left"

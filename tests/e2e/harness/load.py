@@ -16,6 +16,7 @@ import dataclasses
 import random
 import threading
 import time
+import traceback
 
 import grpc
 
@@ -143,7 +144,13 @@ class Load:
     # --- what a worker does -----------------------------------------------------------------------------------------
 
     def _work(self, number):
-        rng = random.Random(f"{self._seed}/{number}")
+        try:
+            self._work_until_stopped(random.Random(f"{self._seed}/{number}"))
+        except Exception:  # pylint: disable=broad-exception-caught
+            with self._lock:
+                self.problems.append(f"a worker died, and loads nothing any more: {traceback.format_exc()}")
+
+    def _work_until_stopped(self, rng):
         while not self._stopping.is_set():
             with self._lock:
                 family = self._next_family

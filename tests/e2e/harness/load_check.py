@@ -20,6 +20,8 @@ PAGE = 1000
 def check(load):
     """Everything that is not as the facts say, at quiet."""
     problems = list(load.problems)
+    if not load.people:
+        problems.append("wrong: nothing was loaded, so that nothing can be lost")
     load.city.quiet()
     problems += _check_facts(load)
     problems += _check_contacts(load)
