@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace epigrid {
 namespace {
@@ -62,7 +63,8 @@ Task<void> Unblock(CallToken /*token*/, RedisStreamsCore& core, int64_t client) 
 }  // namespace
 
 struct RedisStreamsConsumer::State {
-  explicit State(RedisStreamsCore& with) : core(with), connection(with.BorrowConnection()) {}
+  explicit State(RedisStreamsCore& with)
+      : core(with), connection(with.BorrowConnection()), connections(connection->connections()) {}
   ~State() { core.ReturnConnection(connection); }
 
   // A Poll under way. The token goes last: the state gives its connection back to the core.
@@ -107,9 +109,9 @@ struct RedisStreamsConsumer::State {
   mutable std::mutex mutex;  // of all below
   std::map<TopicShard, Position> shards;
   uint64_t epochs = 0;
-  uint64_t changes = 0;         // of what there is to read
-  int64_t blocked_client = 0;   // the connection's id in the server while a read may block there
-  int64_t previous_client = 0;  // another id now means that the connection was lost
+  uint64_t changes = 0;        // of what there is to read
+  int64_t blocked_client = 0;  // the connection's id in the server while a read may block there
+  uint64_t connections;        // of the connection; another number now means that it was lost
   size_t count = kCountFirst;
 };
 
@@ -187,8 +189,9 @@ Task<Result<Reply>> RedisStreamsConsumer::State::Fetch(State& state, CallToken t
   bool reconnected = false;
   if (client.ok()) {
     std::unique_lock lock(state.mutex);
-    reconnected = state.previous_client != 0 && state.previous_client != client->integer;
-    state.previous_client = state.blocked_client = client->integer;
+    const uint64_t now = state.connection->connections();
+    reconnected = std::exchange(state.connections, now) != now;
+    state.blocked_client = client->integer;
     if (state.changes != plan.changes) state.Change(token, std::move(lock));
   }
   Result<Reply> reply = LogReply(co_await read);

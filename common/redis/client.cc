@@ -61,6 +61,7 @@ class RedisClient::Connection final : public std::enable_shared_from_this<Connec
                              Duration deadline);
   void Close();
   const RedisOptions& options() const { return options_; }
+  uint64_t connections() const { return connections_.load(); }
 
  private:
   void TakeIncoming();
@@ -84,6 +85,7 @@ class RedisClient::Connection final : public std::enable_shared_from_this<Connec
   EventLoop& loop_;
   const RedisOptions options_;
   std::atomic<size_t> unanswered_ = 0;
+  std::atomic<uint64_t> connections_ = 0;
 
   std::mutex mutex_;
   std::vector<Command> incoming_;  // guarded by mutex_
@@ -165,6 +167,7 @@ void RedisClient::Connection::Send(Command command) {
 
 void RedisClient::Connection::OnReady() {
   last_reply_ns_ = uv_hrtime();
+  connections_.fetch_add(1);
   for (Command& command : unsent_) Send(std::move(command));
   unsent_.clear();
 }
@@ -295,6 +298,8 @@ RedisClient::RedisClient(EventLoop& loop, RedisOptions options)
 RedisClient::~RedisClient() {
   loop_.RunOnLoop([this] { connection_->Close(); });
 }
+
+uint64_t RedisClient::connections() const { return connection_->connections(); }
 
 Future<Result<Reply>> RedisClient::Call(std::vector<std::string> arguments) {
   return connection_->Call(std::move(arguments), nullptr, connection_->options().deadline);

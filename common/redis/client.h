@@ -47,6 +47,9 @@ class RedisClient {
   ~RedisClient();
 
   EventLoop& loop() { return loop_; }
+  // How often it was connected. An answer after another number is by a server that may have been
+  // restarted meanwhile; CLIENT ID does not tell: a new server counts from 1 again.
+  uint64_t connections() const;
 
   Future<Result<Reply>> Call(std::vector<std::string> arguments);
   // With a deadline of its own, counted from now; a blocking command (XREAD BLOCK) needs one beyond

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <sstream>
 #include <thread>
 
 #include "common/redis/testing/redis_server.h"
@@ -311,6 +312,48 @@ TEST(RedisStreamsLog, ADeletedRecordStopsItsReader) {
   EXPECT_EQ(consumer->Poll(seconds(1)).Wait().status().reason(), "LOG_START_MOVED");
 }
 
+// The id that the server gave to the connection of this name; 0: it has none.
+int64_t ConnectionId(RedisStreamsUnderTest& storage, const std::string& name) {
+  std::istringstream list(storage.Command({"CLIENT", "LIST"}).text);
+  for (std::string line; std::getline(list, line);) {
+    if (line.find(" name=" + name + " ") != std::string::npos) return std::stoll(line.substr(3));
+  }
+  return 0;
+}
+
+// Takes the next of the server's ids.
+int64_t ConnectOnce(RedisStreamsUnderTest& storage) {
+  RedisClient client(storage.loop(), storage.Options().redis);
+  return client.Call({"CLIENT", "ID"}).Wait()->integer;
+}
+
+// A server counts its connections from 1 again: a reader that has the same number before and after
+// a restart was connected anew all the same.
+TEST(RedisStreamsLog, AServerThatLostItsTailIsFoundOutUnderTheSameConnectionId) {
+  RedisStreamsUnderTest storage;
+  RedisStreamsLogOptions options = storage.Options();
+  options.redis.name = "test";
+  const auto log = MustOpen(storage, options);
+  const auto producer = log->NewProducer();
+  const auto consumer = log->NewConsumer();
+  const Offset kept = producer->Append({{kInbox, "", "kept"}}).Wait()->front();
+  ASSERT_TRUE(producer->Append({{kInbox, "", "lost"}}).Wait().ok());
+  consumer->Assign(kInbox, 0);
+  for (int i = 0; i < 30; ++i) ConnectOnce(storage);
+  ASSERT_EQ(consumer->Poll(seconds(1)).Wait()->front().records.size(), 2u);
+  const int64_t id = ConnectionId(storage, "test-consumer");
+
+  ASSERT_TRUE(storage.CrashAndRestart());
+  WaitUntil([&] {
+    return ConnectionId(storage, "test") != 0 && ConnectionId(storage, "test-consumer") != 0;
+  });
+  ASSERT_TRUE(storage.LoseTail(kInbox, kept));
+  while (ConnectOnce(storage) < id - 1) continue;
+  storage.Command({"CLIENT", "KILL", "ID", std::to_string(ConnectionId(storage, "test-consumer"))});
+  WaitUntil([&] { return ConnectionId(storage, "test-consumer") == id; });
+  EXPECT_EQ(consumer->Poll(milliseconds(500)).Wait().status().reason(), "LOG_CUT_SHORT");
+}
+
 TEST(RedisStreamsLog, WhatComesDuringAFlushGoesOutTogether) {
   RedisStreamsUnderTest storage;
   const auto log = MustOpen(storage, storage.Options());
@@ -322,7 +365,7 @@ TEST(RedisStreamsLog, WhatComesDuringAFlushGoesOutTogether) {
     return found == std::string::npos ? 0 : std::stol(stats.substr(found + name.size()));
   };
   ASSERT_TRUE(producer->Append({{kInbox, "", "first"}}).Wait().ok());
-  const long before = scripts();
+  const auto before = scripts();
   std::vector<Future<Result<std::vector<Offset>>>> futures;
   for (int i = 0; i < 2'000; ++i) futures.push_back(producer->Append({{kInbox, "", "v"}}));
   for (auto& future : futures) ASSERT_TRUE(std::move(future).Wait().ok());
