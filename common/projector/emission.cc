@@ -90,4 +90,18 @@ void AppendEmitted(const Emitter& emitter, const Envelope& in_hand, Offset offse
   emissions.clear();
 }
 
+std::vector<std::vector<NewRecord>> CutForAppends(std::vector<NewRecord> records) {
+  std::vector<std::vector<NewRecord>> parts;
+  size_t bytes = 0;
+  for (NewRecord& record : records) {
+    bytes += BytesOf(record);
+    if (parts.empty() || parts.back().size() == kAppendRecordsMax || bytes > kAppendBytesMax) {
+      parts.emplace_back();
+      bytes = BytesOf(record);
+    }
+    parts.back().push_back(std::move(record));
+  }
+  return parts;
+}
+
 }  // namespace epigrid

@@ -42,4 +42,8 @@ struct Emitter {
 void AppendEmitted(const Emitter& emitter, const Envelope& in_hand, Offset offset,
                    std::vector<Emission>& emissions, std::vector<NewRecord>& out);
 
+// What a batch emits, in parts that the log takes in one Append each, in order: many events that
+// each tell every shard something emit more records than one Append may have.
+std::vector<std::vector<NewRecord>> CutForAppends(std::vector<NewRecord> records);
+
 }  // namespace epigrid

@@ -189,6 +189,32 @@ class PersonFold final : public Fold {
   void FireTimer(const Timer&, Cells&, Context&) const override {}
 };
 
+TEST(CutForAppendsTest, NoPartIsMoreThanTheLogTakes) {
+  std::vector<NewRecord> records;
+  for (size_t i = 0; i < 2 * kAppendRecordsMax + 1; ++i) {
+    records.push_back({{"tracing.inbox", 0}, std::to_string(i), ""});
+  }
+  const std::string half(kAppendBytesMax / 2, 'x');
+  for (int i = 0; i < 3; ++i) records.push_back({{"tracing.inbox", 0}, "", half});
+  std::vector<std::string> keys;
+  for (const NewRecord& record : records) keys.push_back(record.key);
+
+  const std::vector<std::vector<NewRecord>> parts = CutForAppends(std::move(records));
+  EXPECT_THAT(parts, SizeIs(4));
+  std::vector<std::string> keys_of_parts;
+  for (const std::vector<NewRecord>& part : parts) {
+    EXPECT_LE(part.size(), kAppendRecordsMax);
+    size_t bytes = 0;
+    for (const NewRecord& record : part) {
+      bytes += BytesOf(record);
+      keys_of_parts.push_back(record.key);
+    }
+    EXPECT_LE(bytes, kAppendBytesMax);
+  }
+  EXPECT_EQ(keys_of_parts, keys);
+  EXPECT_THAT(CutForAppends({}), SizeIs(0));
+}
+
 class CopyTest : public ::testing::Test {
  protected:
   std::vector<NewRecord> Copy(const std::string& value, const std::string& key = "p") {

@@ -254,9 +254,12 @@ Task<Status> ShardProjector::ApplyRecord(GatheredRecord& gathered) {
 }
 
 Task<Status> ShardProjector::Emit() {
-  if (emitted_.empty()) co_return OkStatus();
-  auto appended = co_await producer_->Append(std::exchange(emitted_, {}));
-  co_return appended.status();
+  std::vector<std::vector<NewRecord>> parts = CutForAppends(std::exchange(emitted_, {}));
+  for (std::vector<NewRecord>& part : parts) {
+    auto appended = co_await producer_->Append(std::move(part));
+    if (!appended.ok()) co_return appended.status();
+  }
+  co_return OkStatus();
 }
 
 Task<Status> ShardProjector::Commit(size_t records, size_t events) {
