@@ -100,23 +100,27 @@ Task<Result<std::vector<ShardPosition>>> CommandLog::Append(Origin origin,
 
 namespace {
 
+// Whatever the reason: one of a read's own, such as VIEW_UNAVAILABLE, would say that nothing was
+// done.
+Status OutcomeUnknown() {
+  return Unavailable("OUTCOME_UNKNOWN",
+                     "the request is in the log, its outcome cannot be read now: send it again "
+                     "with the same request_id");
+}
+
 // What the fold answered to the request, now that its record is applied.
-Outcome ReadOutcome(const Result<std::optional<std::string>>& cell, const std::string& fingerprint,
+Outcome ReadOutcome(const std::optional<std::string>& cell, const std::string& fingerprint,
                     bool parked) {
-  if (!cell.ok()) return {cell.status(), {}};
-  if (!cell->has_value()) {
+  if (!cell.has_value()) {
     if (parked) {
       return {FailedPrecondition("UNDER_REVIEW",
                                  "an earlier record of the same person or thing is under review by "
                                  "the operators; this request waits behind it"),
               {}};
     }
-    return {Unavailable("OUTCOME_UNKNOWN",
-                        "the request is in the log, its outcome cannot be read now: send it again "
-                        "with the same request_id"),
-            {}};
+    return {OutcomeUnknown(), {}};
   }
-  std::optional<DecodedOutcome> decoded = DecodeOutcome(**cell);
+  std::optional<DecodedOutcome> decoded = DecodeOutcome(*cell);
   EPIGRID_CHECK(decoded.has_value(), "an outcome does not parse");
   if (decoded->fingerprint != fingerprint) {
     return {FailedPrecondition("REQUEST_ID_REUSED",
@@ -171,7 +175,7 @@ Task<std::vector<Decision>> CommandLog::Decide(Origin origin, std::vector<Comman
               ? DeadlineExceeded("OUTCOME_PENDING",
                                  "the request is in the log and not decided yet: send it again "
                                  "with the same request_id")
-              : waited;
+              : OutcomeUnknown();
       continue;
     }
     addresses.push_back({requests[i].entity, requests[i].cell});
@@ -181,7 +185,9 @@ Task<std::vector<Decision>> CommandLog::Decide(Origin origin, std::vector<Comman
   for (size_t i = 0; i < places.size(); ++i) {
     const Request& request = requests[places[i]];
     decisions[places[i]].outcome =
-        ReadOutcome(cells[i], request.fingerprint, state->shards.IsParked(request.entity));
+        cells[i].ok()
+            ? ReadOutcome(*cells[i], request.fingerprint, state->shards.IsParked(request.entity))
+            : Outcome{OutcomeUnknown(), {}};
   }
   co_return decisions;
 }
@@ -197,8 +203,11 @@ Task<std::vector<std::optional<Outcome>>> CommandLog::Recall(std::vector<Command
   std::vector<std::optional<Outcome>> outcomes;
   for (size_t i = 0; i < commands.size(); ++i) {
     std::optional<Outcome>& outcome = outcomes.emplace_back();
-    if (cells[i].ok() && !cells[i]->has_value()) continue;
-    outcome = ReadOutcome(cells[i], commands[i].event.request().fingerprint(), /*parked=*/false);
+    if (!cells[i].ok()) {
+      outcome = Outcome{cells[i].status(), {}};
+    } else if (cells[i]->has_value()) {
+      outcome = ReadOutcome(*cells[i], commands[i].event.request().fingerprint(), /*parked=*/false);
+    }
   }
   co_return outcomes;
 }

@@ -72,8 +72,9 @@ class CommandLog {
   // One Decision per command, in their order. Every event has a request key.
   Task<std::vector<Decision>> Decide(Origin origin, std::vector<Command> commands, Time deadline);
 
-  // What such commands were answered when they were decided, in their order; nullopt for one that
-  // was not, or not within the last 7 days. Appends nothing: only the request keys are looked at.
+  // What such commands were answered when they were decided, in their order, or why that cannot be
+  // read; nullopt for one that was not, or not within the last 7 days. Appends nothing: only the
+  // request keys are looked at.
   Task<std::vector<std::optional<Outcome>>> Recall(std::vector<Command> commands);
 
  private:

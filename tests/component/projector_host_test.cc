@@ -238,6 +238,29 @@ TEST_F(ProjectorHostTest, DecidesOnceAndAnswersAgain) {
   EXPECT_EQ(api_.Get("p", "text:p"), "one");
 }
 
+TEST_F(ProjectorHostTest, ADecisionThatCannotBeReadIsUnknownAndNotRefused) {
+  auto host = NewHost();
+  api_.AwaitLive();
+  ASSERT_FALSE(api_.redis()
+                   .Call({"ACL", "SETUSER", "blind", "on", ">secret", "~*", "&*", "+@all", "-mget"})
+                   .Wait()
+                   ->is_error());
+  RedisAddress address = server_.address();
+  address.user = "blind";
+  address.password = "secret";
+  EventLoop loop("blind");
+  RedisClient redis(loop, {.address = address});
+  const CellQuery cells(redis, api_.shards());
+  CommandLog commands(api_.log(), api_.shards(), cells, "counting", kShards);
+  const std::vector<Decision> decisions =
+      epigrid::Run(commands.Decide(api_.NewOrigin(), {{"p", UpdateRequested("p", "one", "r1")}},
+                                   loop.Now() + seconds(30)))
+          .Wait();
+  EXPECT_EQ(decisions[0].outcome.status.reason(), "OUTCOME_UNKNOWN");
+  EXPECT_GT(decisions[0].at.offset, 0u);
+  EXPECT_EQ(api_.Get("p", "text:p"), "one");
+}
+
 TEST_F(ProjectorHostTest, CopiesAForeignTopicOnceWhateverDies) {
   CountingFold follower("following", {fold_.topic()});
   ApiProcess following(server_, "following");
