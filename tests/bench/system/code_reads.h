@@ -5,8 +5,8 @@
 //   reads.Prepare();
 //   reads.Measure();          // adds its rows to the table
 //
-// Rounds take turns: echo, GetCode, BatchGetCodes. Beside the rates stands what a call costs each
-// process in CPU time, which other work on the machine changes less than the rates.
+// Rounds take turns: echo, GetCode, echo of batches, BatchGetCodes. Beside the rates stands what a
+// call costs each process in CPU time, which other work on the machine changes less than the rates.
 #pragma once
 
 #include <memory>

@@ -13,8 +13,8 @@
 namespace epigrid::bench {
 namespace {
 
-// The answer that GetCode gives for somebody with a negative test, as CodeReads prepares them, and
-// as bare gRPC can give it.
+// The answers that GetCode and BatchGetCodes give for people with a negative test, as CodeReads
+// prepares them, and as bare gRPC can give them.
 health_code::v1::Code EchoedCode() {
   health_code::v1::Code code;
   code.set_person_id("person_3tmr449qgdq7wcsbfdnt5pzyv55");
@@ -32,6 +32,17 @@ class Echo final : public health_code::v1::HealthCodeService::CallbackService {
                                     const health_code::v1::GetCodeRequest*,
                                     health_code::v1::GetCodeResponse* response) override {
     *response->mutable_code() = code_;
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* BatchGetCodes(
+      grpc::CallbackServerContext* context, const health_code::v1::BatchGetCodesRequest* request,
+      health_code::v1::BatchGetCodesResponse* response) override {
+    for (int i = 0; i < request->person_ids_size(); ++i) {
+      *response->add_results()->mutable_code() = code_;
+    }
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     reactor->Finish(grpc::Status::OK);
     return reactor;
