@@ -28,9 +28,27 @@ std::string_view CodeName(Code code) {
   return "UNKNOWN";
 }
 
+Status::Status(Code code, std::string reason, std::string message) {
+  if (code == Code::kOk) return;
+  error_ = std::make_shared<const Error>(Error{code, std::move(reason), std::move(message), {}});
+}
+
+const Status::Error& Status::None() {
+  static const Error none;
+  return none;
+}
+
+Status Status::With(std::string key, std::string value) && {
+  if (ok()) return {};
+  Error error = *error_;
+  error.metadata[std::move(key)] = std::move(value);
+  error_ = std::make_shared<const Error>(std::move(error));
+  return std::move(*this);
+}
+
 std::string Status::ToString() const {
   if (ok()) return "OK";
-  return std::string(CodeName(code_)) + " " + reason_ + ": " + message_;
+  return std::string(CodeName(code())) + " " + reason() + ": " + message();
 }
 
 Status InvalidArgument(std::string reason, std::string message) {

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,31 +49,37 @@ std::string_view CodeName(Code code);
 class [[nodiscard]] Status {
  public:
   Status() = default;
-  Status(Code code, std::string reason, std::string message)
-      : code_(code), reason_(std::move(reason)), message_(std::move(message)) {}
+  // With kOk: the same as OkStatus().
+  Status(Code code, std::string reason, std::string message);
 
-  bool ok() const { return code_ == Code::kOk; }
-  Code code() const { return code_; }
-  const std::string& reason() const { return reason_; }
-  const std::string& message() const { return message_; }
+  bool ok() const { return error_ == nullptr; }
+  Code code() const { return ok() ? Code::kOk : error_->code; }
+  const std::string& reason() const { return error().reason; }
+  const std::string& message() const { return error().message; }
   // What ErrorInfo.metadata carries: for example {"field", "onset_time"}, {"retry_after_ms",
   // "500"}.
-  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  const std::map<std::string, std::string>& metadata() const { return error().metadata; }
 
-  Status With(std::string key, std::string value) && {
-    metadata_[std::move(key)] = std::move(value);
-    return std::move(*this);
-  }
+  // Adds to the metadata of an error; OK has none.
+  Status With(std::string key, std::string value) &&;
   // "INVALID_ARGUMENT COLOUR_UNKNOWN: colour must be GREEN", for logs and terminals.
   std::string ToString() const;
 
-  friend bool operator==(const Status&, const Status&) = default;
+  friend bool operator==(const Status& a, const Status& b) { return a.error() == b.error(); }
 
  private:
-  Code code_ = Code::kOk;
-  std::string reason_;
-  std::string message_;
-  std::map<std::string, std::string> metadata_;
+  struct Error {
+    Code code = Code::kOk;
+    std::string reason;
+    std::string message;
+    std::map<std::string, std::string> metadata;
+
+    friend bool operator==(const Error&, const Error&) = default;
+  };
+  const Error& error() const { return ok() ? None() : *error_; }
+  static const Error& None();
+
+  std::shared_ptr<const Error> error_;  // nullptr: OK, which nearly every Status is
 };
 
 inline Status OkStatus() { return {}; }
