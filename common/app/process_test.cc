@@ -55,7 +55,7 @@ class EchoApi final : public EchoService::AsyncService {
 };
 
 struct HttpAnswer {
-  long status = 0;  // NOLINT(google-runtime-int): what curl writes
+  long status = 0;
   std::string body;
 };
 

@@ -52,7 +52,7 @@ redisReplyObjectFunctions kBuild = {CreateString, CreateArray, CreateInteger, Cr
 
 // hiredis frees an empty buffer that is larger than this and makes it anew; ours is fed by up to
 // 64 KiB at a time.
-constexpr size_t kIdleBufferMax = 256 * 1024;
+constexpr size_t kIdleBufferMax = size_t{256} * 1024;
 
 }  // namespace
 

@@ -15,9 +15,9 @@ namespace epigrid {
 namespace {
 
 constexpr int kKeepAliveSeconds = 15;
-constexpr size_t kReadSize = 64 * 1024;
+constexpr size_t kReadSize = size_t{64} * 1024;
 // Buffers that grew larger than this are given back once they are written.
-constexpr size_t kIdleBufferMax = 1024 * 1024;
+constexpr size_t kIdleBufferMax = size_t{1024} * 1024;
 
 const sockaddr* Choose(const addrinfo* found, uint32_t attempt) {
   uint32_t count = 0;

@@ -26,7 +26,9 @@ constexpr size_t kAppendsInFlight = 64;
 double CpuMicros(int who) {
   rusage usage{};
   getrusage(who, &usage);
-  const auto micros = [](const timeval& time) { return 1e6 * time.tv_sec + time.tv_usec; };
+  const auto micros = [](const timeval& time) {
+    return 1e6 * static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec);
+  };
   return micros(usage.ru_utime) + micros(usage.ru_stime);
 }
 

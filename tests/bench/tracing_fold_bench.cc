@@ -37,7 +37,7 @@ Prepared Prepare() {
       told.mutable_check_in()->set_setting_id(
           DeriveId(kSettingId, {std::to_string(random() % kSettings)}));
       *told.mutable_check_in()->mutable_start_time() =
-          ToProto(begin + std::chrono::minutes(i * 180 + random() % 120));
+          ToProto(begin + std::chrono::minutes(uint64_t{180} * i + random() % 120));
       prepared.check_ins.push_back(std::move(event));
     }
   }

@@ -42,9 +42,10 @@ void SimService::Start(size_t instance, Duration clock_error) {
   options.shard_count = shard_count_;
   options.drop_after = std::chrono::seconds(1);
   // Small numbers, so that caches forget and queues fill up.
-  options.cache_bytes_max = shard_count_ * (world_.random().Chance(0.5) ? 2'000 : 1'000'000);
+  options.cache_bytes_max =
+      size_t{shard_count_} * (world_.random().Chance(0.5) ? 2'000 : 1'000'000);
   options.queued_records_max = world_.random().Chance(0.5) ? 10 : 2'000;
-  if (world_.random().Chance(0.3)) options.queued_bytes_max = 2'000 * options.shard_count;
+  if (world_.random().Chance(0.3)) options.queued_bytes_max = size_t{2'000} * options.shard_count;
   auto folding = std::make_unique<WitnessFold>(
       spec_.make_fold(), [this, instance](const Event& event) { return DiesOf(instance, event); });
   instances_[instance] = std::make_unique<SimInstance>(world_, log_, view_, std::move(folding),

@@ -99,7 +99,7 @@ TEST(Epidemic, TestsAreWithinTheDaysAndFindTheInfected) {
       ++negatives;
     }
   });
-  EXPECT_NEAR(negatives, 5'000 * 14 * 30 / 1000, 300);
+  EXPECT_NEAR(negatives, 5'000 * 14 * 0.030, 300);
   size_t found = 0;
   for (const Infection& infection : epidemic.infections()) {
     if (!infection.sampled.is_set()) continue;

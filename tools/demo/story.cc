@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <map>
 #include <utility>
@@ -21,7 +22,7 @@ constexpr Duration kQuietWithin = std::chrono::minutes(2);
 // The value below which this part of the sorted values lies (nearest rank).
 double Percentile(const std::vector<double>& sorted, double part) {
   if (sorted.empty()) return 0;
-  const auto rank = static_cast<size_t>(part * static_cast<double>(sorted.size() - 1) + 0.5);
+  const auto rank = static_cast<size_t>(std::lround(part * static_cast<double>(sorted.size() - 1)));
   return sorted[rank];
 }
 

@@ -141,7 +141,7 @@ Status CheckSetting(const v1::Setting& setting) {
   if (setting.has_usual_stay()) {
     const int64_t seconds = setting.usual_stay().seconds();
     const bool is_whole = setting.usual_stay().nanos() == 0;
-    if (!is_whole || seconds < 600 || seconds > 12 * 3600) {
+    if (!is_whole || seconds < 600 || seconds > int64_t{12} * 3600) {
       return InvalidField("USUAL_STAY_OUT_OF_RANGE",
                           "must be 10 minutes to 12 hours, in whole seconds", "setting.usual_stay");
     }

@@ -8,7 +8,6 @@ namespace epigrid::health_code {
 namespace {
 
 namespace tracing = contact_tracing::v1;
-using state::v1::StoredEvidence;
 
 // The results of one sampling: several specimens count once, and are negative only together.
 struct Sampling {

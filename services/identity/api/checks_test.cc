@@ -105,7 +105,7 @@ TEST_F(ChecksTest, ARegistrationIsRefusedByReasonAndField) {
 TEST_F(ChecksTest, ContactPointsAreBoundedAndNamed) {
   v1::ContactPoint& point = *registration_.add_contact_points();
   EXPECT_EQ(Refusal(), "CONTACT_ENDPOINT_MALFORMED registration.contact_points[0].endpoint");
-  for (const std::string name :
+  for (const std::string& name :
        {std::string("sms_gateway"), std::string("SMS"), std::string(64, 'a')}) {
     point.set_endpoint(name);  // no endpoint can be called so
     EXPECT_EQ(Refusal(), "CONTACT_ENDPOINT_MALFORMED registration.contact_points[0].endpoint");

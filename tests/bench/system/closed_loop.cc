@@ -1,6 +1,7 @@
 #include "tests/bench/system/closed_loop.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace epigrid::bench {
 namespace {
@@ -72,7 +73,7 @@ class Loop {
 double LoadResult::Percentile(double part) const {
   if (latencies_seconds.empty()) return 0;
   const auto last = static_cast<double>(latencies_seconds.size() - 1);
-  return latencies_seconds[static_cast<size_t>(part * last + 0.5)];
+  return latencies_seconds[static_cast<size_t>(std::lround(part * last))];
 }
 
 LoadResult RunClosedLoop(const LoadOptions& options, size_t channels, const IssueCall& issue) {

@@ -64,7 +64,7 @@ class ImportTest : public testing::Test {
   Ran Import(std::vector<std::string> arguments) { return Import(waiter_, std::move(arguments)); }
   Ran Import(FakeWaiter& waiter, std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {"import", "--state", directory_ / "state"});
-    return RunTool(fake_, waiter, std::move(arguments));
+    return RunTool(fake_, waiter, arguments);
   }
 
   void ExpectPeople(int count) const {

@@ -18,7 +18,7 @@ namespace epigrid::ctl {
 namespace {
 
 constexpr IdKind kImportId{"import"};
-constexpr uint64_t kEndBytes = 64 * 1024;
+constexpr uint64_t kEndBytes = uint64_t{64} * 1024;
 
 }  // namespace
 
