@@ -96,6 +96,7 @@ class ProjectorHost::Impl final : public ShardOwner,
   std::unique_ptr<Producer> producer_;
   std::unique_ptr<Consumer> consumer_;
   std::map<Shard, Owned> owned_;
+  std::map<Shard, OwnAttempts> own_attempts_;
   uint64_t beat_ = 0;
 
   // What is to be assigned (or, without an offset, unassigned) before the next poll: not while one
@@ -156,7 +157,8 @@ ShardProjectorOptions ProjectorHost::Impl::ProjectorOptions(Shard shard) {
 
 void ProjectorHost::Impl::OnAssigned(Shard shard) {
   Owned& owned = owned_[shard];
-  owned.slot = std::make_unique<ShardSlot>(*this, shard, fold_.subscriptions(), options_);
+  owned.slot = std::make_unique<ShardSlot>(*this, shard, fold_.subscriptions(), options_,
+                                           own_attempts_[shard]);
   owned.slot->Start();
 }
 
@@ -164,6 +166,7 @@ Future<Done> ProjectorHost::Impl::OnRevoked(Shard shard, Revocation why) {
   auto found = owned_.find(shard);
   if (found == owned_.end()) return Ready(Done{});
   if (why == Revocation::kLeaseLost) {
+    own_attempts_[shard] = found->second.slot->Leave();
     owned_.erase(found);
     return Ready(Done{});
   }
@@ -180,6 +183,7 @@ void ProjectorHost::Impl::SlotStopped(Shard shard) {
     auto found = self->owned_.find(shard);
     if (found == self->owned_.end()) return;
     const std::optional<Promise<Done>> revoked = std::move(found->second.revoked);
+    self->own_attempts_[shard] = found->second.slot->Leave();
     self->owned_.erase(found);
     if (revoked.has_value()) revoked->Set(Done{});
   });

@@ -20,12 +20,13 @@ constexpr uint64_t kRebuildAgainAfter = Beats(std::chrono::seconds(5));
 }  // namespace
 
 ShardSlot::ShardSlot(SlotHost& host, Shard shard, std::vector<std::string> topics,
-                     const ProjectorHostOptions& options)
+                     const ProjectorHostOptions& options, OwnAttempts own)
     : host_(host),
       shard_(shard),
       inbox_{InboxTopic(host.Dependencies().fold->service()), shard},
       topics_(std::move(topics)),
-      options_(options) {}
+      options_(options),
+      own_(own) {}
 
 ShardSlot::~ShardSlot() {
   host_.Unseek(inbox_);
@@ -42,7 +43,7 @@ void ShardSlot::StartProjector() {
   restart_at_beat_ = 0;
   started_at_beat_ = beat_;
   ShardProjectorOptions options = host_.ProjectorOptions(shard_);
-  options.own_attempt = own_attempt_;
+  options.own_attempt = own_.fold;
   projector_ = std::make_unique<ShardProjector>(
       host_.Dependencies(), std::move(options),
       ShardProjectorCallbacks{.seek = [this](Offset after) { ProjectorOpened(after); },
@@ -71,7 +72,7 @@ void ShardSlot::StartSubscription(const std::string& topic) {
 void ShardSlot::DropProjector() {
   if (projector_ == nullptr) return;
   // Not the death of the process: its attempt is no unclean end.
-  own_attempt_ = projector_->attempt();
+  if (projector_->attempt() != Attempt()) own_.fold = projector_->attempt();
   if (!unfolded_since_.has_value()) unfolded_since_ = host_.Dependencies().scheduler->Now();
   host_.Unseek(inbox_);
   projector_.reset();
@@ -100,6 +101,19 @@ void ShardSlot::Stop() {
   } else {
     stop_by_beat_ = beat_;
   }
+}
+
+OwnAttempts ShardSlot::Leave() {
+  DropRebuild();
+  if (projector_ != nullptr && projector_->attempt() != Attempt()) {
+    // For the next owner, which does not know that this one lives. Not waited for: what it may
+    // overwrite is a newer attempt, so that at worst one death is not counted.
+    const Attempt attempt = projector_->attempt();
+    (void)host_.Dependencies().view->SetAttempt(shard_, projector_->generation(), attempt.offset,
+                                                attempt.count - 1);
+  }
+  DropProjector();
+  return own_;
 }
 
 void ShardSlot::ProjectorOpened(Offset after) {
@@ -214,7 +228,7 @@ void ShardSlot::PauseLive() {
 
 void ShardSlot::StartRebuild() {
   ShardProjectorOptions options = host_.ProjectorOptions(shard_);
-  options.own_attempt = own_rebuild_;
+  options.own_attempt = own_.rebuild;
   rebuild_ = std::make_unique<Rebuild>(host_.Dependencies(), std::move(options),
                                        projector_->generation(), rebuild_requested_at_, this,
                                        [this](const Status& status) { RebuildEnded(status); });
@@ -223,7 +237,7 @@ void ShardSlot::StartRebuild() {
 
 void ShardSlot::DropRebuild() {
   if (rebuild_ == nullptr) return;
-  own_rebuild_ = rebuild_->attempt();
+  if (rebuild_->attempt() != Attempt()) own_.rebuild = rebuild_->attempt();
   rebuild_.reset();
 }
 

@@ -37,10 +37,18 @@ class SlotHost {
   virtual void SlotStopped(Shard shard) = 0;
 };
 
+// Attempts that this process wrote and, alive, could not take back: no unclean ends, whatever the
+// view and the log say.
+struct OwnAttempts {
+  Attempt fold;
+  Attempt rebuild;
+};
+
 class ShardSlot final : public RebuiltShard {
  public:
+  // `own`: of the slot that this process had for the shard before.
   ShardSlot(SlotHost& host, Shard shard, std::vector<std::string> topics,
-            const ProjectorHostOptions& options);
+            const ProjectorHostOptions& options, OwnAttempts own);
   ~ShardSlot() override;
 
   void Start();
@@ -48,6 +56,8 @@ class ShardSlot final : public RebuiltShard {
   void StartAgain();
   // Ends after the batch in hand; then SlotStopped, in any case within two seconds.
   void Stop();
+  // Drops everything at once, as who is alive and does not own the shard any more.
+  OwnAttempts Leave();
   void Beat();
 
   void Feed(const TopicShard& from, std::vector<LogRecord> records);
@@ -93,7 +103,7 @@ class ShardSlot final : public RebuiltShard {
 
   std::unique_ptr<ShardProjector> projector_;
   std::optional<Time> unfolded_since_;  // while there is no projector that has opened the shard
-  Attempt own_attempt_;
+  OwnAttempts own_;
   Status problem_;
   uint32_t failures_ = 0;
   uint64_t started_at_beat_ = 0;
@@ -107,7 +117,6 @@ class ShardSlot final : public RebuiltShard {
   Offset rebuild_requested_at_ = 0;  // 0: none is wanted
   uint64_t rebuild_at_beat_ = 0;
   std::unique_ptr<Rebuild> rebuild_;
-  Attempt own_rebuild_;
   bool pausing_ = false;
   bool live_paused_ = false;
   std::map<Generation, Drop> drops_;

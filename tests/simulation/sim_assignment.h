@@ -33,6 +33,7 @@ class SimAssignment final : public Assignment {
         Unavailable("ASSIGNMENT_UNAVAILABLE", "the simulation does not say")));
   }
 
+  bool owns(Shard shard) const { return owned_.contains(shard); }
   // Nothing happens to a shard that is on its way in or out.
   void Give(Shard shard) {
     if (owner_ == nullptr || stopping_ || owned_.contains(shard) || leaving_.contains(shard)) {
