@@ -1,9 +1,9 @@
 // The contacts that contact tracing finds equal those of an all-pairs comparison, pair for pair and
-// minute for minute: on random cities with facts in any order, and on real check-ins.
+// minute for minute: on random cities with facts in any order. Seeded cities and real check-ins go
+// through the whole system in tests/e2e/test_brute_force.py.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <functional>
 #include <random>
 #include <set>
 
@@ -15,8 +15,6 @@
 #include "services/contact_tracing/view/keys.h"
 #include "tests/fakes/brute_force_contacts.h"
 #include "tests/fakes/fold_driver.h"
-#include "tests/fakes/shared_data.h"
-#include "tools/citysim/checkins.h"
 
 namespace epigrid::contact_tracing {
 namespace {
@@ -267,97 +265,6 @@ TEST(ContactsDifferentialTest, RandomCitiesInRandomOrder) {
     }
   }
   EXPECT_GT(contacts, 1000u);
-}
-
-// --- real check-ins -----------------------------------------------------------------------------
-
-class RealCheckIns : public testing::Test {
- protected:
-  // Runs all rows, moved, under this retention, and holds the contacts of some cases against brute
-  // force. Each case is a user and the time of sampling.
-  void Compare(const std::function<Time(Time)>& move, Time now, uint32_t retention_days,
-               const std::vector<std::pair<std::string, Time>>& cases) {
-    constexpr uint32_t kShards = 16;
-    const ContactTracingFold fold(kShards);
-    FoldDriver driver(fold, kShards, 7);
-    state::v1::TracingConfiguration configuration;
-    configuration.set_retention_days(retention_days);
-    driver.Configure(configuration.SerializeAsString());
-    driver.recorded_at = now;
-    driver.drop_one_in = 1000;
-    driver.Tick(now);
-
-    std::vector<BruteForceContacts::Presence> presences;
-    std::set<std::string> places;
-    for (const CheckIn& row : rows_) {
-      presences.push_back(
-          {PersonIdOfUser(row.user), SettingIdOfPlace(row.place), move(row.time), std::nullopt});
-      places.insert(presences.back().setting);
-    }
-    std::vector<BruteForceContacts::Setting> settings;
-    for (const std::string& place : places) {
-      settings.push_back({place, std::nullopt});
-      driver.Append(place, SettingEvent(settings.back()));
-    }
-    // Every second case is known before anybody's presence, the others after it.
-    const auto report = [&](size_t i) {
-      const std::string person = PersonIdOfUser(cases[i].first);
-      driver.Append(person, CaseEvent(person, cases[i].second, kShards));
-    };
-    for (size_t i = 0; i < cases.size(); i += 2) report(i);
-    for (size_t i = 0; i < rows_.size(); ++i) {
-      driver.Append(presences[i].person,
-                    PresenceEvent(presences[i], std::to_string(rows_[i].line)));
-      if (i % 1000 == 0) driver.Run();
-    }
-    for (size_t i = 1; i < cases.size(); i += 2) report(i);
-    driver.Run();
-    for (const std::string& reason : driver.TakeIgnored()) EXPECT_EQ(reason, "PRESENCE_MANY");
-
-    const BruteForceContacts brute_force(settings, presences, std::string(kZone));
-    for (const auto& [user, sampled] : cases) {
-      SCOPED_TRACE("user " + user);
-      const std::string person = PersonIdOfUser(user);
-      const std::string case_id = CaseIdOf(person, kShards);
-      const Found found = Listed(driver, case_id);
-      ExpectSame(found, Expected(driver, brute_force, person, case_id));
-      std::cout << "user " << user << ": " << found.size() << " (contact, setting) pairs\n";
-    }
-  }
-
-  void SetUp() override {
-    const std::filesystem::path path = SharedData("gowalla-nyc/checkins.tsv.gz");
-    if (path.empty()) GTEST_SKIP() << kSharedDataAbsent;
-    rows_ = ReadCheckIns(path, [](uint64_t line, const Status& problem) {
-              ADD_FAILURE() << line << ": " << problem.ToString();
-            }).value();
-    ASSERT_EQ(rows_.size(), 138'957u);
-    last_ = std::max_element(rows_.begin(), rows_.end(), [](const auto& a, const auto& b) {
-              return a.time < b.time;
-            })->time;
-  }
-
-  std::vector<CheckIn> rows_;
-  Time last_;
-};
-
-// The busiest user, and some of the others.
-constexpr const char* kUsers[] = {"578", "842", "22", "4985", "0"};
-
-TEST_F(RealCheckIns, FoldedIntoFourteenDays) {
-  const Time anchor = Time::FromSeconds(1'668'150'000);
-  std::vector<std::pair<std::string, Time>> cases;
-  for (const char* user : kUsers) cases.emplace_back(user, anchor - hours(24 * (cases.size() + 1)));
-  Compare([anchor](Time time) { return ShiftIntoWindow(time, anchor); }, anchor, 28, cases);
-}
-
-TEST_F(RealCheckIns, MovedAsAWhole) {
-  const Time now = Time::FromSeconds(1'668'150'000);
-  const Duration shift = ShiftWhole(last_, now);
-  std::vector<std::pair<std::string, Time>> cases;
-  for (const char* user : kUsers)
-    cases.emplace_back(user, now - hours(size_t{24} * 120 * cases.size()));
-  Compare([shift](Time time) { return time + shift; }, now, 600, cases);
 }
 
 }  // namespace

@@ -1,12 +1,15 @@
-"""Brute force agrees: on seeded cities, imported by epigridctl, the contacts and exposures that the services tell equal those
-of a naive all-pairs program (harness/model.py) that reads the same files: pair for pair, minute for minute, day for day."""
+"""Brute force agrees: on seeded cities and on real check-ins, imported by epigridctl, the contacts and exposures that the
+services tell equal those of a naive all-pairs program (harness/model.py) that reads the same files: pair for pair, minute
+for minute, day for day."""
 
 import collections
+import os
+import pathlib
 
 import pytest
 
-from harness.calendar import HOUR, MINUTE
-from harness.citysim import CitysimFiles, import_files
+from harness.calendar import DAY, HOUR, MINUTE
+from harness.citysim import CheckInFiles, CitysimFiles, import_files
 from harness.epigrid import running
 from harness.model import Case, Stay, Test, is_household
 
@@ -14,6 +17,11 @@ SEEDS = (11, 12, 13)
 PEOPLE = 300
 ILL = 12
 DELETED = 40
+
+CHECK_INS = pathlib.Path(os.environ.get(
+    "SHARED_DATA_DIR", pathlib.Path(__file__).parents[3] / "shared/data")) / "gowalla-nyc/checkins.tsv.gz"
+CHECK_INS_CASES = 24
+IMPORT_PATIENCE_S = 300
 
 
 class Outbreak:
@@ -168,32 +176,32 @@ class Outbreak:
         return self.state("REPORTED" if person_id in self.reported else "PROVISIONAL")
 
 
-def check_cases(outbreak):
+def check_cases(city, world, state_of):
     """Every case with its contacts, page by page; what each person is exposed to by them."""
     from epigrid.contact_tracing.v1 import contact_tracing_pb2 as tracing
     from harness.city import read_shared
 
-    city, exposures = outbreak.city, collections.defaultdict(dict)
-    for person_id, told in outbreak.world.cases.items():
+    exposures = collections.defaultdict(dict)
+    for person_id, told in world.cases.items():
         (case,) = city.cases_of(person_id)
-        expected = outbreak.world.contacts(person_id)
+        expected = world.contacts(person_id)
         found = {contact.person_id: {shared.setting_id: read_shared(shared) for shared in contact.settings}
                  for contact in city.contacts(case.case_id, page_size=17).values()}
         assert found.keys() == expected.keys(), f"the contacts of {case}"
         for contact_id, settings in expected.items():
             assert found[contact_id] == settings, f"{contact_id} with {case}"
             exposures[contact_id][told.case_id] = settings
-        assert (case.contact_count, case.state) == (len(expected), outbreak.state_of(person_id))
+        assert (case.contact_count, case.state) == (len(expected), state_of(person_id))
         assert case.search_state == tracing.SEARCH_STATE_COMPLETE
     return exposures
 
 
-def check_exposures(outbreak, expected):
+def check_exposures(city, people, expected):
     from harness.city import read_shared
 
-    for person_id in outbreak.files.person_ids.values():
+    for person_id in people:
         found = {exposure.case_id: {shared.setting_id: read_shared(shared) for shared in exposure.settings}
-                 for exposure in outbreak.city.exposures_of(person_id)}
+                 for exposure in city.exposures_of(person_id)}
         assert found == expected.get(person_id, {}), f"the exposures of {person_id}"
 
 
@@ -216,8 +224,8 @@ def test_what_is_found_equals_all_pairs(directory, seed):
         outbreak.delete_some_presence()
         city.quiet()
 
-        exposures = check_cases(outbreak)
-        check_exposures(outbreak, exposures)
+        exposures = check_cases(city, outbreak.world, outbreak.state_of)
+        check_exposures(city, files.person_ids.values(), exposures)
         assert not city.parked()
 
     shared = [one for of_person in exposures.values() for settings in of_person.values() for one in settings.values()]
@@ -232,3 +240,45 @@ def test_what_is_found_equals_all_pairs(directory, seed):
     assert all(one.close for one in at_homes)
     assert sum(any(minutes for _, minutes in one.days) for one in at_homes) > 10
     assert any(one.close and one.last is None for one in shared) and any(one.close and one.last for one in shared)
+
+
+@pytest.mark.skipif(not CHECK_INS.exists(), reason=f"real check-ins are absent: set SHARED_DATA_DIR ({CHECK_INS})")
+@pytest.mark.parametrize("whole, kept_days", [(False, 28), (True, 600)], ids=["within-14-days", "moved-as-a-whole"])
+def test_what_is_found_in_real_check_ins_equals_all_pairs(directory, whole, kept_days):
+    from epigrid.contact_tracing.v1 import contact_tracing_pb2 as tracing
+    from harness.city import City
+
+    with running(directory, settings={"contact-tracing-retention-days": kept_days,
+                                      "contact-tracing-retention-ceiling-days": kept_days}) as epigrid:
+        city = City(epigrid)
+        files = CheckInFiles(directory, city.calendar, CHECK_INS, whole)
+        people, settings, presence = files.paths
+        import_files(epigrid, directory, people, settings)
+        files.learn_ids(city)
+        world = files.world
+        # The busiest, and others of all kinds, over all of the time.
+        by_check_ins = sorted(world.presences, key=lambda person_id: (-len(world.presences[person_id]), person_id))
+        ill = by_check_ins[:2] + by_check_ins[2::len(by_check_ins) // (CHECK_INS_CASES - 2)][:CHECK_INS_CASES - 2]
+        times = [stay.start for stays in world.presences.values() for stay in stays.values()]
+        step = (max(times) - min(times) - DAY) / len(ill)
+
+        def report(number, person_id):
+            sampled = (min(times) + DAY + number * step).replace(microsecond=0)
+            case = city.tracing.ReportCase(tracing.ReportCaseRequest(person_id=person_id, sampled_time=sampled)).case
+            world.cases[person_id] = Case(case.case_id, sampled=sampled)
+
+        for number, person_id in list(enumerate(ill))[::2]:  # known before anybody's check-ins
+            report(number, person_id)
+        import_files(epigrid, directory, presence)
+        city.quiet(patience_s=IMPORT_PATIENCE_S)  # else a case waits behind all that for its number
+        for number, person_id in list(enumerate(ill))[1::2]:
+            report(number, person_id)
+        city.quiet(patience_s=IMPORT_PATIENCE_S)
+
+        exposures = check_cases(city, world, lambda person_id: tracing.CASE_STATE_REPORTED)
+        check_exposures(city, exposures, exposures)
+        assert not city.parked()
+
+    pairs = sum(len(settings) for of_person in exposures.values() for settings in of_person.values())
+    print(f"{len(times)} check-ins: {len(ill)} cases, {len(exposures)} contacts, {pairs} pairs in a setting")
+    assert len(times) == 138_957 and pairs > 1000

@@ -84,10 +84,4 @@ Time ShiftIntoWindow(Time time, Time anchor) {
   return Time{anchor.micros - 1 - before_anchor};
 }
 
-Duration ShiftWhole(Time last, Time now) {
-  constexpr int64_t kPeriod = Duration(std::chrono::days(7)).count();
-  const int64_t age = now.micros - last.micros;
-  return Duration(age - FloorModulo(age, kPeriod));
-}
-
 }  // namespace epigrid

@@ -3,8 +3,8 @@
 //   0<TAB>2010-10-12T00:21:28Z<TAB>40.6438845363<TAB>-73.7828063964<TAB>23261
 //
 // that is user, time (RFC 3339), latitude, longitude (degrees) and place. There is no check-out.
-// Users and places become ids by DeriveId. Their times lie years ago: ShiftIntoWindow and
-// ShiftWhole bring them to where a city is today.
+// Users and places become ids by DeriveId. Their times lie years ago: ShiftIntoWindow
+// brings them to where a city is today.
 #pragma once
 
 #include <functional>
@@ -58,9 +58,5 @@ Result<std::vector<CheckIn>> ReadCheckIns(
 // Moves a time by a multiple of 14 days into [anchor - 14 days, anchor): the hour and the day of
 // the week stay. Rows of many weeks so become two weeks of a busier city.
 Time ShiftIntoWindow(Time time, Time anchor);
-
-// The multiple of 7 days by which all times are to be moved so that the last lies in
-// (now - 7 days, now]: the course of months stays as it was.
-Duration ShiftWhole(Time last, Time now);
 
 }  // namespace epigrid

@@ -72,17 +72,6 @@ TEST(ShiftIntoWindow, KeepsTheWeekdayAndEndsBeforeTheAnchor) {
   EXPECT_EQ(ShiftIntoWindow(anchor - Duration(1), anchor), anchor - Duration(1));
 }
 
-TEST(ShiftWhole, MakesTheLastYoungerThanSevenDays) {
-  const Time now = Time::FromSeconds(1'700'000'000);
-  for (const Duration age : {Duration(0), Duration(1), Duration(days(7)), Duration(days(4000)),
-                             Duration(-1), Duration(-days(7)), Duration(days(7)) - Duration(1)}) {
-    const Duration shift = ShiftWhole(now - age, now);
-    EXPECT_EQ(shift % days(7), Duration(0));
-    EXPECT_GE(age - shift, Duration(0));
-    EXPECT_LT(age - shift, days(7));
-  }
-}
-
 TEST(ReadCheckIns, NoticesATruncatedFile) {
   const std::filesystem::path full = SharedData("gowalla-nyc/checkins.tsv.gz");
   if (full.empty()) GTEST_SKIP() << kSharedDataAbsent;

@@ -95,12 +95,16 @@ class World:
         if window is None:
             return {}
         found = collections.defaultdict(dict)
+        guests = collections.defaultdict(set)  # by setting
+        for other, stays in self.presences.items():
+            for stay in stays.values():
+                guests[stay.setting_id].add(other)
         homes = {household_id for household_id, members in self.memberships.items() if person_id in members}
         for setting_id in homes | {stay.setting_id for stay in self.presences[person_id].values()}:
             spans = [window_at_home if setting_id in homes else window]
             stays = _intersect(self._spans(person_id, setting_id), spans)
             lives = _intersect(self._lives(person_id, setting_id), spans)
-            for other in set(self.presences) | set(self.memberships.get(setting_id, ())) if stays or lives else ():
+            for other in guests[setting_id] | set(self.memberships.get(setting_id, ())) if stays or lives else ():
                 if other == person_id:
                     continue
                 other_stays, other_lives = self._spans(other, setting_id), self._lives(other, setting_id)
