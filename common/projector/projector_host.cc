@@ -53,8 +53,8 @@ class ProjectorHost::Impl final : public ShardOwner,
 
   // SlotHost
   ShardProjectorDependencies Dependencies() override {
-    return {&scheduler_, &log_,     producer_.get(), &view_,
-            &fold_,      observer_, &attempt_gate_,  &work_budget_};
+    return {&scheduler_, &log_,          producer_.get(), &view_,      &fold_,
+            observer_,   &attempt_gate_, &work_budget_,   &fold_turns_};
   }
   ShardProjectorOptions ProjectorOptions(Shard shard) override;
   void Seek(const TopicShard& from, Offset after) override;
@@ -92,6 +92,7 @@ class ProjectorHost::Impl final : public ShardOwner,
 
   AttemptGate attempt_gate_{scheduler_};
   WorkBudget work_budget_{scheduler_, kEventsInHandMax};
+  FoldTurns fold_turns_{scheduler_};
   GenerationDropper dropper_{scheduler_, view_};
   std::unique_ptr<Producer> producer_;
   std::unique_ptr<Consumer> consumer_;

@@ -40,6 +40,7 @@
 #include "common/event_log/event_log.h"
 #include "common/projector/attempt_gate.h"
 #include "common/projector/fold.h"
+#include "common/projector/fold_turns.h"
 #include "common/projector/observer.h"
 #include "common/projector/record_folder.h"
 #include "common/projector/record_queue.h"
@@ -57,9 +58,10 @@ struct ShardProjectorDependencies {
   View* view = nullptr;
   const Fold* fold = nullptr;
   ProjectorObserver* observer = nullptr;
-  // Both shared by the shards of a process; null: they do not wait.
+  // Shared by the shards of a process; null: they do not wait.
   AttemptGate* attempt_gate = nullptr;
   WorkBudget* work_budget = nullptr;
+  FoldTurns* fold_turns = nullptr;
 };
 
 // How often in a row a process died while it folded what follows an offset, the one that folds it
@@ -180,6 +182,9 @@ class ShardProjector {
   void Wake();
   void PostCallback(std::function<void()> callback);
 
+  // Before each piece of work; else it waits for the next turn.
+  bool TurnIsOver() { return fold_turns_ != nullptr && !fold_turns_->Take(); }
+
   // Batches: shard_projector_batch.cc
   Task<Status> FoldBatch();
   void Gather();
@@ -204,6 +209,7 @@ class ShardProjector {
   ProjectorObserver* const observer_;
   AttemptGate* const attempt_gate_;
   WorkBudget* const work_budget_;
+  FoldTurns* const fold_turns_;
   const ShardProjectorOptions options_;
   const ShardProjectorCallbacks callbacks_;
 
@@ -236,7 +242,6 @@ class ShardProjector {
   std::vector<NewRecord> emitted_;       // of the batch in hand
   Time oldest_in_hand_;                  // append time of the batch's first record
   NeedSet needs_;
-  size_t steps_since_yield_ = 0;
 
   std::optional<Promise<Done>> waiting_;
   std::shared_ptr<ShardProjector*> self_;  // empties when it is destroyed

@@ -13,8 +13,6 @@ namespace {
 
 // A record as large as the log takes still goes; a gather of many does not grow beyond about this.
 constexpr size_t kGatherBytesMax = 4 << 20;
-// So many steps of one shard are folded without the loop in between.
-constexpr size_t kStepsPerYield = 64;
 
 Status ViewMoved() {
   return {Code::kAborted, "VIEW_MOVED", "the view is not where this owner left it"};
@@ -212,6 +210,7 @@ Task<Status> ShardProjector::Prefetch() {
   folder_.CommonNeeds(needs_);
   folder_.cells.AddMissing(needs_.reads(), missing);
   while (true) {
+    if (TurnIsOver()) co_await fold_turns_->Next();
     std::erase_if(open, [&](const FoldStep* step) {
       needs_.Clear();
       folder_.Needs(*step, needs_);
@@ -243,11 +242,8 @@ Task<Status> ShardProjector::ApplyRecord(GatheredRecord& gathered) {
       if (missing.empty()) break;
       EPIGRID_CO_RETURN_IF_ERROR(co_await Load(std::move(missing)));
     }
+    if (TurnIsOver()) co_await fold_turns_->Next();
     folder_.Apply(gathered, step);
-    if (++steps_since_yield_ >= kStepsPerYield) {
-      steps_since_yield_ = 0;
-      co_await scheduler_.Sleep(Duration::zero());
-    }
   }
   folder_.EndRecord(gathered, building() || gathered.record.offset <= floor_, emitted_);
   co_return OkStatus();
