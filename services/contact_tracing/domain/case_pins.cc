@@ -23,6 +23,10 @@ using state::v1::TracedPerson;
 
 using Pins = std::map<std::string, PinStated>;  // by setting id, without version
 
+bool IsSame(const google::protobuf::Message& a, const google::protobuf::Message& b) {
+  return a.SerializeAsString() == b.SerializeAsString();
+}
+
 constexpr uint32_t kContactDegree = 1;
 // So that a pin stays well below what a record of the log may hold.
 constexpr int kStaysPerPinMax = 4096;
@@ -34,21 +38,55 @@ class PinBuilder {
       : work_(work), person_(person), record_(record), windows_(windows) {}
 
   // The pins as they should be. `stated` holds what is remembered of days that are forgotten.
-  Pins Build(const PinSlices& stated) {
+  Pins Build(const PinSlices& stated) const {
     const TimeZone& zone = work_.policy.zone;
     const auto& days = person_.days();
+    Pins pins;
     for (const auto& [number, slice] : stated) {
       for (const StoredPin& stored : slice.pins()) {
         for (const Stay& stay : stored.pin().stays()) {
           const int32_t day = zone.LocalDay(FromProto(stay.start_time()));
           if (std::binary_search(days.begin(), days.end(), day)) continue;
-          AddStay(stored.pin().setting_id(), stay);
+          AddStay(stored.pin().setting_id(), stay, pins);
         }
       }
     }
-    for (const int32_t day : days) AddDay(day);
-    AddStanding();
-    return std::move(pins_);
+    for (const int32_t day : days) {
+      const PresenceDay block = Day(day);
+      for (const StoredStay& stay : block.stays()) AddStay(stay.setting_id(), stay.stay(), pins);
+    }
+    AddStanding(pins);
+    return pins;
+  }
+
+  // The pin of a setting in which the stays of some days have changed since it was as `stated`;
+  // nullopt: more has changed than that.
+  std::optional<PinStated> Change(const std::string& setting_id, const std::set<int32_t>& days,
+                                  const PinStated& stated) const {
+    const PinStated fresh = NewPin(setting_id);
+    if (!IsEmpty(stated) && !IsSame(stated.window(), fresh.window())) return std::nullopt;
+    if (stated.stays_size() >= kStaysPerPinMax) return std::nullopt;  // there may be more
+    Pins pins;
+    for (const Stay& stay : stated.stays()) {
+      if (days.contains(work_.policy.zone.LocalDay(FromProto(stay.start_time())))) continue;
+      AddStay(setting_id, stay, pins);
+    }
+    for (const int32_t day : days) {
+      const PresenceDay block = Day(day);
+      for (const StoredStay& stay : block.stays()) {
+        if (stay.setting_id() == setting_id) AddStay(setting_id, stay.stay(), pins);
+      }
+    }
+    PinStated& pin = pins.try_emplace(setting_id, fresh).first->second;
+    std::stable_sort(pin.mutable_stays()->begin(), pin.mutable_stays()->end(),
+                     [](const Stay& a, const Stay& b) {
+                       return FromProto(a.start_time()) < FromProto(b.start_time());
+                     });
+    if (!stated.standing().empty()) {
+      *pin.mutable_standing() = stated.standing();
+      pin.set_category(stated.category());
+    }
+    return pin;
   }
 
  private:
@@ -60,33 +98,33 @@ class PinBuilder {
     return LivesIn(setting_id) ? windows_.household : windows_.venues;
   }
 
-  PinStated& Pin(const std::string& setting_id) {
-    const auto [at, is_new] = pins_.try_emplace(setting_id);
-    PinStated& pin = at->second;
-    if (is_new) {
-      pin.set_setting_id(setting_id);
-      pin.set_case_id(record_.case_id());
-      pin.set_index_person_id(record_.person_id());
-      pin.set_degree(kContactDegree);
-      *pin.mutable_window() = ToInterval(WindowIn(setting_id));
-    }
+  PinStated NewPin(const std::string& setting_id) const {
+    PinStated pin;
+    pin.set_setting_id(setting_id);
+    pin.set_case_id(record_.case_id());
+    pin.set_index_person_id(record_.person_id());
+    pin.set_degree(kContactDegree);
+    *pin.mutable_window() = ToInterval(WindowIn(setting_id));
     return pin;
   }
-
-  void AddDay(int32_t day) {
-    const auto block =
-        work_.cells.GetProto<PresenceDay>(keys::PresenceDay(record_.person_id(), day));
-    if (!block) return;
-    for (const StoredStay& stay : block->stays()) AddStay(stay.setting_id(), stay.stay());
+  PinStated& Pin(const std::string& setting_id, Pins& pins) const {
+    const auto [at, is_new] = pins.try_emplace(setting_id);
+    if (is_new) at->second = NewPin(setting_id);
+    return at->second;
   }
 
-  void AddStay(const std::string& setting_id, const Stay& stay) {
+  PresenceDay Day(int32_t day) const {
+    return work_.cells.GetProto<PresenceDay>(keys::PresenceDay(record_.person_id(), day))
+        .value_or(PresenceDay());
+  }
+
+  void AddStay(const std::string& setting_id, const Stay& stay, Pins& pins) const {
     const Span& window = WindowIn(setting_id);
     const Time start = FromProto(stay.start_time());
     const Time end =
         stay.has_end_time() ? FromProto(stay.end_time()) : start + work_.policy.stay_cap;
     if (window.from >= window.until || start >= window.until || end <= window.from) return;
-    PinStated& pin = Pin(setting_id);
+    PinStated& pin = Pin(setting_id, pins);
     if (pin.stays_size() >= kStaysPerPinMax) return work_.context.Ignore("PIN_LIMIT");
     Stay& pinned = *pin.add_stays();
     pinned = stay;
@@ -94,14 +132,14 @@ class PinBuilder {
         .clear_key();  // tells apart a person's stays for corrections; a pin is replaced as a whole
   }
 
-  void AddStanding() {
+  void AddStanding(Pins& pins) const {
     const Spans separations = ToSpans(person_.separations());
     for (const state::v1::Membership& membership : person_.memberships()) {
       const Span& window = windows_.household;
       if (window.from >= window.until) return;
       const Spans lives = ToSpans(membership.intervals());
       for (const Span& span : Intersect(Subtract(lives, separations), {window})) {
-        PinStated& pin = Pin(membership.household_id());
+        PinStated& pin = Pin(membership.household_id(), pins);
         *pin.add_standing() = ToInterval(span);
         pin.set_category(v1::SETTING_CATEGORY_HOUSEHOLD);
       }
@@ -112,60 +150,90 @@ class PinBuilder {
   const TracedPerson& person_;
   const CaseRecord& record_;
   const CaseWindows& windows_;
-  Pins pins_;
 };
 
-std::string ContentOf(PinStated pin) {
-  pin.clear_version();
-  return pin.SerializeAsString();
-}
-
-void State(const PinStated& pin, Work& work) {
-  Event event;
-  *event.mutable_pin_stated() = pin;
-  work.context.EmitToInbox(pin.setting_id(), std::move(event));
-}
-
-StoredPin& PinOf(PinSlice& slice, const std::string& setting_id) {
+// Where the slice has the setting's pin, or would have it.
+auto FindPin(PinSlice& slice, const std::string& setting_id) {
   auto& pins = *slice.mutable_pins();
-  const auto at = std::lower_bound(
+  return std::lower_bound(
       pins.begin(), pins.end(), setting_id,
       [](const StoredPin& pin, const std::string& id) { return pin.pin().setting_id() < id; });
-  if (at != pins.end() && at->pin().setting_id() == setting_id) return *at;
-  const auto index = at - pins.begin();
-  pins.Add();
-  std::rotate(pins.begin() + index, pins.end() - 1, pins.end());
-  return pins[static_cast<int>(index)];
 }
 
-// States what differs from `slices` and brings them up to date.
+// Brings the setting's pin in the slice up to `pin`, which has no version yet, and states it;
+// false: they are the same.
+bool StateDifference(const std::string& setting_id, PinStated pin, PinSlice& slice, Work& work) {
+  auto& pins = *slice.mutable_pins();
+  auto at = FindPin(slice, setting_id);
+  const bool known = at != pins.end() && at->pin().setting_id() == setting_id;
+  if (IsEmpty(pin)) {
+    if (!known || IsEmpty(at->pin())) return false;
+    pin = at->pin();
+    pin.clear_stays();
+    pin.clear_standing();
+  } else if (known) {
+    pin.set_version(at->pin().version());
+    if (IsSame(pin, at->pin())) return false;
+  } else {
+    const auto index = at - pins.begin();
+    pins.Add();
+    std::rotate(pins.begin() + index, pins.end() - 1, pins.end());
+    at = pins.begin() + index;
+  }
+  pin.set_version(VersionOf(work.context));
+  *at->mutable_pin() = pin;
+  Event event;
+  *event.mutable_pin_stated() = std::move(pin);
+  work.context.EmitToInbox(setting_id, std::move(event));
+  return true;
+}
+
+// The same for all of these pins of a case.
 void StateDifferences(const CaseRecord& record, Pins pins, PinSlices slices, Work& work) {
   std::set<std::string> changed;
-  const uint64_t version = VersionOf(work.context);
-  for (auto& [number, slice] : slices) {
-    for (StoredPin& stored : *slice.mutable_pins()) {
-      if (IsEmpty(stored.pin()) || pins.contains(stored.pin().setting_id())) continue;
-      PinStated withdrawn = stored.pin();
-      withdrawn.clear_stays();
-      withdrawn.clear_standing();
-      withdrawn.set_version(version);
-      *stored.mutable_pin() = withdrawn;
-      changed.insert(number);
-      State(withdrawn, work);
-    }
-  }
   for (auto& [setting_id, pin] : pins) {
-    const std::string number = std::to_string(keys::PinSliceOf(setting_id));
-    StoredPin& stored = PinOf(slices[number], setting_id);
-    if (ContentOf(stored.pin()) == ContentOf(pin)) continue;
-    pin.set_version(version);
-    *stored.mutable_pin() = pin;
-    changed.insert(number);
-    State(pin, work);
+    const std::string number = keys::PinSliceOf(setting_id);
+    if (StateDifference(setting_id, std::move(pin), slices[number], work)) changed.insert(number);
   }
   for (const std::string& number : changed) {
     work.cells.SetMemberProto(keys::CasePins(record.case_id()), number, slices[number]);
   }
+}
+
+// States the pins of the settings in which stays have changed; false: more has changed than that,
+// and nothing is stated.
+bool RestatePinsOf(const PersonDays::Stays& changed, const TracedPerson& person,
+                   const CaseRecord& record, Work& work) {
+  const auto anchor = AnchorOf(record);
+  if (!anchor || record.state() == v1::CASE_STATE_EXCLUDED) return true;  // it has no pins
+  const CaseWindows windows =
+      WindowsOf(work.policy, *anchor, ToSpans(person.isolations()), ToSpans(person.separations()));
+  if (!IsSame(record.window(), ToInterval(windows.venues))) return false;
+  const PinBuilder builder(work, person, record, windows);
+  const std::string cell = keys::CasePins(record.case_id());
+  PinSlices slices;
+  Pins pins;
+  for (const auto& [setting_id, days] : changed) {
+    const std::string number = keys::PinSliceOf(setting_id);
+    const auto [entry, is_new] = slices.try_emplace(number);
+    PinSlice& slice = entry->second;
+    if (is_new) slice = work.cells.GetMemberProto<PinSlice>(cell, number).value_or(PinSlice());
+    const auto at = FindPin(slice, setting_id);
+    const bool known = at != slice.pins().end() && at->pin().setting_id() == setting_id;
+    std::optional<PinStated> pin =
+        builder.Change(setting_id, days, known ? at->pin() : PinStated());
+    if (!pin) return false;
+    pins[setting_id] = *std::move(pin);
+  }
+  StateDifferences(record, std::move(pins), std::move(slices), work);
+  return true;
+}
+
+void Continue(const std::string& case_id, const std::string& person_id, Work& work) {
+  Event event;
+  event.mutable_case_pins_continued()->set_case_id(case_id);
+  event.mutable_case_pins_continued()->set_person_id(person_id);
+  work.context.EmitToInbox(case_id, std::move(event));
 }
 
 }  // namespace
@@ -187,19 +255,29 @@ void NeedCases(const std::string& person_id, const TracedPerson& person, const C
 void RestateCases(const std::string& person_id, const TracedPerson& person, Work& work) {
   if (person.case_ids_size() == 1) {
     CaseRecord record = *work.cells.GetProto<CaseRecord>(keys::Case(person.case_ids(0)));
-    const std::string before = record.SerializeAsString();
+    const CaseRecord before = record;
     RestatePins(person, record, work);
-    if (record.SerializeAsString() != before) {
+    if (!IsSame(record, before)) {
       work.cells.SetProto(keys::Case(record.case_id()), record);
     }
     return;
   }
-  for (const std::string& case_id : person.case_ids()) {
-    Event event;
-    event.mutable_case_pins_continued()->set_case_id(case_id);
-    event.mutable_case_pins_continued()->set_person_id(person_id);
-    work.context.EmitToInbox(case_id, std::move(event));
+  for (const std::string& case_id : person.case_ids()) Continue(case_id, person_id, work);
+}
+
+void NeedCasesOfPresence(const TracedPerson& person, NeedSet& needs) {
+  if (person.case_ids_size() != 1) return;
+  needs.String(keys::Case(person.case_ids(0)));
+  needs.Members(keys::CasePins(person.case_ids(0)));
+}
+
+void RestateCasesOfPresence(const std::string& person_id, const TracedPerson& person,
+                            const PersonDays::Stays& changed, Work& work) {
+  if (person.case_ids_size() == 1) {
+    const auto record = work.cells.GetProto<CaseRecord>(keys::Case(person.case_ids(0)));
+    if (RestatePinsOf(changed, person, *record, work)) return;
   }
+  for (const std::string& case_id : person.case_ids()) Continue(case_id, person_id, work);
 }
 
 void RestatePins(const TracedPerson& person, CaseRecord& record, Work& work) {
@@ -213,6 +291,9 @@ void RestatePins(const TracedPerson& person, CaseRecord& record, Work& work) {
     if (record.state() != v1::CASE_STATE_EXCLUDED) {
       pins = PinBuilder(work, person, record, windows).Build(slices);
     }
+  }
+  for (const auto& [number, slice] : slices) {
+    for (const StoredPin& stored : slice.pins()) pins.try_emplace(stored.pin().setting_id());
   }
   StateDifferences(record, std::move(pins), std::move(slices), work);
 }
@@ -268,28 +349,28 @@ void Needs(const events::v1::CasePinsContinued& continued, const CellReader& cel
 void Apply(const events::v1::CasePinsContinued& continued, Work& work) {
   auto record = work.cells.GetProto<CaseRecord>(keys::Case(continued.case_id()));
   if (!record || record->person_id() != continued.person_id()) return;
-  const std::string before = record->SerializeAsString();
+  const CaseRecord before = *record;
   RestatePins(LoadPerson(work.cells, continued.person_id()), *record, work);
-  if (record->SerializeAsString() != before) {
+  if (!IsSame(*record, before)) {
     work.cells.SetProto(keys::Case(record->case_id()), *record);
   }
 }
 
 void Needs(const events::v1::SettingSearched& searched, NeedSet& needs) {
-  needs.Member(keys::CasePins(searched.case_id()),
-               std::to_string(keys::PinSliceOf(searched.setting_id())));
+  needs.Member(keys::CasePins(searched.case_id()), keys::PinSliceOf(searched.setting_id()));
 }
 
 void Apply(const events::v1::SettingSearched& searched, Work& work) {
   const std::string cell = keys::CasePins(searched.case_id());
-  const std::string number = std::to_string(keys::PinSliceOf(searched.setting_id()));
+  const std::string number = keys::PinSliceOf(searched.setting_id());
   auto slice = work.cells.GetMemberProto<PinSlice>(cell, number);
   if (!slice) return;
   auto& pins = *slice->mutable_pins();
-  const auto at = std::find_if(pins.begin(), pins.end(), [&searched](const StoredPin& stored) {
-    return stored.pin().setting_id() == searched.setting_id();
-  });
-  if (at == pins.end() || at->pin().version() != searched.pin_version()) return;
+  const auto at = FindPin(*slice, searched.setting_id());
+  if (at == pins.end() || at->pin().setting_id() != searched.setting_id() ||
+      at->pin().version() != searched.pin_version()) {
+    return;
+  }
   const uint64_t answered = searched.begins() ? 0 : searched.pin_version();
   if (at->answered_version() == answered) return;
   at->set_answered_version(answered);

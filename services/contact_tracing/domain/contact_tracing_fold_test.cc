@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <random>
 
 #include "services/contact_tracing/domain/fold_city.h"
 #include "services/contact_tracing/domain/topics.h"
+#include "services/contact_tracing/view/keys.h"
 
 namespace epigrid::contact_tracing {
 namespace {
@@ -388,6 +390,48 @@ void ExpectSameInEveryOrder(const std::vector<std::function<void(FoldCity&)>>& f
     ASSERT_EQ(city.Contacts("anna"), expected) << testing::PrintToString(order);
     ASSERT_EQ(city.Case(city.CaseId("anna")).search_state(), v1::SEARCH_STATE_COMPLETE);
   } while (std::next_permutation(order.begin(), order.end()));
+}
+
+// What presence changes of a case's pins, setting by setting, is what working them all out anew
+// would: nothing is left to change then.
+TEST(ContactTracingFoldOrderTest, PinsFollowPresenceOneByOneAsTheyWouldAsAWhole) {
+  for (uint64_t seed = 0; seed < 30; ++seed) {
+    std::mt19937_64 random(seed);
+    FoldCity city(seed);
+    city.Lives("anna", "home");
+    if (seed % 2 == 0) city.Lives("bert", "home");
+    city.Report("anna", 3 * 24);
+    std::vector<std::pair<std::string, uint32_t>> visits;  // source id, newest revision
+    for (int i = 0; i < 60; ++i) {
+      const double from = static_cast<double>(random() % (6 * 24 * 4)) / 4;
+      const auto until = random() % 2 == 0 ? std::nullopt : std::optional(from + 1.5);
+      const std::string setting = "cafe" + std::to_string(random() % 5);
+      const size_t what = random() % 8;
+      if (what < 4 || visits.empty()) {
+        visits.emplace_back("visit" + std::to_string(i), 1);
+        city.Visit("anna", setting, from, until, visits.back().first, 1);
+      } else if (what == 4) {
+        city.VisitHome("anna", random() % 2 == 0 ? "home" : "friends", from, until);
+      } else {
+        auto& [source_id, revision] = visits[random() % visits.size()];
+        ++revision;
+        if (what == 5) city.Delete("anna", source_id, revision);
+        if (what == 6) city.CheckOut("anna", source_id, from, revision);
+        if (what == 7) city.Visit("anna", setting, from, until, source_id, revision);
+      }
+      if (i == 40) city.Isolate("anna", 5 * 24, std::nullopt);
+      city.Run();
+      const std::string person_id = city.PersonId("anna"), case_id = city.CaseId("anna");
+      const auto pins = city.driver().Members(case_id, keys::CasePins(case_id));
+      Event event;
+      event.mutable_case_pins_continued()->set_case_id(case_id);
+      event.mutable_case_pins_continued()->set_person_id(person_id);
+      city.driver().Send(case_id, std::move(event));
+      ASSERT_EQ(city.driver().Members(case_id, keys::CasePins(case_id)), pins)
+          << "seed " << seed << ", fact " << i;
+    }
+    city.CheckDigests();
+  }
 }
 
 TEST(ContactTracingFoldOrderTest, VenueCaseAndIsolation) {

@@ -43,14 +43,14 @@ std::optional<StoredStay> PersonDays::Remove(int32_t day, const std::string& key
   StoredStay removed = *at;
   stays.erase(at);
   changed_.insert(day);
-  restated_.emplace(removed.setting_id(), day);
+  restated_[removed.setting_id()].insert(day);
   Relink(FromProto(removed.stay().start_time()));
   return removed;
 }
 
 void PersonDays::Put(int32_t day, StoredStay stay) {
   const Time start = FromProto(stay.stay().start_time());
-  restated_.emplace(stay.setting_id(), day);
+  restated_[stay.setting_id()].insert(day);
   auto& stays = *Day(day).mutable_stays();
   const auto at = std::find_if(stays.begin(), stays.end(), [&stay, start](const StoredStay& other) {
     return std::make_pair(start, std::string_view(stay.stay().key())) <
@@ -104,9 +104,21 @@ void PersonDays::Relink(Time start) {
         stay.clear_next_start_time();
       }
       changed_.insert(day);
-      restated_.emplace(stored.setting_id(), day);
+      restated_[stored.setting_id()].insert(day);
     }
   }
+}
+
+void PersonDays::StateStays(const std::string& setting_id, int32_t day) {
+  Event event;
+  events::v1::StaysStated& stated = *event.mutable_stays_stated();
+  stated.set_setting_id(setting_id);
+  stated.set_person_id(person_id_);
+  stated.set_day(day);
+  for (const StoredStay& stay : Day(day).stays()) {
+    if (stay.setting_id() == setting_id) *stated.add_stays() = stay.stay();
+  }
+  work_.context.EmitToInbox(setting_id, std::move(event));
 }
 
 bool PersonDays::Save() {
@@ -118,16 +130,8 @@ bool PersonDays::Save() {
     work_.cells.MoveTimer(keys::PersonDayTimer(person_id_, day), Time{},
                           work_.policy.ForgetAt(day));
   }
-  for (const auto& [setting_id, day] : restated_) {
-    Event event;
-    events::v1::StaysStated& stated = *event.mutable_stays_stated();
-    stated.set_setting_id(setting_id);
-    stated.set_person_id(person_id_);
-    stated.set_day(day);
-    for (const StoredStay& stay : Day(day).stays()) {
-      if (stay.setting_id() == setting_id) *stated.add_stays() = stay.stay();
-    }
-    work_.context.EmitToInbox(setting_id, std::move(event));
+  for (const auto& [setting_id, days] : restated_) {
+    for (const int32_t day : days) StateStays(setting_id, day);
   }
   return added;
 }

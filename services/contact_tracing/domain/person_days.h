@@ -23,6 +23,9 @@ namespace epigrid::contact_tracing {
 
 class PersonDays {
  public:
+  // By setting, the local days on which they began.
+  using Stays = std::map<std::string, std::set<int32_t>>;
+
   PersonDays(Work& work, std::string person_id, state::v1::TracedPerson& person)
       : work_(work), person_id_(std::move(person_id)), person_(person) {}
 
@@ -38,12 +41,15 @@ class PersonDays {
 
   // True: a day was added to the person's days.
   bool Save();
+  // Those that have changed.
+  const Stays& restated() const { return restated_; }
 
  private:
   // Works out the next start of the stays that may have this one for it, and of those that begin
   // with it.
   void Relink(Time start);
   std::optional<Time> NextStart(Time start);
+  void StateStays(const std::string& setting_id, int32_t day);
   // The block, if there is anything on that day.
   state::v1::PresenceDay* Find(int32_t day);
 
@@ -52,7 +58,7 @@ class PersonDays {
   state::v1::TracedPerson& person_;
   std::map<int32_t, state::v1::PresenceDay> days_;
   std::set<int32_t> changed_;
-  std::set<std::pair<std::string, int32_t>> restated_;  // (setting, day)
+  Stays restated_;
 };
 
 }  // namespace epigrid::contact_tracing

@@ -173,8 +173,7 @@ void Needs(const TracingPolicy& policy, const PresenceObserved& observed, const 
       needs.String(keys::PresenceDay(person_id, day));
     }
   }
-  const TracedPerson person = LoadPerson(cells, person_id);
-  NeedCases(person_id, person, cells, needs);
+  NeedCasesOfPresence(LoadPerson(cells, person_id), needs);
 }
 
 void Apply(const PresenceObserved& observed, Work& work) {
@@ -209,7 +208,7 @@ void Apply(const PresenceObserved& observed, Work& work) {
   if (told.days.Save() || person.stray_count() != stray_count) {
     work.cells.SetProto(keys::Person(person_id), person);
   }
-  RestateCases(person_id, person, work);
+  RestateCasesOfPresence(person_id, person, told.days.restated(), work);
 }
 
 // A part of a day that is forgotten at a time: within kWritesPerEventMax.

@@ -47,8 +47,10 @@ inline std::string Case(std::string_view case_id) { return Join("case:", case_id
 // [slice] PinSlice.
 inline std::string CasePins(std::string_view case_id) { return Join("case-pins:", case_id); }
 // Few, so that a change of all pins of a case fits into one event's writes.
-inline constexpr uint32_t kPinSlices = 4;
-inline uint32_t PinSliceOf(std::string_view setting_id) { return ShardOf(setting_id, kPinSlices); }
+inline constexpr uint32_t kPinSlices = 8;
+inline std::string PinSliceOf(std::string_view setting_id) {
+  return std::to_string(ShardOf(setting_id, kPinSlices));
+}
 // SharedSettings, for each contact.
 inline std::string Contact(std::string_view case_id, std::string_view person_id) {
   return Join(Join("contact:", case_id), ":").append(person_id);
