@@ -185,6 +185,7 @@ class PersonFold final : public Fold {
   std::vector<std::string> Entities(const Event&) const override { return {}; }
   void Needs(const Event&, const CellReader&, NeedSet&) const override {}
   void Apply(const Event&, Cells&, Context&) const override {}
+  std::string TimerEntity(const Timer&) const override { return {}; }
   void TimerNeeds(const Timer&, const CellReader&, NeedSet&) const override {}
   void FireTimer(const Timer&, Cells&, Context&) const override {}
 };

@@ -129,6 +129,9 @@ class Fold {
   virtual void Needs(const Event& event, const CellReader& cells, NeedSet& needs) const = 0;
   virtual void Apply(const Event& event, Cells& cells, Context& context) const = 0;
 
+  // Whose timer it is: while this entity waits behind something parked, the timer is held. Every
+  // event that moves it has this entity among its own.
+  virtual std::string TimerEntity(const Timer& timer) const = 0;
   // A timer that is due. The projector has taken it out of the timers already.
   virtual void TimerNeeds(const Timer& timer, const CellReader& cells, NeedSet& needs) const = 0;
   virtual void FireTimer(const Timer& timer, Cells& cells, Context& context) const = 0;

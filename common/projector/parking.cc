@@ -39,6 +39,10 @@ std::optional<Waiting> Waiting::FromField(std::string_view field) {
 
 std::string WaitingCell(Offset root) { return fmt::format("{}{}", kParkedPrefix, root); }
 
+std::string HeldTimersCell(std::string_view entity) {
+  return fmt::format("parked-timers:{}", entity);
+}
+
 std::optional<ParkedRecords> ParkedRecords::Decode(const std::string& bytes) {
   internal::v1::ParkedRecords stored;
   if (!stored.ParseFromString(bytes)) return std::nullopt;
@@ -85,6 +89,20 @@ void ParkedRecords::ParkBehind(Offset root, const Waiting& waiting,
   found->entities.insert(entities.begin(), entities.end());
   AddWaiting(root, waiting, cells);
   Write(cells);
+}
+
+void ParkedRecords::Hold(std::string_view entity, const Timer& timer, Cells& cells) {
+  cells.SetMember(HeldTimersCell(entity), timer.id, fmt::format("{}", timer.due.micros));
+}
+
+void ParkedRecords::ArmHeld(std::string_view entity, Cells& cells) {
+  const std::string cell = HeldTimersCell(entity);
+  for (const auto& [id, value] : cells.GetMembers(cell)) {
+    Time due;
+    EPIGRID_CHECK(ParseNumber(value, due.micros), "a timer that is held does not parse");
+    cells.MoveTimer(id, {}, due);
+  }
+  cells.DeleteMembers(cell);
 }
 
 void ParkedRecords::Release(Offset root, Cells& cells) {

@@ -1,10 +1,12 @@
 // Parking: what becomes of a record that cannot be folded (it kills its owner, does not parse, or
 // holds an event of an unknown kind). It waits, and with it everything later that concerns the same
-// entities, until it is retried; the shard goes on. The reason stands in the log's metadata, so
+// entities, until it is retried; the shard goes on. Timers of such an entity that become due are
+// held too: what waits may change what they would do. The reason stands in the log's metadata, so
 // that every later folding of the same log agrees; who waits stands in cells:
 //
-//   cell "parked"             the records and the entities that wait (internal.v1.ParkedRecords)
-//   hash "parked:<offset>"    what waits, oldest first: the record, then events of later ones
+//   cell "parked"                  the records and the entities that wait (internal.v1.ParkedRecords)
+//   hash "parked:<offset>"         what waits, oldest first: the record, then events of later ones
+//   hash "parked-timers:<entity>"  the timers that are held: id, and when it was due
 #pragma once
 
 #include <cstdint>
@@ -38,6 +40,8 @@ struct Waiting {
 
 // "parked:<offset>", the hash of what waits for that record.
 std::string WaitingCell(Offset root);
+// "parked-timers:<entity>", the hash of its timers that are held.
+std::string HeldTimersCell(std::string_view entity);
 
 // A record that could not be folded.
 struct ParkedRoot {
@@ -70,6 +74,11 @@ class ParkedRecords {
   // Something later waits behind it.
   void ParkBehind(Offset root, const Waiting& waiting, const std::vector<std::string>& entities,
                   Cells& cells);
+  // The timer becomes due while its entity waits. The cell's field must be loaded.
+  static void Hold(std::string_view entity, const Timer& timer, Cells& cells);
+  // The entity's timers that are held are armed again, for when they were due. The cell must be
+  // loaded.
+  static void ArmHeld(std::string_view entity, Cells& cells);
   // Nothing waits for it any more.
   void Release(Offset root, Cells& cells);
 

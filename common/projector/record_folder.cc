@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "common/base/proto_time.h"
@@ -114,16 +115,32 @@ void RecordFolder::CommonNeeds(NeedSet& needs) const {
   needs.String(std::string(kIgnoredCell));
 }
 
+void RecordFolder::UnparkedNeeds(Offset root, NeedSet& needs) const {
+  needs.Members(WaitingCell(root));
+  const ParkedRoot* found = parked.Find(root);
+  if (found == nullptr) return;
+  for (const std::string& entity : found->entities) needs.Members(HeldTimersCell(entity));
+}
+
 void RecordFolder::Needs(const FoldStep& step, NeedSet& needs) const {
   if (step.kind == FoldStep::Kind::kTimer) {
     if (IsOutcomeTimer(step.timer)) {
       needs.String(step.timer.id);
+      return;
+    }
+    if (const std::string entity = fold_.TimerEntity(step.timer); Waits(entity)) {
+      needs.Member(HeldTimersCell(entity), step.timer.id);
     } else {
       fold_.TimerNeeds(step.timer, cells, needs);
     }
     return;
   }
   if (step.event == nullptr) return;
+  if (step.kind == FoldStep::Kind::kWaiting) {
+    for (const std::string& entity : fold_.Entities(*step.event)) {
+      needs.Members(HeldTimersCell(entity));
+    }
+  }
   if (step.event->has_request()) needs.String(OutcomeCell(step.event->request()));
   if (step.event->has_configured()) needs.String(std::string(kConfiguredCell));
   if (step.event->has_rebuild_requested()) needs.String(std::string(kRebuildCell));
@@ -203,12 +220,21 @@ void RecordFolder::ApplyTimer(GatheredRecord& gathered, const FoldStep& step) {
     cells.Delete(step.timer.id);
     return;
   }
+  if (const std::string entity = fold_.TimerEntity(step.timer); Waits(entity)) {
+    ParkedRecords::Hold(entity, step.timer, cells);
+    return;
+  }
   Context context(self_.shard, gathered.record.offset, step.index, meta.shard_time,
                   step.recorded_at);
   const uint64_t before = cells.changes();
   fold_.FireTimer(step.timer, cells, context);
   EPIGRID_CHECK(cells.changes() - before <= kWritesPerEventMax, "a timer writes too many cells");
   Collect(context, {gathered.record.offset, step.index}, step);
+}
+
+bool RecordFolder::Waits(const std::string& entity) const {
+  return !parked.empty() && !entity.empty() &&
+         parked.BlockedBy({entity}, std::numeric_limits<Offset>::max()).has_value();
 }
 
 void RecordFolder::ApplyEvent(GatheredRecord& gathered, FoldStep& step) {
@@ -221,6 +247,9 @@ void RecordFolder::ApplyEvent(GatheredRecord& gathered, FoldStep& step) {
     if (std::optional<Offset> root = parked.BlockedBy(entities, self.offset, waited_for)) {
       parked.ParkBehind(*root, self, entities, cells);
       return;
+    }
+    if (waited) {
+      for (const std::string& entity : entities) ParkedRecords::ArmHeld(entity, cells);
     }
   }
   const bool decided = event.has_request();
@@ -294,7 +323,11 @@ void RecordFolder::FinishUnparked(GatheredRecord& gathered) {
     again.event = gathered.envelope.events(0);
     emissions_.push_back(std::move(again));
   } else if (cells.GetMembers(WaitingCell(root)).empty()) {
+    const auto entities = parked.Find(root)->entities;
     parked.Release(root, cells);
+    for (const std::string& entity : entities) {
+      if (!Waits(entity)) ParkedRecords::ArmHeld(entity, cells);
+    }
   }
 }
 

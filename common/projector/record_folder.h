@@ -98,6 +98,8 @@ class RecordFolder {
   void Needs(const FoldStep& step, NeedSet& needs) const;
   // Those that any step may need.
   void CommonNeeds(NeedSet& needs) const;
+  // Those that an Unparked record of this one needs, besides those of its steps.
+  void UnparkedNeeds(Offset root, NeedSet& needs) const;
 
   // In this order, for each record: BeginRecord; if true, each step; EndRecord.
   // False: the record changes nothing (a repetition, or it is parked now).
@@ -116,6 +118,7 @@ class RecordFolder {
   std::vector<std::string> EntitiesOf(const Envelope& envelope, const std::string& key) const;
   void ApplyEvent(GatheredRecord& gathered, FoldStep& step);
   void ApplyTimer(GatheredRecord& gathered, const FoldStep& step);
+  bool Waits(const std::string& entity) const;
   void ApplyRuntimeEvent(const GatheredRecord& gathered, const Event& event);
   void FinishUnparked(GatheredRecord& gathered);
   // `at`: where the event stands that was folded, for what it ignores.

@@ -112,7 +112,7 @@ Task<Status> ShardProjector::ExpandUnparked(GatheredRecord& gathered) {
   const Offset root = gathered.envelope.events(0).unparked().offset();
   if (gathered.repeated || folder_.parked.Find(root) == nullptr) co_return OkStatus();
   needs_.Clear();
-  needs_.Members(WaitingCell(root));
+  folder_.UnparkedNeeds(root, needs_);
   std::vector<CellRead> missing = folder_.cells.Missing(needs_.reads());
   if (!missing.empty()) EPIGRID_CO_RETURN_IF_ERROR(co_await Load(std::move(missing)));
   std::vector<Waiting> waiting;

@@ -172,6 +172,38 @@ TEST_F(ShardProjectorTest, RecordThatKillsParksAloneAmongThoseOfItsBatch) {
   EXPECT_LE(deaths, 6);
 }
 
+// What waits may change what the timer would do: it fires afterwards.
+TEST_F(ShardProjectorTest, ATimerOfAnEntityThatWaitsIsHeldUntilTheRecordIsRetried) {
+  RunUntil([&] { return views_.Live(0) != nullptr; });
+  const std::vector<Offset> offsets =
+      Append({UpdateRequested("poison", "timer:600", "1"),
+              UpdateRequested("other", "timer:600", "2"), Registered("poison", "STUCK")});
+  while (!Applied(offsets.back())) {
+    const int stuck = fold_.times_stuck;
+    RunUntil([&] { return fold_.times_stuck > stuck || Applied(offsets.back()); });
+    if (fold_.times_stuck > stuck) Die();
+  }
+  ASSERT_EQ(Parked(), std::vector<Offset>{offsets[2]});
+  ASSERT_FALSE(views_.Live(0)->strings.contains("fired:other")) << "it should still be to come";
+
+  RunFor(seconds(700));
+  EXPECT_TRUE(views_.Live(0)->strings.contains("fired:other"));
+  EXPECT_FALSE(views_.Live(0)->strings.contains("fired:poison"));
+  EXPECT_FALSE(views_.Live(0)->timers.contains("poison")) << "no Tick is to come for it";
+
+  std::vector<Event> retry(1);
+  retry[0].mutable_unparked()->set_offset(offsets[2]);
+  fold_.stuck = false;
+  Append(retry);
+  RunFor(seconds(5));
+  const auto& strings = views_.Live(0)->strings;
+  EXPECT_FALSE(strings.contains(std::string(kParkedCell)));
+  EXPECT_EQ(strings.at("met:poison"), "1");
+  EXPECT_EQ(strings.at("fired:poison"), "1");
+  EXPECT_FALSE(views_.Live(0)->hashes.contains(HeldTimersCell("poison")));
+  EXPECT_EQ(views_.Live(0)->Recount(), views_.Live(0)->meta.digest);
+}
+
 TEST_F(ShardProjectorTest, ParkedRecordsOfOneEntityThatAreRetriedAtOnceAreAllFolded) {
   RunUntil([&] { return views_.Live(0) != nullptr; });
   const Event poison = Registered("poison", "STUCK");

@@ -61,6 +61,7 @@ class OneWriteFold final : public Fold {
     value.replace(0, 20, fmt::format("{:020}", context.offset));
     cells.Set(key, std::move(value));
   }
+  std::string TimerEntity(const Timer&) const override { return {}; }
   void TimerNeeds(const Timer&, const CellReader&, NeedSet&) const override {}
   void FireTimer(const Timer&, Cells&, Context&) const override {}
 

@@ -34,6 +34,7 @@ class CountingFold final : public Fold {
   std::vector<std::string> Entities(const Event& event) const override;
   void Needs(const Event& event, const CellReader& cells, NeedSet& needs) const override;
   void Apply(const Event& event, Cells& cells, Context& context) const override;
+  std::string TimerEntity(const Timer& timer) const override { return timer.id; }
   void TimerNeeds(const Timer& timer, const CellReader& cells, NeedSet& needs) const override;
   void FireTimer(const Timer& timer, Cells& cells, Context& context) const override;
   Task<Status> Prepare(std::vector<Event*> events) const override;

@@ -52,7 +52,7 @@ void AsideFold::AddSteps(GatheredRecord& gathered, const std::vector<LogRecord>&
     const Offset root = gathered.envelope.events(0).unparked().offset();
     if (folder_.parked.Find(root) == nullptr) return;
     NeedSet needs;
-    needs.Members(WaitingCell(root));
+    folder_.UnparkedNeeds(root, needs);
     Load(needs);
     const auto fields = folder_.cells.GetMembers(WaitingCell(root));
     for (const auto& [field, value] : fields) {

@@ -34,6 +34,7 @@ class WitnessFold final : public Fold {
     fold_->Needs(event, cells, needs);
   }
   void Apply(const Event& event, Cells& cells, Context& context) const override;
+  std::string TimerEntity(const Timer& timer) const override { return fold_->TimerEntity(timer); }
   void TimerNeeds(const Timer& timer, const CellReader& cells, NeedSet& needs) const override {
     needs.String(kWitnessCell);
     fold_->TimerNeeds(timer, cells, needs);

@@ -227,6 +227,12 @@ void ContactTracingFold::Apply(const Event& event, Cells& cells, Context& contex
   }
 }
 
+std::string ContactTracingFold::TimerEntity(const Timer& timer) const {
+  if (const auto person = ReadDayTimer(keys::kPersonDayTimer, timer.id)) return person->entity;
+  if (const auto setting = ReadDayTimer(keys::kSettingDayTimer, timer.id)) return setting->entity;
+  return ReadStrayTimer(timer.id).person_id;
+}
+
 void ContactTracingFold::TimerNeeds(const Timer& timer, const CellReader& cells,
                                     NeedSet& needs) const {
   needs.String(keys::Configuration());

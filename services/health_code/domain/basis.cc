@@ -58,6 +58,8 @@ void ApplyBasis(const BasisNamed& named, Cells& cells, Context& context) {
   cells.MoveTimer(keys::BasisTimer(named), Time{}, now + kBasisWait);
 }
 
+std::string EntityOfBasisTimer(const Timer& timer) { return ReadTimer(timer).case_id(); }
+
 void NeedsOfBasisTimer(const Timer& timer, NeedSet& needs) {
   NeedsOfBasis(ReadTimer(timer), needs);
 }

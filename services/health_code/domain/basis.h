@@ -29,6 +29,7 @@ void ApplyBasis(const events::v1::BasisNamed& named, Cells& cells, Context& cont
 inline bool IsBasisTimer(const Timer& timer) {
   return timer.id.starts_with(keys::kBasisTimerPrefix);
 }
+std::string EntityOfBasisTimer(const Timer& timer);
 void NeedsOfBasisTimer(const Timer& timer, NeedSet& needs);
 void FireBasisTimer(const Timer& timer, Cells& cells, Context& context);
 

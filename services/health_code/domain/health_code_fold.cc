@@ -332,6 +332,11 @@ void HealthCodeFold::PublishCode(const std::string& person_id, StoredCode code, 
   cells.SetProto(keys::Code(person_id), code);
 }
 
+std::string HealthCodeFold::TimerEntity(const Timer& timer) const {
+  if (IsBasisTimer(timer)) return EntityOfBasisTimer(timer);
+  return timer.id.substr(keys::kCodeTimerPrefix.size());
+}
+
 void HealthCodeFold::TimerNeeds(const Timer& timer, const CellReader&, NeedSet& needs) const {
   if (IsBasisTimer(timer)) return NeedsOfBasisTimer(timer, needs);
   needs.String(timer.id);  // the code's timer is named as the code's cell

@@ -77,6 +77,10 @@ void IdentityFold::Apply(const Event& event, Cells& cells, Context& context) con
   }
 }
 
+std::string IdentityFold::TimerEntity(const Timer& /*timer*/) const {
+  EPIGRID_CHECK(false, "identity arms no timers");
+}
+
 void IdentityFold::TimerNeeds(const Timer& /*timer*/, const CellReader& /*cells*/,
                               NeedSet& /*needs*/) const {
   EPIGRID_CHECK(false, "identity arms no timers");

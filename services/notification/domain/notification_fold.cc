@@ -141,6 +141,10 @@ void NotificationFold::Apply(const Event& event, Cells& cells, Context& context)
   }
 }
 
+std::string NotificationFold::TimerEntity(const Timer& timer) const {
+  return keys::SplitTimer(timer.id).first;
+}
+
 void NotificationFold::TimerNeeds(const Timer& timer, const CellReader&, NeedSet& needs) const {
   Mailbox::Needs(keys::SplitTimer(timer.id).first, needs);
 }

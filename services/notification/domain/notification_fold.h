@@ -44,6 +44,7 @@ class NotificationFold final : public Fold {
 
   void Needs(const Event& event, const CellReader& cells, NeedSet& needs) const override;
   void Apply(const Event& event, Cells& cells, Context& context) const override;
+  std::string TimerEntity(const Timer& timer) const override;
   void TimerNeeds(const Timer& timer, const CellReader& cells, NeedSet& needs) const override;
   void FireTimer(const Timer& timer, Cells& cells, Context& context) const override;
 };
