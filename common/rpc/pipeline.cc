@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <google/protobuf/descriptor.h>
+#include <strings.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -17,6 +18,12 @@ constexpr auto kDrainPollEvery = std::chrono::milliseconds(5);
 // Calls of a method that gRPC can hand over before we ask for more.
 constexpr int kRequestedPerMethod = 16;
 constexpr std::string_view kBearer = "Bearer ";
+
+// The name of the scheme is read in any case (RFC 9110, section 11.1).
+bool IsBearer(std::string_view authorization) {
+  return authorization.size() >= kBearer.size() &&
+         strncasecmp(authorization.data(), kBearer.data(), kBearer.size()) == 0;
+}
 
 std::string_view View(const grpc::string_ref& text) { return {text.data(), text.size()}; }
 
@@ -125,7 +132,7 @@ Status Pipeline::Authenticate(internal::PipelineCall& call, std::string_view aut
             "the metadata \"authorization\" stands there more than once; send it once"};
   }
   if (!authorization.empty()) {
-    if (!authorization.starts_with(kBearer)) {
+    if (!IsBearer(authorization)) {
       return {Code::kUnauthenticated, "AUTHORIZATION_MALFORMED",
               "send the metadata \"authorization: Bearer <token>\""};
     }

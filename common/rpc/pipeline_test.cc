@@ -267,6 +267,15 @@ TEST_F(PipelineTest, WithoutCallersEveryoneIsTheLocalOperator) {
   EXPECT_EQ(Echo({.token = ""}).response.caller(), "local");
 }
 
+TEST_F(PipelineTest, TheSchemeIsReadInAnyCase) {
+  Start();
+  for (const char* scheme : {"Bearer", "bearer", "BEARER"}) {
+    const Answered answered =
+        Echo({.token = "", .metadata = {{"authorization", std::string(scheme) + " gate-token"}}});
+    EXPECT_TRUE(answered.status.ok()) << scheme << ": " << answered.status.error_message();
+  }
+}
+
 TEST_F(PipelineTest, WhoIsNotKnownIsRefused) {
   Start();
   EXPECT_EQ(Echo({.token = ""}).error().reason(), "TOKEN_MISSING");
