@@ -175,27 +175,28 @@ Result<std::vector<health_code::v1::Code>> Backend::GetCodes(
   return codes;
 }
 
-Status Backend::AwaitQuiet(Duration at_most) {
+Status Backend::AwaitQuiet(Duration at_most, Duration due_within) {
   operations::v1::AwaitQuietRequest request;
-  // The phones are away while no story runs: what is tried again for their sake belongs to it.
-  *request.mutable_due_until_time() = ToProto(SystemClock().Now() + at_most / 2);
+  *request.mutable_due_until_time() = ToProto(SystemClock().Now() + due_within);
   operations::v1::AwaitQuietResponse response;
   return CallMethod(*operations_, &operations::v1::OperationsService::Stub::AwaitQuiet, token_,
                     request, response, at_most);
 }
 
-Result<double> Backend::EventAgeSeconds() {
+Result<Backend::Behind> Backend::GetBehind() {
   operations::v1::GetStatusResponse response;
   EPIGRID_RETURN_IF_ERROR(CallMethod(*operations_,
                                      &operations::v1::OperationsService::Stub::GetStatus, token_,
                                      operations::v1::GetStatusRequest(), response));
-  int64_t oldest_ms = 0;
+  Behind behind;
   for (const auto& service : response.services()) {
     for (const auto& shard : service.shards()) {
-      oldest_ms = std::max(oldest_ms, shard.event_age_ms());
+      behind.records += shard.log_end() - std::min(shard.log_end(), shard.applied());
+      behind.event_age_seconds =
+          std::max(behind.event_age_seconds, static_cast<double>(shard.event_age_ms()) / 1000);
     }
   }
-  return static_cast<double>(oldest_ms) / 1000;
+  return behind;
 }
 
 Result<std::vector<std::string>> Backend::RegisterCrowd(const std::string& name, size_t size) {

@@ -35,9 +35,15 @@ class Backend {
   Status ExcludeCase(const std::string& case_id);
   Result<std::vector<contact_tracing::v1::Contact>> ListContacts(const std::string& case_id);
   Result<std::vector<health_code::v1::Code>> GetCodes(const std::vector<std::string>& person_ids);
-  Status AwaitQuiet(Duration at_most);
-  // Of the oldest record that no view has yet.
-  Result<double> EventAgeSeconds();
+  // `due_within`: messages that are tried again by then are waited for too. The phones are away while
+  // no story runs: what is tried again for their sake belongs to it.
+  Status AwaitQuiet(Duration at_most, Duration due_within);
+  // How far the views are behind the log.
+  struct Behind {
+    uint64_t records = 0;
+    double event_age_seconds = 0;  // of the oldest of them
+  };
+  Result<Behind> GetBehind();
   // Registers people who have a phone at the endpoint "demo", and waits until they can be reached;
   // their ids. The same name gives the same people.
   Result<std::vector<std::string>> RegisterCrowd(const std::string& name, size_t size);

@@ -17,6 +17,9 @@ namespace {
 
 namespace tracing = contact_tracing::v1;
 
+constexpr Duration kFoldedWithin = std::chrono::hours(1);
+// How often it says how far it is while it waits for long.
+constexpr Duration kProgressEvery = std::chrono::seconds(10);
 constexpr Duration kQuietWithin = std::chrono::minutes(2);
 
 // The value below which this part of the sorted values lies (nearest rank).
@@ -142,7 +145,16 @@ Status Story::AwaitFolded() {
   fmt::print(
       "Waiting until everything that was brought in has been folded, and its messages sent ...\n");
   std::fflush(stdout);
-  EPIGRID_RETURN_IF_ERROR(backend_.AwaitQuiet(std::chrono::hours(1)));
+  const Time give_up = begin + kFoldedWithin;
+  for (;;) {
+    Status quiet = backend_.AwaitQuiet(kProgressEvery, kFoldedWithin / 2);
+    if (quiet.ok()) break;
+    if (quiet.code() != Code::kDeadlineExceeded || SystemClock().Now() > give_up) return quiet;
+    EPIGRID_ASSIGN_OR_RETURN(const Backend::Behind behind, backend_.GetBehind());
+    fmt::print("  {} records to go after {:.0f} s ...\n", behind.records,
+               Seconds(SystemClock().Now() - begin));
+    std::fflush(stdout);
+  }
   fmt::print("  done after {:.0f} s.\n\n", Seconds(SystemClock().Now() - begin));
   return OkStatus();
 }
@@ -157,7 +169,7 @@ Result<Story::Outbreak> Story::Report(const std::string& person_id) {
                               .status());
   EPIGRID_ASSIGN_OR_RETURN(outbreak.opened,
                            backend_.AwaitCase(person_id, std::chrono::seconds(30)));
-  EPIGRID_RETURN_IF_ERROR(backend_.AwaitQuiet(kQuietWithin));
+  EPIGRID_RETURN_IF_ERROR(backend_.AwaitQuiet(kQuietWithin, kQuietWithin / 2));
   for (const Arrival& arrival : receiver_.Since(begin)) {
     outbreak.message_seconds.push_back(Seconds(arrival.at - begin));
   }
@@ -180,7 +192,7 @@ Status Story::TellIndexCase() {
   Say("The hospital takes the person in.");
   EPIGRID_RETURN_IF_ERROR(backend_.RecordTransfer(index_person_id_, progress_.under_way->source_id,
                                                   SystemClock().Now(), false));
-  EPIGRID_RETURN_IF_ERROR(backend_.AwaitQuiet(kQuietWithin));
+  EPIGRID_RETURN_IF_ERROR(backend_.AwaitQuiet(kQuietWithin, kQuietWithin / 2));
   EPIGRID_ASSIGN_OR_RETURN(outbreak.opened, backend_.GetCase(outbreak.opened.case_id()));
   Say(
       fmt::format("  The window is closed at {}: from here on nobody else is exposed, and the days "
@@ -237,7 +249,7 @@ Status Story::TellExclusion(const Outbreak& outbreak) {
   Say("The laboratory was wrong: the centre for disease control excludes the case.");
   const Time begin = SystemClock().Now();
   EPIGRID_RETURN_IF_ERROR(backend_.ExcludeCase(outbreak.opened.case_id()));
-  EPIGRID_RETURN_IF_ERROR(backend_.AwaitQuiet(kQuietWithin));
+  EPIGRID_RETURN_IF_ERROR(backend_.AwaitQuiet(kQuietWithin, kQuietWithin / 2));
   const std::vector<Arrival> arrivals = receiver_.Since(begin);
   std::vector<std::string> ids;
   for (const tracing::Contact& contact : outbreak.contacts) ids.push_back(contact.person_id());
@@ -269,7 +281,7 @@ Status Story::MeasureRounds() {
     EPIGRID_ASSIGN_OR_RETURN(Outbreak outbreak, Report(person_id));
     EPIGRID_RETURN_IF_ERROR(
         backend_.RecordTest(person_id, progress_.under_way->source_id, {}, {}, true).status());
-    EPIGRID_RETURN_IF_ERROR(backend_.AwaitQuiet(kQuietWithin));
+    EPIGRID_RETURN_IF_ERROR(backend_.AwaitQuiet(kQuietWithin, kQuietWithin / 2));
     progress_.rounds.push_back({.contacts = outbreak.contacts.size(),
                                 .message_seconds = std::move(outbreak.message_seconds)});
     EPIGRID_RETURN_IF_ERROR(End());

@@ -49,7 +49,8 @@ void CodeReads::Prepare() {
     const grpc::Status status = stub->BatchRecordEvidence(&context, request, &response);
     EPIGRID_CHECK(status.ok() && response.rejected().empty(), "the bench's evidence is good");
   }
-  const Status quiet = world_.backend().AwaitQuiet(std::chrono::minutes(5));
+  const Status quiet =
+      world_.backend().AwaitQuiet(std::chrono::minutes(5), std::chrono::minutes(2));
   EPIGRID_CHECK(quiet.ok(), quiet.ToString());
 }
 

@@ -85,7 +85,8 @@ class Bench {
   Duration round() const { return seconds(flags_.seconds); }
 
   void AwaitQuiet() {
-    const Status status = world_.backend().AwaitQuiet(std::chrono::minutes(5));
+    const Status status =
+        world_.backend().AwaitQuiet(std::chrono::minutes(5), std::chrono::minutes(2));
     EPIGRID_CHECK(status.ok(), status.ToString());
   }
 
@@ -223,7 +224,7 @@ class Bench {
     });
     for (int i = 0; i < 8; ++i) {
       std::this_thread::sleep_for(round() / 2);
-      ages.push_back(world_.backend().EventAgeSeconds().value());
+      ages.push_back(world_.backend().GetBehind().value().event_age_seconds);
     }
     load.join();
     AwaitQuiet();
