@@ -4,23 +4,19 @@
 //
 // A change of presence changes only the pins of the settings where it was, whose stays of other
 // days are what they were: how much else the person has been seen makes it no slower.
-//
-// Presence of days that are forgotten stays in the pins that hold it. Counted and ignored:
-// PIN_LIMIT (more than 4,096 stays of a case in one setting).
+// Presence of days that are forgotten stays in the pins that hold it.
 #pragma once
 
-#include <map>
 #include <string>
 
 #include "common/projector/cells.h"
 #include "epigrid/contact_tracing/state/v1/state.pb.h"
 #include "services/contact_tracing/domain/person_days.h"
+#include "services/contact_tracing/domain/pin_builder.h"
 #include "services/contact_tracing/domain/work.h"
 
 namespace epigrid::contact_tracing {
 
-// By slice number.
-using PinSlices = std::map<std::string, state::v1::PinSlice>;
 // From the members of keys::CasePins.
 template <typename Members>
 PinSlices ReadSlices(const Members& members) {

@@ -12,7 +12,7 @@
 //   presence.h       observations to stays by day         person_days.h, presence_revision.h
 //   standing.h       memberships and separations
 //   case_book.h      cases, by agencies and by tests      case_window.h
-//   case_pins.h      where a case was in its window
+//   case_pins.h      where a case was in its window     pin_builder.h
 //   setting_shard.h  who was there, matched with pins     setting_search.h, setting_match.h, overlap.h
 //   exposures.h      a person's exposures, a case's contacts
 //
