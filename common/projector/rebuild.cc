@@ -94,8 +94,10 @@ Task<Status> Rebuild::BeginAttempt(const std::map<std::string, std::string>& met
     const size_t blank = text.find(' ');
     const Attempt last{ParseOffset(text.substr(0, blank)),
                        static_cast<uint32_t>(ParseOffset(text.substr(blank + 1)))};
-    if (last.offset == requested_at_) attempt_.count = last.count;
-    if (last == options_.own_attempt) --attempt_.count;
+    // What is said of another request says nothing of this one.
+    if (last.offset == requested_at_) {
+      attempt_.count = last.count - (last == options_.own_attempt ? 1 : 0);
+    }
   }
   if (attempt_.count >= kUncleanEndsMax) {
     co_return co_await KeepLive(Status(

@@ -40,13 +40,13 @@ class RebuildTest : public ::testing::Test {
     }
   }
   // Rebuilds from generation 1, until it has ended or the time is over.
-  std::optional<Status> RebuildFor(Duration time) {
+  std::optional<Status> RebuildFor(Duration time, Offset requested_at = 1) {
     std::optional<Status> ended;
     ShardProjectorOptions options;
     options.shard_count = 1;
     options.own_attempt = own_attempt_;
-    Rebuild rebuild({&process_, &log_, nullptr, &view_, &fold_, nullptr}, options, 1, 1, &live_,
-                    [&](const Status& status) { ended = status; });
+    Rebuild rebuild({&process_, &log_, nullptr, &view_, &fold_, nullptr}, options, 1, requested_at,
+                    &live_, [&](const Status& status) { ended = status; });
     rebuild.Start();
     bool over = false;
     world_.After(time, [&] { over = true; });
@@ -131,6 +131,15 @@ TEST_F(RebuildTest, WhatTheProcessItselfAbandonedIsNoUncleanEnd) {
     EXPECT_FALSE(RebuildFor(seconds(1)).has_value());
     own_attempt_ = {1, 1};
   }
+}
+
+TEST_F(RebuildTest, WhatWasAbandonedOfAnotherRequestCountsForNothing) {
+  Append(3);
+  live_.meta.applied = end_ + 5'000;
+  EXPECT_FALSE(RebuildFor(seconds(1), 1).has_value());
+  own_attempt_ = {1, 1};
+  EXPECT_FALSE(RebuildFor(seconds(1), 2).has_value());
+  EXPECT_EQ(Metadata().at("rebuild_attempt"), "2 1");
 }
 
 }  // namespace
