@@ -6,9 +6,10 @@
 //   ─▶ equal: SetLive(g+1), and drop g after a while
 //      different: keep g, drop g+1, alert
 //
-// It goes on from where an earlier one was interrupted. One that was begun five times and never
-// ended, because the process died or handed the shard over, is given up like one that differs: a
-// record that the live fold survived may kill this one.
+// It goes on from where an earlier one was interrupted, be it by another owner. One that was begun
+// five times and never ended, because the process died, is given up like one that differs: a record
+// that the live fold survived may kill this one. An owner that loses the shard alive takes back
+// what it had counted.
 //
 // Life cycle: Start; `ended` (from Scheduler::Post) says what came of it: OK (switched), ABORTED
 // REBUILD_DIFFERS or REBUILD_KILLS, or an error of log or view after which it is tried again. After

@@ -93,7 +93,7 @@ void ShardSlot::StartAgain() {
 
 void ShardSlot::Stop() {
   stop_by_beat_ = beat_ + kStopWithin;
-  rebuild_.reset();
+  LeaveRebuild();
   subscriptions_.clear();
   for (const std::string& topic : topics_) host_.Unseek({topic, shard_});
   if (projector_ != nullptr && projector_->state() != ShardProjector::State::kEnded) {
@@ -104,7 +104,7 @@ void ShardSlot::Stop() {
 }
 
 OwnAttempts ShardSlot::Leave() {
-  DropRebuild();
+  LeaveRebuild();
   if (projector_ != nullptr && projector_->attempt() != Attempt()) {
     // For the next owner, which does not know that this one lives. Not waited for: what it may
     // overwrite is a newer attempt, so that at worst one death is not counted.
@@ -239,6 +239,18 @@ void ShardSlot::DropRebuild() {
   if (rebuild_ == nullptr) return;
   if (rebuild_->attempt() != Attempt()) own_.rebuild = rebuild_->attempt();
   rebuild_.reset();
+}
+
+// The next owner goes on with it, to which it must not look like one that killed this process: as
+// in Leave.
+void ShardSlot::LeaveRebuild() {
+  if (rebuild_ != nullptr && rebuild_->attempt().count > 0) {
+    const Attempt attempt = rebuild_->attempt();
+    (void)host_.Dependencies().log->PutShardMetadata(
+        inbox_, std::string(kRebuildAttemptField),
+        fmt::format("{} {}", attempt.offset, attempt.count - 1));
+  }
+  DropRebuild();
 }
 
 void ShardSlot::AbandonRebuild() {

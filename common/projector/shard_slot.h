@@ -89,6 +89,7 @@ class ShardSlot final : public RebuiltShard {
   void SubscriptionEnded(const std::string& topic, const Status& status);
   void StartRebuild();
   void DropRebuild();
+  void LeaveRebuild();
   void AbandonRebuild();
   void RebuildEnded(const Status& status);
   void BeatDrops();

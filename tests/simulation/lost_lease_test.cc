@@ -1,4 +1,5 @@
-// A fold that takes longer than a lease: its owner is alive, so that nothing of it may be parked.
+// Whoever loses a shard alive: of a fold that takes longer than a lease nothing may be parked, and
+// a rebuild that moves on from owner to owner is not given up.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -28,6 +29,29 @@ class LostLeaseTest : public ::testing::TestWithParam<size_t> {
     return std::make_unique<SimInstance>(world_, storage_, views_, std::move(fold), options,
                                          Duration(), nullptr);
   }
+  // Of so many owners each has had the shard, and lost it.
+  std::vector<std::unique_ptr<SimInstance>> Owners() {
+    std::vector<std::unique_ptr<SimInstance>> owners;
+    for (size_t i = 0; i < GetParam(); ++i) {
+      owners.push_back(Owner(fmt::format("owner-{}", i)));
+      world_.RunUntil([&] { return owners[i]->assignment.owns(0) && AtEnd(); }, 100'000);
+      owners[i]->assignment.Take(0, Revocation::kLeaseLost);
+    }
+    return owners;
+  }
+  void Append(SimInstance& by, Event event) {
+    auto producer = by.log.NewProducer();
+    Envelope envelope;
+    envelope.set_schema_version(kSchemaVersion);
+    *envelope.add_events() = std::move(event);
+    auto appended = producer->Append({{kInbox, "", envelope.SerializeAsString()}});
+    world_.RunUntil([&] { return appended.ready(); });
+  }
+  void End(std::vector<std::unique_ptr<SimInstance>> owners) {
+    owners.clear();
+    while (world_.Step()) {
+    }
+  }
   bool AtEnd() {
     const SimGeneration* live = views_.Live(0);
     return live != nullptr && live->meta.applied == storage_.shard(kInbox).end;
@@ -42,19 +66,8 @@ class LostLeaseTest : public ::testing::TestWithParam<size_t> {
 
 // Of so many owners each in turn loses the shard while the record is in hand.
 TEST_P(LostLeaseTest, ParksNothing) {
-  std::vector<std::unique_ptr<SimInstance>> owners;
-  for (size_t i = 0; i < GetParam(); ++i) {
-    owners.push_back(Owner(fmt::format("owner-{}", i)));
-    world_.RunUntil([&] { return owners[i]->assignment.owns(0) && AtEnd(); }, 100'000);
-    owners[i]->assignment.Take(0, Revocation::kLeaseLost);
-  }
-  auto producer = owners[0]->log.NewProducer();
-  Envelope envelope;
-  envelope.set_schema_version(kSchemaVersion);
-  *envelope.add_events() = MembershipStated("home", "person");
-  auto appended = producer->Append({{kInbox, "", envelope.SerializeAsString()}});
-  world_.RunUntil([&] { return appended.ready(); });
-
+  std::vector<std::unique_ptr<SimInstance>> owners = Owners();
+  Append(*owners[0], MembershipStated("home", "person"));
   for (size_t round = 0; round < kRounds; ++round) {
     SimAssignment& assignment = owners[round % owners.size()]->assignment;
     assignment.Give(0);
@@ -71,10 +84,38 @@ TEST_P(LostLeaseTest, ParksNothing) {
   for (const auto& [field, value] : storage_.metadata(kInbox)) {
     EXPECT_FALSE(field.starts_with(kParkedPrefix)) << field << " " << value;
   }
-  producer.reset();
-  owners.clear();
-  while (world_.Step()) {
+  End(std::move(owners));
+}
+
+TEST_P(LostLeaseTest, GivesNoRebuildUp) {
+  slow_ = false;
+  std::vector<std::unique_ptr<SimInstance>> owners = Owners();
+  Event request;
+  request.mutable_rebuild_requested()->set_rebuild_id("rebuild");
+  Append(*owners[0], std::move(request));
+  const auto noted = [this](std::string_view field) {
+    const auto& metadata = storage_.metadata(kInbox);
+    const auto found = metadata.find(std::string(field));
+    return found == metadata.end() ? "" : found->second;
+  };
+  for (size_t round = 0; round < kRounds; ++round) {
+    SimAssignment& assignment = owners[round % owners.size()]->assignment;
+    world_.RunUntil([&] {
+      assignment.Give(0);  // once it is no longer on its way out
+      return assignment.owns(0);
+    });
+    const std::string before = noted(kRebuildAttemptField);
+    world_.RunUntil([&] { return noted(kRebuildAttemptField) != before; }, 1'000'000);
+    ASSERT_EQ(noted(kRebuiltField), "") << "it ended in round " << round;
+    assignment.Take(0, round % 2 == 0 ? Revocation::kHandover : Revocation::kLeaseLost);
+    for (int step = 0; step < 20; ++step) world_.Step();
   }
+  world_.RunUntil([&] {
+    owners[0]->assignment.Give(0);
+    return noted(kRebuiltField) != "";
+  });
+  EXPECT_EQ(noted(kRebuildDiffersField), "");
+  End(std::move(owners));
 }
 INSTANTIATE_TEST_SUITE_P(OneAndSeveralOwners, LostLeaseTest, ::testing::Values(1, 2, 3));
 
