@@ -96,6 +96,9 @@ void CheckShardTime(const SimService& service, Shard shard, const AsideFold& asi
 
 // Folds every shard of the service aside and compares; adds what it emits and copies to `expected`.
 void CheckService(SimService& service, World& world, Expected& expected) {
+  if (service.counts().contains("ALERT_REBUILD_DIFFERS")) {
+    world.Fail(service.name() + ": a rebuild differed, or was given up");
+  }
   for (Shard shard = 0; shard < service.shard_count(); ++shard) {
     const TopicShard inbox{service.inbox(), shard};
     const std::vector<LogRecord>& records = world.log().shard(inbox).records;
