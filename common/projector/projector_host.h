@@ -56,7 +56,8 @@ struct ProjectorHostOptions {
 // How one owned shard is.
 struct ProjectedShard {
   Shard shard = 0;
-  // "OPENING", "CATCHING_UP" (no live generation yet), "LIVE" or "STOPPED" (see `problem`).
+  // "OPENING", "CATCHING_UP" (no live generation yet), "LIVE" or "STOPPED" (see `problem`): also of
+  // one that goes on with its inbox, but cannot read a topic that it is subscribed to.
   std::string state;
   std::string problem;
   Generation generation = 0;

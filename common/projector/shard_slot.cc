@@ -64,7 +64,11 @@ void ShardSlot::StartSubscription(const std::string& topic) {
                                dependencies.fold},
       TopicShard{topic, shard_}, options_.shard_count,
       SubscriptionCallbacks{
-          .seek = [this, topic](Offset after) { host_.Seek({topic, shard_}, after); },
+          .seek =
+              [this, topic](Offset after) {
+                source_problems_.erase(topic);
+                host_.Seek({topic, shard_}, after);
+              },
           .ended = [this, topic](const Status& status) { SubscriptionEnded(topic, status); }});
   subscription->Start();
 }
@@ -172,11 +176,12 @@ void ShardSlot::SourceFailed(const TopicShard& from, const Status& status) {
   if (ProjectorObserver* observer = host_.Dependencies().observer) {
     observer->OnAlert(ProjectorAlert::kShardStopped, shard_, status.message());
   }
-  problem_ = status;
   if (from == inbox_) {
+    problem_ = status;
     DropProjector();
     restart_at_beat_ = beat_ + kBackOffMax;
   } else {
+    source_problems_[from.topic] = status;
     subscriptions_.erase(from.topic);
     resubscribe_at_beat_[from.topic] = beat_ + kBackOffMax;
   }
@@ -309,23 +314,33 @@ Task<void> ShardSlot::DropGeneration(Generation generation) {
   }
 }
 
+const Status& ShardSlot::problem() const {
+  return problem_.ok() && !source_problems_.empty() ? source_problems_.begin()->second : problem_;
+}
+
+std::string_view ShardSlot::StateName() const {
+  if (!problem().ok()) return "STOPPED";
+  if (projector_ == nullptr) return "OPENING";
+  switch (projector_->state()) {
+    case ShardProjector::State::kOpening: break;
+    case ShardProjector::State::kCatchingUp: return "CATCHING_UP";
+    case ShardProjector::State::kLive: return "LIVE";
+    case ShardProjector::State::kEnded:
+      if (live_paused_ && projector_->live()) return "LIVE";
+      break;
+  }
+  return "OPENING";
+}
+
 ProjectedShard ShardSlot::Describe(Time now) const {
   ProjectedShard described;
   described.shard = shard_;
-  described.problem = problem_.ok() ? "" : problem_.ToString();
-  described.state = problem_.ok() ? "OPENING" : "STOPPED";
+  described.problem = problem().ok() ? "" : problem().ToString();
+  described.state = StateName();
   if (unfolded_since_.has_value()) {
     described.event_age = std::max(Duration::zero(), now - *unfolded_since_);
   }
   if (projector_ == nullptr) return described;
-  switch (projector_->state()) {
-    case ShardProjector::State::kOpening: break;
-    case ShardProjector::State::kCatchingUp: described.state = "CATCHING_UP"; break;
-    case ShardProjector::State::kLive: described.state = "LIVE"; break;
-    case ShardProjector::State::kEnded:
-      if (live_paused_ && projector_->live()) described.state = "LIVE";
-      break;
-  }
   const ShardMeta& committed = projector_->committed();
   described.generation = projector_->generation();
   described.live = projector_->live();

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/projector/projector_host.h"
@@ -95,6 +96,9 @@ class ShardSlot final : public RebuiltShard {
   void BeatDrops();
   Task<void> DropGeneration(Generation generation);
   uint64_t BackOff(const Status& status);
+  const Status& problem() const;
+  std::string_view StateName() const;
+
   SlotHost& host_;
   const Shard shard_;
   const TopicShard inbox_;
@@ -105,7 +109,8 @@ class ShardSlot final : public RebuiltShard {
   std::unique_ptr<ShardProjector> projector_;
   std::optional<Time> unfolded_since_;  // while there is no projector that has opened the shard
   OwnAttempts own_;
-  Status problem_;
+  Status problem_;                                 // of the inbox, or of its folding
+  std::map<std::string, Status> source_problems_;  // of other topics, by topic
   uint32_t failures_ = 0;
   uint64_t started_at_beat_ = 0;
   uint64_t restart_at_beat_ = 0;  // 0: not waiting for a restart
