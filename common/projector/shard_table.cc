@@ -307,8 +307,8 @@ Time ShardTable::ShardTime(Shard shard) const { return {state_->entries[shard].t
 Time ShardTable::AsOf(std::string_view entity) const { return ShardTime(ShardOf(entity)); }
 Offset ShardTable::Applied(Shard shard) const { return state_->entries[shard].applied; }
 
-bool ShardTable::IsParked(std::string_view entity) const {
-  const State::Entry& entry = state_->entries[ShardOf(entity)];
+bool ShardTable::IsParked(Shard shard, std::string_view entity) const {
+  const State::Entry& entry = state_->entries[shard];
   if (!entry.any_parked) return false;
   std::shared_ptr<const ParkedEntities> parked;
   {

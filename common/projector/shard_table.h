@@ -75,7 +75,9 @@ class ShardTable {
 
   // Whether a record concerning this entity could not be folded, so that its cells may be stale:
   // queries then give a neutral answer. One atomic load while the shard has nothing parked.
-  bool IsParked(std::string_view entity) const;
+  bool IsParked(std::string_view entity) const { return IsParked(ShardOf(entity), entity); }
+  // The same of what another shard than the entity's own has of it.
+  bool IsParked(Shard shard, std::string_view entity) const;
 
   // Waits until every shard named has applied the offset: OK, or DEADLINE_EXCEEDED
   // REVISION_NOT_YET_APPLIED.

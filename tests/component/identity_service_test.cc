@@ -10,6 +10,7 @@
 
 #include "common/base/proto_time.h"
 #include "common/crypto/redis_key_store.h"
+#include "common/projector/emission.h"
 #include "common/redis/testing/redis_server.h"
 #include "common/service/storage_config.h"
 #include "services/identity/api/identity_commands.h"
@@ -72,8 +73,8 @@ class Instance {
                    .document_shards = document_shards_,
                    .random = random_,
                    .zone = zone_}),
-        settler_(runtime_.loop(), runtime_.cells(), keys_.store, runtime_.commands(),
-                 document_shards_, {.shard_count = kShards}) {
+        settler_(runtime_.loop(), runtime_.cells(), runtime_.shards(), keys_.store,
+                 runtime_.commands(), document_shards_, {.shard_count = kShards}) {
     const Status started = runtime_.Start();
     EPIGRID_CHECK(started.ok(), started.ToString());
     // Calls before the first generation is live are refused, which is not what is tested here.
@@ -115,14 +116,23 @@ class Instance {
   Result<std::vector<ShardPosition>> Update(const v1::UpdatePersonRequest& request) {
     return Await(commands_.UpdatePerson(Context(), request));
   }
+  std::vector<std::string> LostClaims(Shard shard) {
+    return *Await(runtime_.cells().PageShardIndex(shard, keys::kLostClaims, "", 1000));
+  }
   std::vector<std::string> LostClaims() {
     std::vector<std::string> lost;
     for (Shard shard = 0; shard < kShards; ++shard) {
-      Result<std::vector<std::string>> page =
-          Await(runtime_.cells().PageShardIndex(shard, keys::kLostClaims, "", 1000));
-      for (std::string& id : *page) lost.push_back(std::move(id));
+      for (std::string& id : LostClaims(shard)) lost.push_back(std::move(id));
     }
     return lost;
+  }
+  // Parks a record that cannot be read, and with it what concerns this person in the shard.
+  void Park(Shard shard, const std::string& person_id) {
+    const auto producer = runtime_.log().NewProducer();
+    const auto appended =
+        producer->Append({{{InboxTopic(kService), shard}, person_id, "rubbish"}}).Wait();
+    EPIGRID_CHECK(appended.ok(), appended.status().ToString());
+    WaitUntil([&] { return runtime_.shards().IsParked(shard, person_id); });
   }
 
   KeyStore& keys() { return keys_.store; }
@@ -281,6 +291,18 @@ TEST_F(IdentityServiceTest, TheKeysOfLostClaimsAreErased) {
   EXPECT_FALSE(again.created);
   EXPECT_EQ(instance_->RegisterOne(RegistrationOf(1, "李四"), "r0").status.reason(),
             "REQUEST_ID_REUSED");
+}
+
+TEST_F(IdentityServiceTest, ALostClaimThatWaitsIsLeftAlone) {
+  for (int i = 0; i < 4; ++i) instance_->RegisterOne(RegistrationOf(1), "r" + std::to_string(i));
+  std::vector<std::string> lost;
+  WaitUntil([&] { return (lost = instance_->LostClaims()).size() == 3; });
+  Shard shard = 0;
+  while (instance_->LostClaims(shard).empty()) ++shard;
+  instance_->Park(shard, lost[1]);
+  EXPECT_EQ(*Await(instance_->settler().Settle()), 2u);
+  WaitUntil([&] { return instance_->LostClaims() == std::vector<std::string>{lost[1]}; });
+  EXPECT_EQ(*Await(instance_->settler().Settle()), 0u) << "told again each time";
 }
 
 TEST_F(IdentityServiceTest, ARequestIsAnsweredAsBeforeAndAnotherBodyIsRefused) {

@@ -6,11 +6,13 @@
 
 namespace epigrid::identity {
 
-LostClaimSettler::LostClaimSettler(Scheduler& scheduler, const CellQuery& cells, KeyStore& keys,
-                                   CommandLog& commands, const DocumentShards& document_shards,
+LostClaimSettler::LostClaimSettler(Scheduler& scheduler, const CellQuery& cells,
+                                   const ShardTable& shards, KeyStore& keys, CommandLog& commands,
+                                   const DocumentShards& document_shards,
                                    LostClaimSettlerOptions options)
     : scheduler_(scheduler),
       cells_(cells),
+      shards_(shards),
       keys_(keys),
       commands_(commands),
       document_shards_(document_shards),
@@ -37,6 +39,7 @@ Task<Result<size_t>> LostClaimSettler::Settle() {
   size_t settled = 0;
   for (Shard shard = 0; shard < options_.shard_count; ++shard) {
     EPIGRID_CO_ASSIGN_OR_RETURN(std::vector<std::string> person_ids, co_await pages[shard]);
+    std::erase_if(person_ids, [&](const std::string& id) { return shards_.IsParked(shard, id); });
     if (person_ids.empty()) continue;
     EPIGRID_CO_ASSIGN_OR_RETURN(const size_t some,
                                 co_await SettleShard(shard, std::move(person_ids)));

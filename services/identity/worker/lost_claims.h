@@ -5,6 +5,9 @@
 //   Task<void> work = settler.Run();
 //   work.Start();                              // destroy it on the loop's thread to stop
 //
+// A person of whom a record waits (parking.h) is left for later: what the fold was told would wait
+// behind it, and be told again each time.
+//
 // Every instance may run one: erasing twice is erasing once, and the fold ignores what it has been
 // told already. Threads: the loop of the service's API.
 #pragma once
@@ -17,6 +20,7 @@
 #include "common/crypto/key_store.h"
 #include "common/projector/cell_query.h"
 #include "common/projector/commands.h"
+#include "common/projector/shard_table.h"
 #include "services/identity/domain/identity_hashes.h"
 
 namespace epigrid::identity {
@@ -30,8 +34,8 @@ struct LostClaimSettlerOptions {
 class LostClaimSettler {
  public:
   // All outlive it.
-  LostClaimSettler(Scheduler& scheduler, const CellQuery& cells, KeyStore& keys,
-                   CommandLog& commands, const DocumentShards& document_shards,
+  LostClaimSettler(Scheduler& scheduler, const CellQuery& cells, const ShardTable& shards,
+                   KeyStore& keys, CommandLog& commands, const DocumentShards& document_shards,
                    LostClaimSettlerOptions options);
 
   // Settles, again and again, with the interval between; what fails is logged and tried again.
@@ -44,6 +48,7 @@ class LostClaimSettler {
 
   Scheduler& scheduler_;
   const CellQuery& cells_;
+  const ShardTable& shards_;
   KeyStore& keys_;
   CommandLog& commands_;
   const DocumentShards& document_shards_;
