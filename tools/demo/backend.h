@@ -35,8 +35,8 @@ class Backend {
   Status ExcludeCase(const std::string& case_id);
   Result<std::vector<contact_tracing::v1::Contact>> ListContacts(const std::string& case_id);
   Result<std::vector<health_code::v1::Code>> GetCodes(const std::vector<std::string>& person_ids);
-  // `due_within`: messages that are tried again by then are waited for too. The phones are away while
-  // no story runs: what is tried again for their sake belongs to it.
+  // `due_within`: messages that are tried again by then are waited for too. The phones are away
+  // while no story runs: what is tried again for their sake belongs to it.
   Status AwaitQuiet(Duration at_most, Duration due_within);
   // How far the views are behind the log.
   struct Behind {
