@@ -40,6 +40,11 @@ struct CommonFlags {
   std::string token_file;
   std::string timeout;
   bool json = false;
+
+  // Once they are complete: what was given, or else this.
+  Duration TimeoutOr(Duration otherwise) const {
+    return timeout.empty() ? otherwise : server.timeout;
+  }
 };
 
 void AddCommon(CLI::App& app, CommonFlags& flags) {
@@ -134,10 +139,15 @@ void AddStatus(CLI::App& app, Commands& c) {
       return ShowStatus(servers, c.status, c.console);
     };
   });
-  CLI::App* digests = app.add_subcommand("digests", "What the views hold, as one digest a shard");
+  CLI::App* digests = app.add_subcommand(
+      "digests", "What the views hold, as one digest a shard, at most --timeout, default 10m");
   digests->add_option("service", c.service, "Only this one");
   digests->callback([&c] {
-    c.run = [&c](const Servers& servers) { return ShowDigests(servers, c.service, c.console); };
+    c.run = [&c](const Servers& servers) {
+      // As long as the servers let it take.
+      return ShowDigests(servers, c.service, c.common.TimeoutOr(std::chrono::minutes(10)),
+                         c.console);
+    };
   });
   CLI::App* rebuild = app.add_subcommand("rebuild", "Build views anew from the log");
   rebuild->add_option("service", c.rebuild.service, "Which")->required();
@@ -146,7 +156,7 @@ void AddStatus(CLI::App& app, Commands& c) {
                     "Until they are in use; at most --timeout, if it is given");
   rebuild->callback([&c] {
     c.run = [&c](const Servers& servers) {
-      if (!c.common.timeout.empty()) c.rebuild.wait_at_most = c.common.server.timeout;
+      c.rebuild.wait_at_most = c.common.TimeoutOr(Duration(0));
       return Rebuild(servers, c.rebuild, c.console);
     };
   });
@@ -196,9 +206,7 @@ void AddLog(CLI::App& app, Commands& c) {
   app.add_subcommand("quiesce", "Wait until nothing is left to be done, at most --timeout")
       ->callback([&c] {
         c.run = [&c](const Servers& servers) {
-          const Duration timeout = c.common.timeout.empty() ? Duration(std::chrono::minutes(1))
-                                                            : c.common.server.timeout;
-          return AwaitQuiet(servers, timeout, c.console);
+          return AwaitQuiet(servers, c.common.TimeoutOr(std::chrono::minutes(1)), c.console);
         };
       });
 }

@@ -15,12 +15,12 @@ Status CallOperations(Connection& server, std::string_view method, const Message
 }
 
 Status CallAllServers(const Servers& servers, std::string_view method, const Message& request,
-                      Message* response) {
+                      Message* response, Duration timeout) {
   Status not_here;
   bool answered = false;
   for (const auto& server : servers.All()) {
     const std::unique_ptr<Message> one(response->New());
-    const Status status = CallOperations(*server, method, request, one.get());
+    const Status status = CallOperations(*server, method, request, one.get(), timeout);
     if (status.reason() == "SERVICE_NOT_HERE") {
       not_here = status;
       continue;

@@ -16,10 +16,10 @@ Status CallOperations(Connection& server, std::string_view method,
                       Duration timeout = Duration(0));
 
 // Asks every server and puts their answers together. A server that does not run the service that
-// was asked for is passed over, unless none does.
+// was asked for is passed over, unless none does. `timeout` is each server's.
 Status CallAllServers(const Servers& servers, std::string_view method,
-                      const google::protobuf::Message& request,
-                      google::protobuf::Message* response);
+                      const google::protobuf::Message& request, google::protobuf::Message* response,
+                      Duration timeout = Duration(0));
 
 // With fields that have their default.
 void PrintJson(const google::protobuf::Message& message, const Console& console);

@@ -25,8 +25,9 @@ struct StatusOptions {
 Result<ExitCode> ShowStatus(const Servers& servers, const StatusOptions& options,
                             const Console& console);
 
-// One digest a shard; kPartly if a view is not what its projector says.
-Result<ExitCode> ShowDigests(const Servers& servers, const std::string& service,
+// One digest a shard; kPartly if a view is not what its projector says. Every key of the views is
+// read meanwhile: `timeout`, of each server, is one for that.
+Result<ExitCode> ShowDigests(const Servers& servers, const std::string& service, Duration timeout,
                              const Console& console);
 
 struct RebuildOptions {

@@ -75,6 +75,14 @@ TEST(DigestsCommandTest, AViewThatWasChangedIsNotWell) {
   EXPECT_THAT(ran.out, HasSubstr("expected bb"));
 }
 
+TEST(DigestsCommandTest, TheViewsOfACityTakeLongerThanOtherCalls) {
+  const FakeServices fake;
+  RunTool(fake, {"digests"});
+  EXPECT_GT(fake.GetTaken().time_left.at("GetDigests"), std::chrono::minutes(9));
+  RunTool(fake, {"digests", "--timeout", "3m"});
+  EXPECT_LE(fake.GetTaken().time_left.at("GetDigests"), std::chrono::minutes(3));
+}
+
 TEST(RebuildCommandTest, WaitsUntilTheNewViewIsInUse) {
   FakeServices fake;
   int asked = 0;

@@ -102,12 +102,12 @@ Result<ExitCode> ShowStatus(const Servers& servers, const StatusOptions& options
   return counts.unwell == 0 ? ExitCode::kOk : ExitCode::kPartly;
 }
 
-Result<ExitCode> ShowDigests(const Servers& servers, const std::string& service,
+Result<ExitCode> ShowDigests(const Servers& servers, const std::string& service, Duration timeout,
                              const Console& console) {
   pb::GetDigestsRequest request;
   request.set_service(service);
   pb::GetDigestsResponse response;
-  EPIGRID_RETURN_IF_ERROR(CallAllServers(servers, "GetDigests", request, &response));
+  EPIGRID_RETURN_IF_ERROR(CallAllServers(servers, "GetDigests", request, &response, timeout));
   Table table{{"service", "shard", "cells", "digest", "note"}};
   size_t differing = 0;
   for (const pb::ShardDigest& digest : response.digests()) {

@@ -26,6 +26,8 @@ class Recorder {
     if (status.ok()) {
       const std::lock_guard lock(mutex);
       ++taken.calls[method];
+      taken.time_left[method] = std::chrono::duration_cast<Duration>(
+          context->deadline() - std::chrono::system_clock::now());
       status = work(taken);
     }
     if (status.ok() && fake_.after) status = fake_.after(method);

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/clock.h"
 #include "common/base/status.h"
 #include "epigrid/contact_tracing/v1/contact_tracing.pb.h"
 #include "epigrid/health_code/v1/health_code.pb.h"
@@ -34,6 +35,7 @@ struct Taken {
   std::map<std::string, contact_tracing::v1::PresenceObservation> presences;  // by source_id
   std::map<std::string, health_code::v1::Evidence> evidence;                  // by source_id
   std::map<std::string, size_t> calls;                                        // by method's name
+  std::map<std::string, Duration> time_left;  // by method's name, of the last call
   // A key that came with another content, or a request_id: an import that is gone on with must not
   // cause it.
   std::vector<std::string> conflicts;
