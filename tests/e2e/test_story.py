@@ -22,7 +22,7 @@ def run_until(demo, text):
         return demo.output_path.read_bytes()[begin:].decode()
 
     demo.start()
-    demo.wait_ready(lambda: text in printed(), f"'{text}'", timeout_s=120)
+    demo.wait_ready(lambda: text in printed(), f"'{text}'", timeout_s=240)
     return printed()
 
 

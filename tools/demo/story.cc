@@ -167,8 +167,7 @@ Result<Story::Outbreak> Story::Report(const std::string& person_id) {
                               .RecordTest(person_id, progress_.under_way->source_id,
                                           index_.sampled_time, index_.reported_time, false)
                               .status());
-  EPIGRID_ASSIGN_OR_RETURN(outbreak.opened,
-                           backend_.AwaitCase(person_id, std::chrono::seconds(30)));
+  EPIGRID_ASSIGN_OR_RETURN(outbreak.opened, backend_.AwaitCase(person_id, kQuietWithin));
   EPIGRID_RETURN_IF_ERROR(backend_.AwaitQuiet(kQuietWithin, kQuietWithin / 2));
   for (const Arrival& arrival : receiver_.Since(begin)) {
     outbreak.message_seconds.push_back(Seconds(arrival.at - begin));
