@@ -403,7 +403,7 @@ TEST(ContactTracingFoldOrderTest, PinsFollowPresenceOneByOneAsTheyWouldAsAWhole)
     city.Report("anna", 3 * 24);
     std::vector<std::pair<std::string, uint32_t>> visits;  // source id, newest revision
     for (int i = 0; i < 60; ++i) {
-      const double from = static_cast<double>(random() % (6 * 24 * 4)) / 4;
+      const double from = static_cast<double>(random() % 576) / 4;  // of six days
       const auto until = random() % 2 == 0 ? std::nullopt : std::optional(from + 1.5);
       const std::string setting = "cafe" + std::to_string(random() % 5);
       const size_t what = random() % 8;
