@@ -46,6 +46,7 @@ Process::Process(std::string name)
   loop_ = std::make_unique<EventLoop>("api");
   rpc_server_ = std::make_unique<RpcServer>(*loop_, readiness_);
   server_config_.AddTo(spec_);
+  spec_.AddCheck({"server.callers"}, [this] { return ReadCallers().message(); });
 }
 
 Process::~Process() {
@@ -60,10 +61,7 @@ std::optional<int> Process::Configure(int argc, const char* const* argv) {
   if (std::optional<int> exit_code = LoadFromCommandLine(spec_, argc, argv)) return exit_code;
   StartLogging({.service = name_, .level = ParseLogLevel(server_config_.log_level)});
   TakeOverLibraryLogs();
-  if (Status status = ReadCallers(); !status.ok()) {
-    std::fprintf(stderr, "%s\n", status.message().c_str());
-    return 2;
-  }
+  if (!server_config_.callers.empty()) TellCallers();
   PipelineOptions options = server_config_.pipeline;
   options.mtls = !server_config_.tls_client_ca.empty();
   pipeline_ = std::make_unique<Pipeline>(options, *loop_, callers_, metrics_, random_);
@@ -82,8 +80,11 @@ Status Process::ReadCallers() {
     return InvalidArgument("CALLERS_INVALID", std::move(message));
   }
   callers_.Replace(parsed.callers);
-  EPIGRID_LOG_INFO("callers.read", {"callers", parsed.callers->size()});
   return OkStatus();
+}
+
+void Process::TellCallers() const {
+  EPIGRID_LOG_INFO("callers.read", {"callers", callers_.Get()->size()});
 }
 
 void Process::WatchCallers() {
@@ -91,7 +92,11 @@ void Process::WatchCallers() {
   std::error_code unreadable;  // that too is a change, which ReadCallers reports once
   const auto changed = std::filesystem::last_write_time(server_config_.callers, unreadable);
   if (changed == callers_changed_) return;
-  if (Status status = ReadCallers(); !status.ok()) EPIGRID_LOG_ERROR("callers.unchanged", {status});
+  if (Status status = ReadCallers(); !status.ok()) {
+    EPIGRID_LOG_ERROR("callers.unchanged", {status});
+  } else {
+    TellCallers();
+  }
 }
 
 void Process::AddService(grpc::Service& service, std::string_view full_name,

@@ -91,6 +91,7 @@ class Process {
 
  private:
   Status ReadCallers();
+  void TellCallers() const;
   Status Listen();
   void WatchCallers();
   // Until told to stop.

@@ -405,6 +405,12 @@ TEST(ServerConfigTest, WhatIsNoAddressIsNamedAsSuch) {
   std::exit(process.Run());
 }
 
+[[noreturn]] void ConfigureWithoutCallers() {
+  Process process("demo");
+  const std::array<const char*, 3> argv = {"demo", "--server-callers=/nowhere", "--server-lisen=x"};
+  std::exit(process.Configure(static_cast<int>(argv.size()), argv.data()).value_or(9));
+}
+
 [[noreturn]] void ConfigureWrongly() {
   Process process("test");
   const char* argv[] = {"test", "--server-listne=x", "--server-drain-deadline=soon"};
@@ -419,6 +425,9 @@ TEST(ProcessDeathTest, SigtermEndsItWell) {
 TEST(ProcessDeathTest, WrongSettingsEndItWithAllErrors) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(ConfigureWrongly(), testing::ExitedWithCode(2), "did you mean --server-listen");
+  // A file that cannot be read is one of them.
+  EXPECT_EXIT(ConfigureWithoutCallers(), testing::ExitedWithCode(2),
+              "did you mean --server-listen(.|\n)*server.callers .*cannot read /nowhere");
 }
 
 }  // namespace
