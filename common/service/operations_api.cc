@@ -98,9 +98,11 @@ Task<Status> DescribeService(ServiceRuntime& runtime, Time now, pb::ServiceStatu
     if (state.meta.shard_time.is_set()) {
       *shown.mutable_shard_time() = ToProto(state.meta.shard_time);
     }
-    if (const Result<ParkedRecords> parked = co_await ReadParkedRecords(runtime, shard);
-        parked.ok()) {
+    const Result<ParkedRecords> parked = co_await ReadParkedRecords(runtime, shard);
+    if (parked.ok()) {
       shown.set_parked_count(static_cast<uint32_t>(parked->roots().size()));
+    } else if (parked.status().reason() != "VIEW_REBUILDING") {  // that is: there is no view now
+      co_return parked.status();
     }
   }
   EPIGRID_CO_RETURN_IF_ERROR(co_await DescribeRebuilds(runtime, status));

@@ -4,6 +4,9 @@
 
 #include "common/event_log/redis_streams_log.h"
 #include "common/projector/parking.h"
+#include "common/projector/view_keys.h"
+#include "common/redis/client.h"
+#include "common/service/storage_config.h"
 #include "tests/component/health_code_process.h"
 
 namespace epigrid {
@@ -118,6 +121,38 @@ TEST(Operations, ShowsARecordOfAStranger) {
   ASSERT_FALSE(read.entries().empty());
   EXPECT_EQ(read.entries(0).key(), "a\\xff\\x20key");
   EXPECT_EQ(read.entries(0).envelope_json(), "");
+}
+
+Result<operations::v1::GetStatusResponse> GetStatus(const HealthCodeProcess& process) {
+  grpc::ClientContext context;
+  operations::v1::GetStatusResponse response;
+  const Status status = FromGrpcStatus(
+      OperationsService::NewStub(process.channel())->GetStatus(&context, {}, &response));
+  if (!status.ok()) return status;
+  return response;
+}
+
+TEST(Operations, DoesNotCallParkedNothingWhatCannotBeRead) {
+  Servers servers;
+  OutsideLog log(servers);
+  const HealthCodeProcess process(servers.Flags({}));
+  log.Append(1, "\xff rubbish");
+  uint64_t generation = 0;
+  WaitUntil([&] {
+    const auto status = GetStatus(process);
+    if (!status.ok() || status->services(0).shards(1).parked_count() != 1) return false;
+    generation = status->services(0).shards(1).generation();
+    return true;
+  });
+  // Of another type, so that it alone does not read.
+  const std::string cell =
+      ViewKeys("health_code", StorageConfig().log_key_prefix).GenerationPrefix(1, generation) +
+      std::string(kParkedCell);
+  EventLoop loop("outside");
+  RedisClient view(loop, {.address = servers.view.address()});
+  ASSERT_EQ(view.Call({"DEL", cell}).Wait().value().integer, 1);
+  ASSERT_TRUE(view.Call({"LPUSH", cell, "no cell"}).Wait().ok());
+  EXPECT_EQ(GetStatus(process).status().reason(), "VIEW_UNAVAILABLE");
 }
 
 TEST(Operations, ATopicThatNobodyWritesIsNotRead) {
