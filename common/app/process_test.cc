@@ -18,6 +18,7 @@
 #include "common/rpc/status_details.h"
 #include "epigrid/echo/v1/echo.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "tests/fakes/temporary_directory.h"
 
 namespace epigrid {
 namespace {
@@ -77,23 +78,17 @@ HttpAnswer Get(const std::string& url) {
   return answer;
 }
 
-// A directory of its own, removed in the end.
+// Files in a directory of its own.
 class Directory {
  public:
-  Directory() {
-    std::string pattern = std::filesystem::temp_directory_path() / "process_test.XXXXXX";
-    EPIGRID_CHECK(mkdtemp(pattern.data()) != nullptr, "no directory");
-    path_ = pattern;
-  }
-  ~Directory() { std::filesystem::remove_all(path_); }
   std::string Write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name) << text;
-    return path_ / name;
+    std::ofstream(directory_ / name) << text;
+    return directory_ / name;
   }
-  std::string Path(const std::string& name) const { return path_ / name; }
+  std::string Path(const std::string& name) const { return directory_ / name; }
 
  private:
-  std::filesystem::path path_;
+  const TemporaryDirectory directory_;
 };
 
 // A process that runs on a thread of its own until it is told to stop.

@@ -6,18 +6,13 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/fakes/temporary_directory.h"
+
 namespace epigrid {
 namespace {
 
 class MasterKeyTest : public testing::Test {
  protected:
-  MasterKeyTest() {
-    std::string pattern = testing::TempDir() + "epigrid-keys-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-    file_ = directory_ / "master.key";
-  }
-  ~MasterKeyTest() override { std::filesystem::remove_all(directory_); }
-
   std::string Text() const {
     std::ifstream stream(file_);
     std::stringstream text;
@@ -31,8 +26,8 @@ class MasterKeyTest : public testing::Test {
     return *keys;
   }
 
-  std::filesystem::path directory_;
-  std::filesystem::path file_;
+  const TemporaryDirectory directory_;
+  const std::filesystem::path file_ = directory_ / "master.key";
   OpenSslRandom random_;
 };
 
@@ -55,7 +50,7 @@ TEST_F(MasterKeyTest, AFileIsNeverOverwritten) {
   const std::string before = Text();
   EXPECT_EQ(GenerateMasterKeyFile(file_, random_).reason(), "MASTER_KEY_FILE_EXISTS");
   EXPECT_EQ(Text(), before);
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_), {}), 1);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_.path()), {}), 1);
 }
 
 TEST_F(MasterKeyTest, RotationWrapsWithTheNewestAndUnwrapsOlder) {
@@ -92,7 +87,7 @@ TEST_F(MasterKeyTest, RefusesAFileThatOthersCanRead) {
 
 TEST_F(MasterKeyTest, RefusesWhatIsNoKeyFile) {
   EXPECT_EQ(MasterKeys::Load(file_).status().reason(), "MASTER_KEY_FILE_UNREADABLE");
-  EXPECT_EQ(MasterKeys::Load(directory_).status().reason(), "MASTER_KEY_FILE_UNREADABLE");
+  EXPECT_EQ(MasterKeys::Load(directory_.path()).status().reason(), "MASTER_KEY_FILE_UNREADABLE");
   EXPECT_EQ(GenerateMasterKeyFile(directory_ / "none" / "master.key", random_).reason(),
             "MASTER_KEY_FILE_UNWRITABLE");
   EXPECT_EQ(RotateMasterKeyFile(file_, random_).reason(), "MASTER_KEY_FILE_UNREADABLE");

@@ -71,7 +71,7 @@ class RedisKeyStoreTest : public testing::Test {
   RedisClient redis_{loop_, {.address = server_.address()}};
   OpenSslRandom random_;
   FakeClock clock_;
-  std::filesystem::path key_file_ = std::filesystem::path(server_.directory()) / "master.key";
+  std::filesystem::path key_file_ = server_.directory() / "master.key";
   MasterKeys master_keys_ = NewMasterKeys(key_file_, false);
   std::unique_ptr<RedisKeyStore> store_ = NewStore();
 };

@@ -195,9 +195,9 @@ v1::Registration WithContactPoint(v1::Registration registration, const std::stri
 
 class IdentityServiceTest : public testing::Test {
  protected:
-  static MasterKeys NewMasterKeys(const std::string& directory) {
+  static MasterKeys NewMasterKeys(const std::filesystem::path& directory) {
     OpenSslRandom random;
-    const std::filesystem::path file = std::filesystem::path(directory) / "master.key";
+    const std::filesystem::path file = directory / "master.key";
     EPIGRID_CHECK(GenerateMasterKeyFile(file, random).ok(), "cannot make a key file");
     return *MasterKeys::Load(file);
   }

@@ -19,6 +19,7 @@
 #include "services/notification/app.h"
 #include "services/notification/channels/testing/webhook_receiver.h"
 #include "services/notification/sender/testing/identity_server.h"
+#include "tests/fakes/temporary_directory.h"
 
 namespace epigrid::notification {
 namespace {
@@ -110,13 +111,6 @@ class Running {
 
 class NotificationComponentTest : public testing::Test {
  protected:
-  NotificationComponentTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "notification-XXXXXX").string();
-    EPIGRID_CHECK(::mkdtemp(pattern.data()) != nullptr, "a temporary directory");
-    directory_ = pattern;
-  }
-  ~NotificationComponentTest() override { std::filesystem::remove_all(directory_); }
-
   std::unique_ptr<Running> Start(const std::string& url, const std::string& instance = "one") {
     std::ofstream(directory_ / "endpoints.yaml")
         << "version: 1\nendpoints:\n  - name: web\n    channel: webhook\n    url: " << url
@@ -163,7 +157,7 @@ class NotificationComponentTest : public testing::Test {
   RedisServer log_server_{{.config = {"--appendonly", "yes", "--appendfsync", "always"}}};
   RedisServer view_server_;
   IdentityServer identity_{"token"};
-  std::filesystem::path directory_;
+  const TemporaryDirectory directory_;
   EventLoop loop_{"test"};
   std::unique_ptr<RedisStreamsLog> log_;
   std::unique_ptr<Producer> producer_;

@@ -95,7 +95,7 @@ class IdentityProcess {
 // As when a service after it in the same process cannot start. Its workers are at work then.
 TEST(ServiceProcess, IdentityMayEndBeforeTheProcessRan) {
   Servers servers;
-  const std::string keys = servers.log.directory() + "/master.keys";
+  const std::string keys = servers.log.directory() / "master.keys";
   OpenSslRandom random;
   ASSERT_TRUE(GenerateMasterKeyFile(keys, random).ok());
   for (int time = 0; time < 5; ++time) {

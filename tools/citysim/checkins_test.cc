@@ -9,6 +9,7 @@
 
 #include "common/base/ids.h"
 #include "tests/fakes/shared_data.h"
+#include "tests/fakes/temporary_directory.h"
 
 namespace epigrid {
 namespace {
@@ -75,13 +76,12 @@ TEST(ShiftIntoWindow, KeepsTheWeekdayAndEndsBeforeTheAnchor) {
 TEST(ReadCheckIns, NoticesATruncatedFile) {
   const std::filesystem::path full = SharedData("gowalla-nyc/checkins.tsv.gz");
   if (full.empty()) GTEST_SKIP() << kSharedDataAbsent;
-  const std::filesystem::path copy = std::filesystem::path(testing::TempDir()) /
-                                     ("checkins_" + std::to_string(getpid()) + ".tsv.gz");
+  const TemporaryDirectory directory;
+  const std::filesystem::path copy = directory / "checkins.tsv.gz";
   std::ofstream(copy, std::ios::binary) << std::ifstream(full, std::ios::binary).rdbuf();
   std::filesystem::resize_file(copy, 1'000'000);
   const auto check_ins = ReadCheckIns(copy, [](uint64_t, const Status&) { FAIL(); });
   EXPECT_EQ(check_ins.status().reason(), "FILE_TRUNCATED");
-  std::filesystem::remove(copy);
 }
 
 TEST(ReadCheckIns, ReadsAllOfGowalla) {

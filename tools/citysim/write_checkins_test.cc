@@ -7,6 +7,7 @@
 #include <set>
 
 #include "common/base/local_day.h"
+#include "tests/fakes/temporary_directory.h"
 #include "tools/citysim/checkins.h"
 #include "tools/import_format/row_reader.h"
 
@@ -15,13 +16,6 @@ namespace {
 
 class WriteCheckInsTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "checkins-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   std::filesystem::path Input(std::string_view text) {
     std::ofstream(directory_ / "in.tsv") << text;
     return directory_ / "in.tsv";
@@ -39,7 +33,7 @@ class WriteCheckInsTest : public testing::Test {
     return rows;
   }
 
-  std::filesystem::path directory_;
+  const TemporaryDirectory directory_;
   const Time anchor_ = ParseRfc3339("2022-11-11T07:00:00Z").value();
 };
 
@@ -51,7 +45,7 @@ TEST_F(WriteCheckInsTest, KeepsEveryRowWithinTheWindow) {
       "rubbish\n"
       "9\t2010-01-01T12:00:00Z\t40.65\t-73.79\t2\n");
   Result<CheckInCity> city =
-      WriteCheckIns(path, anchor_, {.directory = directory_, .on_progress = {}});
+      WriteCheckIns(path, anchor_, {.directory = directory_.path(), .on_progress = {}});
   ASSERT_TRUE(city.ok()) << city.status().ToString();
   EXPECT_EQ(city->check_ins, 4u);
   EXPECT_EQ(city->people, 3u);

@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "tests/fakes/temporary_directory.h"
 #include "tools/import_format/row_reader.h"
 
 namespace epigrid::citysim {
@@ -17,13 +18,6 @@ constexpr Time kEnd = Time::FromSeconds(1'668'150'000);  // 11 November 2022, 15
 
 class WriteFilesTest : public testing::Test {
  protected:
-  void SetUp() override {
-    directory_ = std::filesystem::path(testing::TempDir()) /
-                 ("citysim_" + std::to_string(getpid()) + "_" +
-                  testing::UnitTest::GetInstance()->current_test_info()->name());
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   std::string Contents(const std::string& name) const {
     std::ostringstream contents;
     contents << std::ifstream(directory_ / name, std::ios::binary).rdbuf();
@@ -44,13 +38,14 @@ class WriteFilesTest : public testing::Test {
     return rows;
   }
 
-  std::filesystem::path directory_;
+  const TemporaryDirectory directory_;
   const City city_ = City::Create({.seed = 3, .people = 1'000, .end = kEnd}).value();
   const Epidemic epidemic_ = Epidemic::Run(city_, {});
 };
 
 TEST_F(WriteFilesTest, WritesACityThatHangsTogether) {
-  ASSERT_EQ(WriteFiles(city_, epidemic_, {.directory = directory_, .on_progress = {}}), OkStatus());
+  ASSERT_EQ(WriteFiles(city_, epidemic_, {.directory = directory_.path(), .on_progress = {}}),
+            OkStatus());
   std::set<std::string> people;
   for (const PersonRow& row : Rows<PersonRow>("people.csv")) {
     EXPECT_TRUE(row.guardian.empty() || people.contains(row.guardian)) << "guardians come first";
@@ -93,23 +88,25 @@ TEST_F(WriteFilesTest, WritesACityThatHangsTogether) {
 }
 
 TEST_F(WriteFilesTest, WritesTheSameBytesForTheSameSeed) {
-  ASSERT_EQ(WriteFiles(city_, epidemic_, {.directory = directory_, .on_progress = {}}), OkStatus());
+  ASSERT_EQ(WriteFiles(city_, epidemic_, {.directory = directory_.path(), .on_progress = {}}),
+            OkStatus());
   std::map<std::string, std::string> first;
   for (const char* name : {"people.csv", "settings.csv", "presence.tsv", "tests.csv"}) {
     first[name] = Contents(name);
     EXPECT_FALSE(first[name].empty());
   }
   const City again = City::Create({.seed = 3, .people = 1'000, .end = kEnd}).value();
-  ASSERT_EQ(
-      WriteFiles(again, Epidemic::Run(again, {}), {.directory = directory_, .on_progress = {}}),
-      OkStatus());
+  ASSERT_EQ(WriteFiles(again, Epidemic::Run(again, {}),
+                       {.directory = directory_.path(), .on_progress = {}}),
+            OkStatus());
   for (const auto& [name, contents] : first) EXPECT_TRUE(Contents(name) == contents) << name;
 }
 
 TEST_F(WriteFilesTest, LeavesOutTheIndexTestIfAsked) {
-  ASSERT_EQ(WriteFiles(city_, epidemic_,
-                       {.directory = directory_, .leave_out_index_test = true, .on_progress = {}}),
-            OkStatus());
+  ASSERT_EQ(
+      WriteFiles(city_, epidemic_,
+                 {.directory = directory_.path(), .leave_out_index_test = true, .on_progress = {}}),
+      OkStatus());
   const std::string index = city_.PersonIdOf(epidemic_.index_case().person);
   for (const TestRow& row : Rows<TestRow>("tests.csv")) {
     EXPECT_FALSE(row.person == index && row.outcome == TestRow::Outcome::kPositive);
@@ -120,9 +117,10 @@ TEST_F(WriteFilesTest, LeavesOutTheIndexTestIfAsked) {
 }
 
 TEST_F(WriteFilesTest, SaysWhyNothingIsWritten) {
-  std::ofstream(directory_.string()) << "a file";
-  EXPECT_EQ(WriteFiles(city_, epidemic_, {.directory = directory_, .on_progress = {}}).reason(),
-            "FILE_WRITE_FAILED");
+  std::ofstream(directory_ / "file") << "a file";
+  EXPECT_EQ(
+      WriteFiles(city_, epidemic_, {.directory = directory_ / "file", .on_progress = {}}).reason(),
+      "FILE_WRITE_FAILED");
 }
 
 }  // namespace

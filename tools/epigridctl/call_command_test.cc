@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/ids.h"
+#include "tests/fakes/temporary_directory.h"
 #include "tools/epigridctl/testing/run.h"
 
 namespace epigrid::ctl {
@@ -57,7 +58,8 @@ TEST(CallCommandTest, AnErrorSaysCodeReasonMessageFieldAndServer) {
 
 TEST(CallCommandTest, TheRequestMayStandInAFile) {
   const FakeServices fake;
-  const auto path = std::filesystem::path(testing::TempDir()) / "call_command_request.json";
+  const TemporaryDirectory directory;
+  const auto path = directory / "request.json";
   std::ofstream(path) << R"({"observations": [{"source_id": "7"}]})";
   const Ran ran = RunTool(fake, {"call", "BatchRecordPresences", "@" + path.string(), "--json"});
   EXPECT_EQ(ran.exit_code, ExitCode::kOk) << ran.err;

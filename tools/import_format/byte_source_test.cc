@@ -7,19 +7,13 @@
 #include <fstream>
 #include <string>
 
+#include "tests/fakes/temporary_directory.h"
+
 namespace epigrid {
 namespace {
 
 class ByteSourceTest : public testing::Test {
  protected:
-  void SetUp() override {
-    directory_ = std::filesystem::path(testing::TempDir()) /
-                 ("byte_source_" + std::to_string(::getpid()) + "_" +
-                  testing::UnitTest::GetInstance()->current_test_info()->name());
-    std::filesystem::create_directories(directory_);
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   std::filesystem::path Plain(std::string_view content) const {
     const auto path = directory_ / "plain";
     std::ofstream(path, std::ios::binary) << content;
@@ -34,7 +28,7 @@ class ByteSourceTest : public testing::Test {
     return path;
   }
 
-  std::filesystem::path directory_;
+  const TemporaryDirectory directory_;
 };
 
 // Everything up to the end or the error.
@@ -112,7 +106,7 @@ TEST_F(ByteSourceTest, NoticesDamage) {
 
 TEST_F(ByteSourceTest, RefusesWhatIsNoReadableFile) {
   EXPECT_EQ(OpenFile(directory_ / "absent").status().reason(), "FILE_NOT_READABLE");
-  EXPECT_EQ(OpenFile(directory_).status().reason(), "FILE_NOT_READABLE");
+  EXPECT_EQ(OpenFile(directory_.path()).status().reason(), "FILE_NOT_READABLE");
 }
 
 }  // namespace

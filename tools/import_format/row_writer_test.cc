@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/fakes/temporary_directory.h"
 #include "tools/import_format/row_reader.h"
 
 namespace epigrid {
@@ -13,15 +14,7 @@ namespace {
 
 class RowWriterTest : public testing::Test {
  protected:
-  void SetUp() override {
-    directory_ = std::filesystem::path(testing::TempDir()) /
-                 ("row_writer_" + std::to_string(::getpid()) + "_" +
-                  testing::UnitTest::GetInstance()->current_test_info()->name());
-    std::filesystem::create_directories(directory_);
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
-  std::filesystem::path directory_;
+  const TemporaryDirectory directory_;
 };
 
 std::string Contents(const std::filesystem::path& path) {

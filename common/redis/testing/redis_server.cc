@@ -52,22 +52,15 @@ bool Answers(const RedisAddress& address) {
 }  // namespace
 
 RedisServer::RedisServer(Options options) : options_(std::move(options)) {
-  std::string pattern = (std::filesystem::temp_directory_path() / "epigrid-redis-XXXXXX").string();
-  EPIGRID_CHECK(mkdtemp(pattern.data()) != nullptr, "no temporary directory can be made");
-  directory_ = pattern;
   if (options_.tcp) {
     address_.port = FreePort();
   } else {
-    address_.unix_socket = directory_ + "/redis.sock";
+    address_.unix_socket = directory_ / "redis.sock";
   }
   Restart();
 }
 
-RedisServer::~RedisServer() {
-  Kill();
-  std::error_code ignored;  // a directory left behind is no reason to fail a test
-  std::filesystem::remove_all(directory_, ignored);
-}
+RedisServer::~RedisServer() { Kill(); }
 
 void RedisServer::Restart() {
   Kill();
@@ -77,7 +70,7 @@ void RedisServer::Restart() {
 
 void RedisServer::Launch() {
   std::vector<std::string> arguments = {
-      "redis-server", "--dir",     directory_,
+      "redis-server", "--dir",     directory_.path(),
       "--save",       "",          "--appendonly",
       "no",           "--port",    std::to_string(options_.tcp ? address_.port : 0),
       "--bind",       "127.0.0.1", "--logfile",

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "common/redis/options.h"
+#include "tests/fakes/temporary_directory.h"
 
 namespace epigrid {
 
@@ -40,7 +41,7 @@ class RedisServer {
   // Changes with Restart.
   pid_t pid() const { return pid_; }
   // Where it keeps its files, and redis.log.
-  const std::string& directory() const { return directory_; }
+  const std::filesystem::path& directory() const { return directory_.path(); }
 
   // By SIGKILL, as a crash would. What is persisted stays.
   void Kill();
@@ -55,7 +56,7 @@ class RedisServer {
   void AwaitAnswer();
 
   Options options_;
-  std::string directory_;
+  const TemporaryDirectory directory_;
   RedisAddress address_;
   pid_t pid_ = -1;
 };

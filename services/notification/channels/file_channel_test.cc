@@ -8,18 +8,13 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "tests/fakes/temporary_directory.h"
+
 namespace epigrid::notification {
 namespace {
 
 class FileChannelTest : public testing::Test {
  protected:
-  FileChannelTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "file-channel-XXXXXX").string();
-    EPIGRID_CHECK(::mkdtemp(pattern.data()) != nullptr, "a temporary directory");
-    directory_ = pattern;
-  }
-  ~FileChannelTest() override { std::filesystem::remove_all(directory_); }
-
   static OutgoingMessage Message(int number) {
     return {.message_id = "message_" + std::to_string(number),
             .address = "line\nbreak",
@@ -39,7 +34,7 @@ class FileChannelTest : public testing::Test {
     return lines;
   }
 
-  std::filesystem::path directory_;
+  const TemporaryDirectory directory_;
 };
 
 TEST_F(FileChannelTest, AppendsALineForEachMessage) {

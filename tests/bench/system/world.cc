@@ -70,9 +70,6 @@ std::vector<std::shared_ptr<grpc::Channel>> MakeChannels(const std::string& addr
 }  // namespace
 
 World::World(const std::filesystem::path& bin, const std::string& own_program) {
-  std::string pattern = (std::filesystem::temp_directory_path() / "epigrid-bench-XXXXXX").string();
-  EPIGRID_CHECK(mkdtemp(pattern.data()) != nullptr, "a temporary directory can be made");
-  directory_ = pattern;
   Result<std::unique_ptr<demo::Receiver>> receiver = demo::Receiver::Start(0);
   EPIGRID_CHECK(receiver.ok(), receiver.status().ToString());
   receiver_ = std::move(receiver).value();
@@ -104,7 +101,6 @@ World::World(const std::filesystem::path& bin, const std::string& own_program) {
 World::~World() {
   epigrid_.reset();
   echo_.reset();
-  std::filesystem::remove_all(directory_);
 }
 
 std::vector<std::shared_ptr<grpc::Channel>> World::Channels(size_t count) const {

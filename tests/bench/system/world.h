@@ -11,6 +11,7 @@
 
 #include "common/redis/testing/redis_server.h"
 #include "tests/bench/system/child_process.h"
+#include "tests/fakes/temporary_directory.h"
 #include "tools/demo/backend.h"
 #include "tools/demo/receiver.h"
 
@@ -38,7 +39,7 @@ class World {
       {.config = {"--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage",
                   "0", "--maxmemory-policy", "noeviction"}}};
   RedisServer view_{{.config = {"--maxmemory-policy", "noeviction"}}};
-  std::filesystem::path directory_;
+  const TemporaryDirectory directory_;
   std::unique_ptr<demo::Receiver> receiver_;
   std::string address_;
   std::string echo_address_;

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "common/base/ids.h"
+#include "tests/fakes/temporary_directory.h"
 #include "tools/epigridctl/testing/run.h"
 
 namespace epigrid::ctl {
@@ -25,13 +26,6 @@ using ::testing::IsEmpty;
 
 class ImportTest : public testing::Test {
  protected:
-  ImportTest()
-      : directory_(std::filesystem::path(testing::TempDir()) / "epigridctl_import" /
-                   testing::UnitTest::GetInstance()->current_test_info()->name()) {
-    std::filesystem::remove_all(directory_);
-    std::filesystem::create_directories(directory_);
-  }
-
   std::string Write(const std::string& name, const std::string& content) const {
     const std::filesystem::path path = directory_ / name;
     std::ofstream(path, std::ios::binary) << content;
@@ -76,7 +70,7 @@ class ImportTest : public testing::Test {
     EXPECT_THAT(taken.conflicts, IsEmpty());
   }
 
-  const std::filesystem::path directory_;
+  const TemporaryDirectory directory_;
   FakeServices fake_;
   FakeWaiter waiter_;
 };

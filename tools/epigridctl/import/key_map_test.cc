@@ -6,16 +6,13 @@
 #include <fstream>
 #include <iterator>
 
+#include "tests/fakes/temporary_directory.h"
+
 namespace epigrid::ctl {
 namespace {
 
 class KeyMapTest : public testing::Test {
  protected:
-  KeyMapTest()
-      : path_(std::filesystem::path(testing::TempDir()) /
-              testing::UnitTest::GetInstance()->current_test_info()->name()) {
-    std::filesystem::remove(path_);
-  }
   std::unique_ptr<KeyMap> Open() { return KeyMap::Open(path_).value(); }
   std::string Content() const {
     std::ifstream stream(path_, std::ios::binary);
@@ -25,7 +22,8 @@ class KeyMapTest : public testing::Test {
     std::ofstream(path_, std::ios::binary | std::ios::trunc) << content;
   }
 
-  const std::filesystem::path path_;
+  const TemporaryDirectory directory_;
+  const std::filesystem::path path_ = directory_ / "keys";
 };
 
 TEST_F(KeyMapTest, KeysAreThereAfterARestart) {

@@ -4,21 +4,18 @@
 
 #include <fstream>
 
+#include "tests/fakes/temporary_directory.h"
+
 namespace epigrid::ctl {
 namespace {
 
 class ImportStateTest : public testing::Test {
  protected:
-  ImportStateTest()
-      : directory_(std::filesystem::path(testing::TempDir()) /
-                   testing::UnitTest::GetInstance()->current_test_info()->name()) {
-    std::filesystem::remove_all(directory_);
-  }
-  const std::filesystem::path directory_;
+  const TemporaryDirectory directory_;
 };
 
 TEST_F(ImportStateTest, WhatWasSavedIsLoaded) {
-  const ImportState state = ImportState::Open(directory_, "a").value();
+  const ImportState state = ImportState::Open(directory_.path(), "a").value();
   EXPECT_EQ(state.Load("import_1")->position, TablePosition{});
   const FileProgress progress{.run = 2,
                               .position = {.byte = 1000, .line = 17},
@@ -38,7 +35,7 @@ TEST_F(ImportStateTest, WhatWasSavedIsLoaded) {
 }
 
 TEST_F(ImportStateTest, ADamagedPlaceIsNoPlace) {
-  const ImportState state = ImportState::Open(directory_, "a").value();
+  const ImportState state = ImportState::Open(directory_.path(), "a").value();
   for (const char* damaged : {"", "{", "[]", "{}", R"({"done": true, "run": -1})"}) {
     std::ofstream(directory_ / "a" / "files" / "import_1.json") << damaged;
     EXPECT_EQ(state.Load("import_1").status().reason(), "STATE_DAMAGED") << damaged;
@@ -46,13 +43,12 @@ TEST_F(ImportStateTest, ADamagedPlaceIsNoPlace) {
 }
 
 TEST_F(ImportStateTest, OneImportAtATimeUsesIt) {
-  const ImportState state = ImportState::Open(directory_, "a").value();
-  EXPECT_EQ(ImportState::Open(directory_, "a").status().reason(), "STATE_IN_USE");
-  EXPECT_TRUE(ImportState::Open(directory_, "b").ok());
+  const ImportState state = ImportState::Open(directory_.path(), "a").value();
+  EXPECT_EQ(ImportState::Open(directory_.path(), "a").status().reason(), "STATE_IN_USE");
+  EXPECT_TRUE(ImportState::Open(directory_.path(), "b").ok());
 }
 
 TEST_F(ImportStateTest, AFileIsKnownByItsContentNotByItsName) {
-  std::filesystem::create_directories(directory_);
   const auto one = directory_ / "one.csv";
   std::ofstream(one) << "source_id\n1\n";
   const std::string id = IdentifyFile(one).value();
