@@ -32,7 +32,7 @@ class ContactTracingFold final : public Fold {
   explicit ContactTracingFold(uint32_t shard_count);
 
   std::string_view service() const override { return "contact_tracing"; }
-  uint32_t version() const override { return 1; }
+  uint32_t version() const override { return 2; }
   std::vector<std::string> subscriptions() const override;
   std::string Route(const Event& foreign) const override;
   std::vector<std::string> publications() const override;
