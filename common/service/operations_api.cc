@@ -89,8 +89,20 @@ Task<Status> DescribeService(ServiceRuntime& runtime, Time now, pb::ServiceStatu
       shown.set_owner(owner->second);
     }
     shown.set_log_end(state.log_end);
-    EPIGRID_CO_ASSIGN_OR_RETURN(const Duration age, co_await EventAge(runtime, shard, state, now));
-    shown.set_event_age_ms(age.count() / 1000);
+    Status problem = state.log_problem;
+    if (problem.ok()) {
+      const Result<Duration> age = co_await EventAge(runtime, shard, state, now);
+      if (age.ok()) {
+        shown.set_event_age_ms(age->count() / 1000);
+      } else if (age.status().code() == Code::kDataLoss) {
+        problem = age.status();
+      } else {
+        co_return age.status();
+      }
+    }
+    if (!problem.ok()) {
+      shown.set_log_problem(fmt::format("{}: {}", problem.reason(), problem.message()));
+    }
     if (!state.live.has_value()) continue;
     shown.set_applied(state.meta.applied);
     shown.set_generation(*state.live);

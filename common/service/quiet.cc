@@ -27,7 +27,10 @@ Task<Status> LookAtShards(ServiceRuntime& runtime, Look& look) {
   for (Shard shard = 0; shard < states.size(); ++shard) {
     const ShardState& state = states[shard];
     look.quiet[{runtime.service(), shard}] = state.meta.quiet;
-    if (!state.live.has_value()) {
+    if (!state.log_problem.ok()) {
+      look.waiting_for = fmt::format("{} shard {} cannot be read: {}", runtime.service(), shard,
+                                     state.log_problem.message());
+    } else if (!state.live.has_value()) {
       look.waiting_for = fmt::format("{} shard {} has no live view", runtime.service(), shard);
     } else if (state.meta.applied < state.log_end) {
       look.waiting_for = fmt::format("{} shard {} has applied {} of {}", runtime.service(), shard,

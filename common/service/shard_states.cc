@@ -35,10 +35,23 @@ Task<Result<std::vector<ShardState>>> ReadShardStates(ServiceRuntime& runtime) {
   }
 
   // Last, so that what is behind these ends is no older than what was read of the view.
-  EPIGRID_CO_ASSIGN_OR_RETURN(
-      const std::vector<Offset> ends,
-      co_await runtime.log().Ends(AllShards(InboxTopic(runtime.service()), shard_count)));
-  for (Shard shard = 0; shard < shard_count; ++shard) states[shard].log_end = ends[shard];
+  const std::vector<TopicShard> inboxes = AllShards(InboxTopic(runtime.service()), shard_count);
+  const Result<std::vector<Offset>> ends = co_await runtime.log().Ends(inboxes);
+  if (!ends.ok() && ends.status().code() != Code::kDataLoss) co_return ends.status();
+  for (Shard shard = 0; shard < shard_count; ++shard) {
+    if (ends.ok()) {
+      states[shard].log_end = (*ends)[shard];
+      continue;
+    }
+    const Result<Offset> end = co_await runtime.log().End(inboxes[shard]);
+    if (end.ok()) {
+      states[shard].log_end = *end;
+    } else if (end.status().code() == Code::kDataLoss) {
+      states[shard].log_problem = end.status();
+    } else {
+      co_return end.status();
+    }
+  }
   co_return states;
 }
 

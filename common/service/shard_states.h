@@ -11,7 +11,8 @@
 namespace epigrid {
 
 struct ShardState {
-  Offset log_end = 0;
+  Offset log_end = 0;  // unless there is a problem
+  Status log_problem;  // LOG_CORRUPT: this shard cannot be read, which is nothing to the others
   std::optional<Generation> live;
   ShardMeta meta;  // of the live generation, if there is one
 };

@@ -155,6 +155,24 @@ TEST(Operations, DoesNotCallParkedNothingWhatCannotBeRead) {
   EXPECT_EQ(GetStatus(process).status().reason(), "VIEW_UNAVAILABLE");
 }
 
+TEST(Operations, AShardWhoseLogCannotBeReadHidesNoOther) {
+  Servers servers;
+  OutsideLog log(servers);
+  const HealthCodeProcess process(servers.Flags({}));
+  EventLoop loop("outside");
+  RedisClient redis(loop, {.address = servers.log.address()});
+  const std::string stream = StorageConfig().log_key_prefix + "stream:" + kInbox + "/1";
+  ASSERT_TRUE(redis.Call({"XADD", stream, "5-1", "x", "y"}).Wait().ok());
+  const Offset last = log.Append(0, "\xff rubbish");
+  WaitUntil([&] {
+    const auto status = GetStatus(process);
+    return status.ok() && status->services(0).shards(0).log_end() >= last;
+  });
+  const auto status = GetStatus(process).value();
+  EXPECT_EQ(status.services(0).shards(0).log_problem(), "");
+  EXPECT_THAT(status.services(0).shards(1).log_problem(), testing::StartsWith("LOG_CORRUPT: "));
+}
+
 TEST(Operations, ATopicThatNobodyWritesIsNotRead) {
   Servers servers;
   const HealthCodeProcess process(servers.Flags({}));

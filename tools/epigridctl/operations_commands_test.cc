@@ -52,12 +52,14 @@ TEST(StatusCommandTest, ShardsThatAreNotWellAreListedWithTheReason) {
       shard.set_applied(90);
       shard.set_event_age_ms(6100);
       shard.set_parked_count(1);
+      shard.set_log_problem("LOG_CORRUPT: a foreign entry");
     });
   };
   const Ran ran = RunTool(fake, {"status"});
   EXPECT_EQ(ran.exit_code, ExitCode::kPartly);
   EXPECT_THAT(ran.out, HasSubstr("1 shard not well"));
-  EXPECT_THAT(ran.out, HasSubstr("no owner; 1 record parked; behind for 6.1 s\n"));
+  EXPECT_THAT(ran.out, HasSubstr("no owner; LOG_CORRUPT: a foreign entry; 1 record parked; "
+                                 "behind for 6.1 s\n"));
   EXPECT_THAT(ran.out, Not(HasSubstr("node-1")));
   EXPECT_THAT(RunTool(fake, {"status", "--age", "7s"}).out, Not(HasSubstr("behind for")));
 }

@@ -25,6 +25,7 @@ std::vector<std::string> Troubles(const pb::ShardStatus& shard, Duration age_max
   std::vector<std::string> troubles;
   if (shard.owner().empty()) troubles.emplace_back("no owner");
   if (shard.generation() == 0) troubles.emplace_back("no view");
+  if (!shard.log_problem().empty()) troubles.push_back(Printable(shard.log_problem()));
   if (shard.parked_count() > 0) {
     troubles.push_back(FormatCount(shard.parked_count(), "record parked", "records parked"));
   }
