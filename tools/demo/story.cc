@@ -189,14 +189,16 @@ Status Story::TellIndexCase() {
   EPIGRID_RETURN_IF_ERROR(TellContacts(outbreak));
 
   Say("The hospital takes the person in.");
-  EPIGRID_RETURN_IF_ERROR(backend_.RecordTransfer(index_person_id_, progress_.under_way->source_id,
-                                                  SystemClock().Now(), false));
+  const Time taken_in = SystemClock().Now();
+  EPIGRID_RETURN_IF_ERROR(
+      backend_.RecordTransfer(index_person_id_, progress_.under_way->source_id, taken_in, false));
   EPIGRID_RETURN_IF_ERROR(backend_.AwaitQuiet(kQuietWithin, kQuietWithin / 2));
   EPIGRID_ASSIGN_OR_RETURN(outbreak.opened, backend_.GetCase(outbreak.opened.case_id()));
   Say(
       fmt::format("  The window is closed at {}: from here on nobody else is exposed, and the days "
-                  "of those at home are counted from now.",
-                  FormatRfc3339(FromProto(outbreak.opened.window_until_time()))));
+                  "of those at home are counted from now. All of it was worked out {} after that.",
+                  FormatRfc3339(FromProto(outbreak.opened.window_until_time())),
+                  Millis(Seconds(SystemClock().Now() - taken_in))));
   EPIGRID_RETURN_IF_ERROR(TellExclusion(outbreak));
   progress_.case_id = outbreak.opened.case_id();
   if (!outbreak.contacts.empty()) progress_.contact_id = outbreak.contacts.front().person_id();
