@@ -59,7 +59,9 @@ void CompareView(const SimGeneration& live, const SimGeneration& aside, const st
     world.Fail(where + ": the digest differs from the log's");
   }
   if (live.meta.shard_time != aside.meta.shard_time || live.meta.quiet != aside.meta.quiet) {
-    world.Fail(where + ": shard time or quiet offset differ from the log's");
+    world.Fail(fmt::format("{}: shard time {} and quiet offset {}, where the log gives {} and {}",
+                           where, live.meta.shard_time.micros, live.meta.quiet,
+                           aside.meta.shard_time.micros, aside.meta.quiet));
   }
 }
 

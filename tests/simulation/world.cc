@@ -123,6 +123,8 @@ bool World::ComeToRest() {
     quiet_looks = 0;
     if (retried) continue;
     unrest_now = IdleOwner();
+    if (unrest_now.empty())
+      unrest_now = Unrest();  // while the owners were asked, a Tick may have come
     if (unrest_now.empty()) return true;
   }
   Fail("it does not come to rest: " + unrest_now);
