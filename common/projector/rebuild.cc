@@ -14,7 +14,6 @@ constexpr size_t kChunk = 1'000;
 // The live projector is paused when no more than this many offsets are left.
 constexpr Offset kPauseWithin = 2 * kChunk;
 constexpr Duration kLookAgain = std::chrono::milliseconds(5);
-constexpr uint32_t kUncleanEndsMax = 5;
 
 }  // namespace
 
@@ -99,7 +98,7 @@ Task<Status> Rebuild::BeginAttempt(const std::map<std::string, std::string>& met
       attempt_.count = last.count - (last == options_.own_attempt ? 1 : 0);
     }
   }
-  if (attempt_.count >= kUncleanEndsMax) {
+  if (attempt_.count >= kRebuildDeathsMax) {
     co_return co_await KeepLive(Status(
         Code::kAborted, "REBUILD_KILLS",
         fmt::format("shard {} of {}: folding it anew was begun {} times and never ended, as if a "

@@ -26,6 +26,9 @@
 
 namespace epigrid {
 
+// A rebuild during which so many processes died is given up (REBUILD_KILLS).
+inline constexpr uint32_t kRebuildDeathsMax = 5;
+
 // How the rebuild sees the live projector. The host outlives the rebuild.
 class RebuiltShard {
  public:

@@ -7,7 +7,7 @@
 //  * everything published was copied to where the subscriber's fold routes it, and nothing else
 //    was;
 //  * each record counted once, in the order of its source, however often it stands in the log;
-//  * no rebuild found a difference, or was given up;
+//  * no rebuild found a difference, or was given up before so many processes died;
 //  * a shard's time never goes back and is never ahead of the log's clock.
 #pragma once
 

@@ -59,7 +59,12 @@ class SimService {
 
   // Begins a process that is not there.
   void Start(size_t instance, Duration clock_error);
-  void Crash(size_t instance) { instances_[instance].reset(); }
+  void Crash(size_t instance) {
+    if (instances_[instance] != nullptr) ++crashes_;
+    instances_[instance].reset();
+  }
+  // How many processes have died.
+  uint64_t crashes() const { return crashes_; }
   // Hands its shards back; it is gone at the end of it.
   void StopGracefully(size_t instance);
   // Asked for each event that is folded: after true the process has died, and another begins soon.
@@ -81,8 +86,9 @@ class SimService {
   struct Observer final : ProjectorObserver {
     void OnIgnored(Shard, std::string_view reason) override { ++counts[std::string(reason)]; }
     void OnRestart(Shard, const Status& why) override { ++counts["RESTART_" + why.reason()]; }
-    void OnAlert(ProjectorAlert alert, Shard, std::string_view) override {
-      ++counts["ALERT_" + std::string(AlertName(alert))];
+    void OnAlert(ProjectorAlert alert, Shard, std::string_view what) override {
+      const bool given_up = what.find("never ended") != std::string_view::npos;
+      ++counts[given_up ? "REBUILD_GIVEN_UP" : "ALERT_" + std::string(AlertName(alert))];
     }
     std::map<std::string, uint64_t> counts;
   };
@@ -97,6 +103,7 @@ class SimService {
   const std::unique_ptr<Fold> fold_;
   SimViewStorage view_;
   Observer observer_;
+  uint64_t crashes_ = 0;
   std::vector<Commit> commits_;
   uint64_t incarnations_ = 0;
   std::array<std::unique_ptr<SimInstance>, kInstances> instances_;
