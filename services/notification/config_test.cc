@@ -2,11 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <fstream>
 
 #include "services/notification/domain/notification_fold.h"
+#include "tests/fakes/temporary_directory.h"
 
 namespace epigrid::notification {
 namespace {
@@ -62,10 +62,8 @@ TEST(NotificationConfigTest, AsksIdentityOfAnotherMachineInTheClearOnlyWhereTold
 }
 
 TEST(NotificationConfigTest, TellsTheErrorsOfTheEndpointsFile) {
-  std::string path = (std::filesystem::temp_directory_path() / "endpoints-XXXXXX").string();
-  const int fd = ::mkstemp(path.data());
-  ASSERT_GE(fd, 0);
-  ::close(fd);
+  const TemporaryDirectory directory;
+  const std::string path = directory / "endpoints.yaml";
   std::ofstream(path) << "version: 1\nendpoints:\n  - name: a\n    channel: file\n    path: /a\n";
   Config config;
   EXPECT_THAT(Load(config, {"--notification-endpoints=" + path}), IsEmpty());
@@ -73,7 +71,6 @@ TEST(NotificationConfigTest, TellsTheErrorsOfTheEndpointsFile) {
   std::ofstream(path) << "version: 1\nendpoints:\n  - name: A\n    channel: pigeon\n";
   EXPECT_THAT(Load(config, {"--notification-endpoints=" + path}),
               ElementsAre(testing::AllOf(HasSubstr(path + ":3:"), HasSubstr(path + ":4:"))));
-  std::filesystem::remove(path);
 }
 
 }  // namespace

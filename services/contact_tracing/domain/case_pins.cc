@@ -20,35 +20,44 @@ using state::v1::StoredPin;
 using state::v1::TracedPerson;
 
 // Where the slice has the setting's pin, or would have it.
-auto FindPin(PinSlice& slice, const std::string& setting_id) {
+auto PlaceOfPin(PinSlice& slice, const std::string& setting_id) {
   auto& pins = *slice.mutable_pins();
   return std::lower_bound(
       pins.begin(), pins.end(), setting_id,
       [](const StoredPin& pin, const std::string& id) { return pin.pin().setting_id() < id; });
 }
 
+// Null: the slice has none.
+StoredPin* FindPin(PinSlice& slice, const std::string& setting_id) {
+  const auto at = PlaceOfPin(slice, setting_id);
+  return at == slice.pins().end() || at->pin().setting_id() != setting_id ? nullptr : &*at;
+}
+
+StoredPin& AddPin(PinSlice& slice, const std::string& setting_id) {
+  auto& pins = *slice.mutable_pins();
+  const auto index = PlaceOfPin(slice, setting_id) - pins.begin();
+  pins.Add();
+  std::rotate(pins.begin() + index, pins.end() - 1, pins.end());
+  return pins[static_cast<int>(index)];
+}
+
 // Brings the setting's pin in the slice up to `pin`, which has no version yet, and states it;
 // false: they are the same.
 bool StateDifference(const std::string& setting_id, PinStated pin, PinSlice& slice, Work& work) {
-  auto& pins = *slice.mutable_pins();
-  auto at = FindPin(slice, setting_id);
-  const bool known = at != pins.end() && at->pin().setting_id() == setting_id;
+  StoredPin* stored = FindPin(slice, setting_id);
   if (IsEmpty(pin)) {
-    if (!known || IsEmpty(at->pin())) return false;
-    pin = at->pin();
+    if (stored == nullptr || IsEmpty(stored->pin())) return false;
+    pin = stored->pin();
     pin.clear_stays();
     pin.clear_standing();
-  } else if (known) {
-    pin.set_version(at->pin().version());
-    if (IsSame(pin, at->pin())) return false;
+  } else if (stored != nullptr) {
+    pin.set_version(stored->pin().version());
+    if (IsSame(pin, stored->pin())) return false;
   } else {
-    const auto index = at - pins.begin();
-    pins.Add();
-    std::rotate(pins.begin() + index, pins.end() - 1, pins.end());
-    at = pins.begin() + index;
+    stored = &AddPin(slice, setting_id);
   }
   pin.set_version(VersionOf(work.context));
-  *at->mutable_pin() = pin;
+  *stored->mutable_pin() = pin;
   Event event;
   *event.mutable_pin_stated() = std::move(pin);
   work.context.EmitToInbox(setting_id, std::move(event));
@@ -85,10 +94,9 @@ bool RestatePinsOf(const PersonDays::Stays& changed, const TracedPerson& person,
     const auto [entry, is_new] = slices.try_emplace(number);
     PinSlice& slice = entry->second;
     if (is_new) slice = work.cells.GetMemberProto<PinSlice>(cell, number).value_or(PinSlice());
-    const auto at = FindPin(slice, setting_id);
-    const bool known = at != slice.pins().end() && at->pin().setting_id() == setting_id;
+    const StoredPin* stored = FindPin(slice, setting_id);
     std::optional<PinStated> pin =
-        builder.Change(setting_id, days, known ? at->pin() : PinStated());
+        builder.Change(setting_id, days, stored == nullptr ? PinStated() : stored->pin());
     if (!pin) return false;
     pins[setting_id] = *std::move(pin);
   }
@@ -232,17 +240,15 @@ void Apply(const events::v1::SettingSearched& searched, Work& work) {
   const std::string number = keys::PinSliceOf(searched.setting_id());
   auto slice = work.cells.GetMemberProto<PinSlice>(cell, number);
   if (!slice) return;
-  auto& pins = *slice->mutable_pins();
-  const auto at = FindPin(*slice, searched.setting_id());
-  if (at == pins.end() || at->pin().setting_id() != searched.setting_id() ||
-      at->pin().version() != searched.pin_version()) {
-    return;
-  }
+  StoredPin* stored = FindPin(*slice, searched.setting_id());
+  if (stored == nullptr || stored->pin().version() != searched.pin_version()) return;
   const uint64_t answered = searched.begins() ? 0 : searched.pin_version();
-  if (at->answered_version() == answered) return;
-  at->set_answered_version(answered);
-  if (!searched.begins() && IsEmpty(at->pin())) pins.erase(at);
-  if (pins.empty()) {
+  if (stored->answered_version() == answered) return;
+  stored->set_answered_version(answered);
+  if (!searched.begins() && IsEmpty(stored->pin())) {
+    slice->mutable_pins()->erase(PlaceOfPin(*slice, searched.setting_id()));
+  }
+  if (slice->pins().empty()) {
     work.cells.DeleteMember(cell, number);
   } else {
     work.cells.SetMemberProto(cell, number, *slice);
