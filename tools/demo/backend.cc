@@ -191,7 +191,7 @@ Result<Backend::Behind> Backend::GetBehind() {
   Behind behind;
   for (const auto& service : response.services()) {
     for (const auto& shard : service.shards()) {
-      behind.records += shard.log_end() - std::min(shard.log_end(), shard.applied());
+      behind.shards += shard.applied() < shard.log_end() ? 1 : 0;
       behind.event_age_seconds =
           std::max(behind.event_age_seconds, static_cast<double>(shard.event_age_ms()) / 1000);
     }

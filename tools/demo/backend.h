@@ -40,8 +40,8 @@ class Backend {
   Status AwaitQuiet(Duration at_most, Duration due_within);
   // How far the views are behind the log.
   struct Behind {
-    uint64_t records = 0;
-    double event_age_seconds = 0;  // of the oldest of them
+    size_t shards = 0;             // that are
+    double event_age_seconds = 0;  // of the oldest record that no view has yet
   };
   Result<Behind> GetBehind();
   // Registers people who have a phone at the endpoint "demo", and waits until they can be reached;

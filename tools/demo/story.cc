@@ -151,8 +151,8 @@ Status Story::AwaitFolded() {
     if (quiet.ok()) break;
     if (quiet.code() != Code::kDeadlineExceeded || SystemClock().Now() > give_up) return quiet;
     EPIGRID_ASSIGN_OR_RETURN(const Backend::Behind behind, backend_.GetBehind());
-    fmt::print("  {} records to go after {:.0f} s ...\n", behind.records,
-               Seconds(SystemClock().Now() - begin));
+    fmt::print("  after {:.0f} s {} shards are behind, by up to {:.0f} s ...\n",
+               Seconds(SystemClock().Now() - begin), behind.shards, behind.event_age_seconds);
     std::fflush(stdout);
   }
   fmt::print("  done after {:.0f} s.\n\n", Seconds(SystemClock().Now() - begin));
