@@ -10,8 +10,10 @@
 //    there in order and without a gap: whenever it breaks, a prefix of it. Each shard has a prefix of
 //    its own, so that one may have its part of an Append and another not. A failed Append fails all
 //    later ones of that Producer.
+//  * The start of a shard only moves up, by Cut: what is at or below it is gone, all that was ever
+//    appended above it is there.
 //  * A Consumer sees every record after the offset it was assigned at, in order, once. Where the
-//    shard's start has moved past that offset (retention), Poll answers OUT_OF_RANGE with reason
+//    shard's start has moved past that offset, Poll answers OUT_OF_RANGE with reason
 //    LOG_START_MOVED; where the shard ends before it (the log lost its tail), DATA_LOSS with
 //    LOG_CUT_SHORT. Metadata "topic" and "shard" name the shard, which is then no longer assigned;
 //    the others go on with the next Poll.
@@ -45,6 +47,9 @@ struct TopicShard {
   friend auto operator<=>(const TopicShard&, const TopicShard&) = default;
 };
 
+// "<topic>/<shard>".
+std::string TopicShardName(const TopicShard& of);
+
 // A record on its way into the log.
 struct NewRecord {
   TopicShard to;
@@ -72,6 +77,9 @@ inline constexpr size_t kAppendRecordsMax = 10'000;
 inline constexpr size_t kAppendBytesMax = 16 << 20;
 // What one Read or ReadNewest answers at the most, but for its last record.
 inline constexpr size_t kReadBytesMax = 4 << 20;
+
+// OUT_OF_RANGE LOG_START_MOVED: what followed on `after` is gone, up to `start`.
+Status LogStartMoved(const TopicShard& of, Offset start, Offset after);
 
 class Producer {
  public:
@@ -139,7 +147,8 @@ class EventLog {
   // The same for many at once.
   virtual Future<Result<std::vector<Offset>>> Ends(std::vector<TopicShard> of) = 0;
   // Records after an offset, at most `limit` and no more once they are kReadBytesMax bytes, for
-  // tools, rebuilds and the re-folding of parked records. None: there is none.
+  // tools, rebuilds and the re-folding of parked records. None: there is none. LOG_START_MOVED: the
+  // start has moved past the offset, so that some of what followed on it is gone.
   virtual Future<Result<std::vector<LogRecord>>> Read(const TopicShard& from, Offset after,
                                                       size_t limit) = 0;
 
@@ -147,6 +156,15 @@ class EventLog {
   // first.
   virtual Future<Result<std::vector<LogRecord>>> ReadNewest(const TopicShard& from,
                                                             size_t limit) = 0;
+
+  // The starts of shards: the greatest offset whose record is gone, or a greater one that no record
+  // has. Reading after it, or after anything greater, misses nothing. 0: nothing was ever cut.
+  virtual Future<Result<std::vector<Offset>>> Starts(std::vector<TopicShard> of) = 0;
+  // Takes the records below `first_kept` away and moves the start up to there. Some of them may
+  // stay, with what was appended together with them, until a later Cut; never does a record from
+  // `first_kept` on go. A lower value than before changes nothing; one beyond the end empties the
+  // shard, whose offsets go on rising. UNAVAILABLE LOG_UNAVAILABLE: call again.
+  virtual Future<Result<Done>> Cut(const TopicShard& of, Offset first_kept) = 0;
 
   // The floor of a group (a service's name) on a shard: everything up to it is done with (emitted,
   // or copied on).

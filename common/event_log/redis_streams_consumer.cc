@@ -43,16 +43,8 @@ Status CheckPosition(const ShardRead& read, const Result<StreamInfo>& found) {
                    TopicShardName(read.shard), info.last, read.after)),
         read.shard);
   }
-  const Offset start = info.first != 0 ? info.first : info.last + 1;
-  const bool trimmed = info.removed > 0 && start > read.after + 1;
-  if (!trimmed && info.max_deleted <= read.after) return OkStatus();
-  return OfShard(
-      Status(Code::kOutOfRange, "LOG_START_MOVED",
-             fmt::format(
-                 "{} begins at {} now, so that what follows on {} is gone; rebuild the view of "
-                 "this shard from a snapshot",
-                 TopicShardName(read.shard), start, read.after)),
-      read.shard);
+  if (read.after < info.start()) return LogStartMoved(read.shard, info.start(), read.after);
+  return OkStatus();
 }
 
 Task<void> Unblock(CallToken /*token*/, RedisStreamsCore& core, int64_t client) {

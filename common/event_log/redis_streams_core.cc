@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "epigrid/internal/v1/log_entry.pb.h"
@@ -136,10 +137,6 @@ void RedisStreamsCore::ReturnConnection(RedisClient* connection) {
   idle_connections.push_back(connection);
 }
 
-std::string TopicShardName(const TopicShard& of) {
-  return fmt::format("{}/{}", of.topic, of.shard);
-}
-
 Status LogUnavailable(std::string_view detail) {
   return Unavailable("LOG_UNAVAILABLE", fmt::format("the event log does not answer: {}", detail));
 }
@@ -174,6 +171,11 @@ Result<std::vector<LogRecord>> ParseEntries(std::vector<Reply> entries, Offset a
     EPIGRID_RETURN_IF_ERROR(ParseEntry(entry, after, parsed, records));
   }
   return records;
+}
+
+Offset StreamInfo::start() const {
+  if (removed == 0) return max_deleted;
+  return std::max(max_deleted, first == 0 ? last : first - 1);
 }
 
 Task<Result<StreamInfos>> FetchStreamInfo(RedisStreamsCore& core, std::vector<TopicShard> of) {

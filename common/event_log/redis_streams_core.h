@@ -54,9 +54,6 @@ struct RedisStreamsCore {
   std::vector<RedisClient*> idle_connections;
 };
 
-// "<topic>/<shard>".
-std::string TopicShardName(const TopicShard& of);
-
 // UNAVAILABLE LOG_UNAVAILABLE, saying what the client or the server said. For calls that may simply
 // be made again.
 Status LogUnavailable(std::string_view detail);
@@ -85,6 +82,9 @@ struct StreamInfo {
   Offset first = 0;        // what is there begins here or later; 0: the stream is empty
   Offset max_deleted = 0;  // by XDEL
   uint64_t removed = 0;    // how many entries were trimmed or deleted
+
+  // What is gone goes up to here at the most, and what is there begins beyond it.
+  Offset start() const;
 };
 // One for each stream; LOG_CORRUPT for one that holds what the log did not write.
 using StreamInfos = std::vector<Result<StreamInfo>>;

@@ -179,8 +179,10 @@ class Reading {
 };
 
 Task<Result<std::vector<LogRecord>>> ReadAfter(RedisStreamsCore& core, TopicShard from,
-                                               Offset after, size_t limit, CallToken /*token*/) {
+                                               Offset asked_after, size_t limit,
+                                               CallToken /*token*/) {
   Reading reading(limit);
+  Offset after = asked_after;
   while (!reading.full()) {
     const size_t count = reading.NextCount();
     EPIGRID_CO_ASSIGN_OR_RETURN(
@@ -197,7 +199,42 @@ Task<Result<std::vector<LogRecord>>> ReadAfter(RedisStreamsCore& core, TopicShar
     }
     if (!more) break;
   }
-  co_return std::move(reading.records());
+  // Entries have numbers without gaps, unless some are gone.
+  std::vector<LogRecord>& records = reading.records();
+  if (records.empty() || EntryOf(records.front().offset) > EntryOf(asked_after) + 1) {
+    EPIGRID_CO_ASSIGN_OR_RETURN(StreamInfos infos, co_await FetchStreamInfo(core, {from}));
+    EPIGRID_CO_ASSIGN_OR_RETURN(const StreamInfo info, std::move(infos.front()));
+    if (asked_after < info.start()) co_return LogStartMoved(from, info.start(), asked_after);
+  }
+  co_return std::move(records);
+}
+
+// With many entries gone in one command the server would answer nobody meanwhile. `~` leaves a few
+// that share a node of the stream with one that stays: these go last, and exactly.
+constexpr int64_t kEntriesPerCut = 5'000;
+
+Task<Result<Done>> CutBelow(RedisStreamsCore& core, TopicShard of, Offset first_kept,
+                            CallToken /*token*/) {
+  const std::string key = core.StreamKey(of);
+  const std::string first_entry = fmt::format("0-{}", EntryOf(first_kept));
+  while (true) {
+    EPIGRID_CO_ASSIGN_OR_RETURN(
+        Reply gone, LogReply(co_await core.redis.Call({"XTRIM", key, "MINID", "~", first_entry,
+                                                       "LIMIT", std::to_string(kEntriesPerCut)})));
+    if (gone.integer == 0) break;
+  }
+  co_return ToDone(LogReply(co_await core.redis.Call({"XTRIM", key, "MINID", "=", first_entry})));
+}
+
+Task<Result<std::vector<Offset>>> FetchStarts(RedisStreamsCore& core, std::vector<TopicShard> of,
+                                              CallToken /*token*/) {
+  EPIGRID_CO_ASSIGN_OR_RETURN(StreamInfos infos, co_await FetchStreamInfo(core, std::move(of)));
+  std::vector<Offset> starts;
+  for (Result<StreamInfo>& found : infos) {
+    EPIGRID_CO_ASSIGN_OR_RETURN(StreamInfo info, std::move(found));
+    starts.push_back(info.start());
+  }
+  co_return starts;
 }
 
 Task<Result<std::vector<LogRecord>>> ReadLast(RedisStreamsCore& core, TopicShard from, size_t limit,
@@ -293,6 +330,14 @@ Future<Result<std::vector<LogRecord>>> RedisStreamsLog::Read(const TopicShard& f
 Future<Result<std::vector<LogRecord>>> RedisStreamsLog::ReadNewest(const TopicShard& from,
                                                                    size_t limit) {
   return Run(ReadLast(*core_, from, limit, core_->calls.Enter()));
+}
+
+Future<Result<std::vector<Offset>>> RedisStreamsLog::Starts(std::vector<TopicShard> of) {
+  return Run(FetchStarts(*core_, std::move(of), core_->calls.Enter()));
+}
+
+Future<Result<Done>> RedisStreamsLog::Cut(const TopicShard& of, Offset first_kept) {
+  return Run(CutBelow(*core_, of, first_kept, core_->calls.Enter()));
 }
 
 Future<Result<std::vector<Offset>>> RedisStreamsLog::Floors(const std::string& group,

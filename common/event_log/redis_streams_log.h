@@ -74,6 +74,9 @@ class RedisStreamsLog final : public EventLog {
   Future<Result<std::vector<LogRecord>>> Read(const TopicShard& from, Offset after,
                                               size_t limit) override;
   Future<Result<std::vector<LogRecord>>> ReadNewest(const TopicShard& from, size_t limit) override;
+  Future<Result<std::vector<Offset>>> Starts(std::vector<TopicShard> of) override;
+  // An entry goes when all of its records are below `first_kept`.
+  Future<Result<Done>> Cut(const TopicShard& of, Offset first_kept) override;
   Future<Result<std::vector<Offset>>> Floors(const std::string& group,
                                              std::vector<TopicShard> of) override;
   Future<Result<Done>> RaiseFloors(const std::string& group,

@@ -9,6 +9,7 @@
 #include "common/base/proto_time.h"
 #include "common/projector/emission.h"
 #include "common/projector/record_folder.h"
+#include "common/service/log_reads.h"
 
 namespace epigrid {
 namespace {
@@ -22,7 +23,7 @@ Task<Result<std::map<Offset, LogRecord>>> ReadRecords(ServiceRuntime& runtime, S
   std::map<Offset, Future<Result<std::vector<LogRecord>>>> reads;
   for (const internal::v1::IgnoredEvent& event : events.events()) {
     if (reads.contains(event.offset())) continue;
-    reads.emplace(event.offset(), runtime.log().Read(inbox, event.offset() - 1, 1));
+    reads.emplace(event.offset(), Run(ReadWhatIsLeft(runtime.log(), inbox, event.offset() - 1, 1)));
   }
   std::map<Offset, LogRecord> records;
   for (auto& [offset, read] : reads) {

@@ -17,6 +17,7 @@
 #include "common/projector/shard_projector.h"
 #include "common/rpc/fields.h"
 #include "common/service/ignored_events.h"
+#include "common/service/log_reads.h"
 #include "common/service/parked_records.h"
 #include "common/service/quiet.h"
 #include "common/service/shard_states.h"
@@ -52,7 +53,8 @@ Task<Result<Duration>> EventAge(ServiceRuntime& runtime, Shard shard, const Shar
   if (state.meta.applied >= state.log_end) co_return Duration(0);
   EPIGRID_CO_ASSIGN_OR_RETURN(
       const std::vector<LogRecord> oldest,
-      co_await runtime.log().Read({InboxTopic(runtime.service()), shard}, state.meta.applied, 1));
+      co_await ReadWhatIsLeft(runtime.log(), {InboxTopic(runtime.service()), shard},
+                              state.meta.applied, 1));
   if (oldest.empty()) co_return Duration(0);
   co_return std::max(Duration(0), now - oldest.front().appended_at);
 }
@@ -309,11 +311,15 @@ Task<Status> OperationsApi::DoReadLog(Call&, const pb::ReadLogRequest& request,
     co_return NoSuchShard(request.shard(), runtime.shard_count());
   }
   const TopicShard from{request.topic(), request.shard()};
+  EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<Offset> starts,
+                              co_await runtime.log().Starts({from}));
+  const Offset start = starts.front();
   EPIGRID_CO_ASSIGN_OR_RETURN(const Offset end, co_await runtime.log().End(from));
   EPIGRID_CO_ASSIGN_OR_RETURN(
       const std::vector<LogRecord> records,
       co_await (request.tail() ? runtime.log().ReadNewest(from, page_size)
-                               : runtime.log().Read(from, request.after_offset(), page_size)));
+                               : runtime.log().Read(from, std::max(request.after_offset(), start),
+                                                    page_size)));
   for (const LogRecord& record : records) {
     pb::LogEntry& entry = *response.add_entries();
     entry.set_offset(record.offset);
@@ -322,6 +328,7 @@ Task<Status> OperationsApi::DoReadLog(Call&, const pb::ReadLogRequest& request,
     entry.set_envelope_json(EnvelopeAsJson(record.value));
   }
   response.set_log_end(end);
+  response.set_log_start(start);
   co_return OkStatus();
 }
 

@@ -39,8 +39,6 @@ class EventLogUnderTest {
   virtual bool SetFrozen(bool /*frozen*/) { return false; }
   // The storage dies on the spot, and comes back with what is on its disk.
   virtual bool CrashAndRestart() { return false; }
-  // Retention: records below `first_kept` go.
-  virtual bool Trim(const TopicShard& /*of*/, Offset /*first_kept*/) { return false; }
   // The shard's next record has an offset beyond this.
   virtual bool SkipTo(const TopicShard& /*of*/, Offset /*offset*/) { return false; }
   // The tail above `last_kept` is lost, as after a power cut without fsync.
@@ -191,6 +189,7 @@ class EventLogContract : public testing::TestWithParam<EventLogFactory> {
 
 // The tests, in parts.
 #include "tests/component/event_log_contract_append.h"    // IWYU pragma: keep
+#include "tests/component/event_log_contract_cut.h"       // IWYU pragma: keep
 #include "tests/component/event_log_contract_faults.h"    // IWYU pragma: keep
 #include "tests/component/event_log_contract_metadata.h"  // IWYU pragma: keep
 #include "tests/component/event_log_contract_read.h"      // IWYU pragma: keep

@@ -56,10 +56,6 @@ class RedisStreamsUnderTest final : public EventLogUnderTest {
     server_.Restart();
     return true;
   }
-  bool Trim(const TopicShard& of, Offset first_kept) override {
-    Command({"XTRIM", Key(of), "MINID", EntryId(first_kept)});
-    return true;
-  }
   bool SkipTo(const TopicShard& of, Offset offset) override {
     if (Command({"EXISTS", Key(of)}).integer == 0) {  // XSETID wants a stream
       Command({"XGROUP", "CREATE", Key(of), "g", "$", "MKSTREAM"});
@@ -261,7 +257,10 @@ TEST(RedisStreamsLog, AForeignEntryCanBeTakenOut) {
   RedisStreamsUnderTest storage;
   const auto log = MustOpen(storage, storage.Options());
   const std::string key = RedisStreamsUnderTest::Key(kInbox);
-  ASSERT_TRUE(log->NewProducer()->Append({{kInbox, "", "a"}}).Wait().ok());
+  ASSERT_TRUE(log->NewProducer()->Append({{kInbox, "", "cut"}}).Wait().ok());
+  const Offset first = log->NewProducer()->Append({{kInbox, "", "a"}}).Wait()->front();
+  ASSERT_TRUE(log->Cut(kInbox, first).Wait().ok());
+  const Offset start = log->Starts({kInbox}).Wait()->front();
   storage.Command({"XADD", key, "*", "x", "y"});
   EXPECT_EQ(log->NewProducer()->Append({{kInbox, "", "b"}}).Wait().status().reason(),
             "OUTCOME_UNKNOWN");
@@ -271,12 +270,19 @@ TEST(RedisStreamsLog, AForeignEntryCanBeTakenOut) {
     for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '0-0', '0-18446744073709551615')) do
       redis.call('XADD', copy, entry[1], unpack(entry[2]))
     end
+    local of = function(key, field)
+      local info = redis.call('XINFO', 'STREAM', key)
+      for i = 1, #info, 2 do if info[i] == field then return info[i + 1] end end
+    end
+    local cut = of(KEYS[1], 'entries-added') - of(KEYS[1], 'length')
+    redis.call('XSETID', copy, of(copy, 'last-generated-id'), 'ENTRIESADDED', of(copy, 'length') + cut)
     return redis.call('RENAME', copy, KEYS[1]))",
                    "1", key});
   const auto producer = log->NewProducer();
   ASSERT_TRUE(producer->Append({{kInbox, "", "c"}}).Wait().ok());
+  EXPECT_EQ(log->Starts({kInbox}).Wait()->front(), start);
   const auto consumer = log->NewConsumer();
-  consumer->Assign(kInbox, 0);
+  consumer->Assign(kInbox, start);
   const auto polled = consumer->Poll(seconds(1)).Wait();
   ASSERT_TRUE(polled.ok()) << polled.status().ToString();
   EXPECT_THAT(polled->at(0).records, testing::SizeIs(2));

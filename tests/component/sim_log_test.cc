@@ -36,10 +36,6 @@ class SimLogUnderTest final : public EventLogUnderTest {
     world_.RunUntil([&] { return storage_.parts_under_way() == 0; });
     return true;
   }
-  bool Trim(const TopicShard& of, Offset first_kept) override {
-    storage_.Trim(of, first_kept);
-    return true;
-  }
   bool SkipTo(const TopicShard& of, Offset offset) override {
     storage_.SkipTo(of, offset);
     return true;

@@ -59,10 +59,10 @@ void SimLogStorage::Crash() {
   }
 }
 
-void SimLogStorage::Trim(const TopicShard& of, Offset first_kept) {
+void SimLogStorage::Cut(const TopicShard& of, Offset first_kept) {
   ShardData& shard = shards_[of];
   std::erase_if(shard.records, [&](const LogRecord& record) {
-    if (record.offset < first_kept) shard.trimmed = std::max(shard.trimmed, record.offset);
+    if (record.offset < first_kept) shard.start = std::max(shard.start, record.offset);
     return record.offset < first_kept;
   });
 }
@@ -125,12 +125,31 @@ Future<Result<std::vector<Offset>>> SimLog::Ends(std::vector<TopicShard> of) {
 Future<Result<std::vector<LogRecord>>> SimLog::Read(const TopicShard& from, Offset after,
                                                     size_t limit) {
   return Call<std::vector<LogRecord>>(
-      [&storage = storage_, from, after, limit] { return storage.Read(from, after, limit); });
+      [&storage = storage_, from, after, limit]() -> Result<std::vector<LogRecord>> {
+        const Offset start = storage.shards_[from].start;
+        if (after < start) return LogStartMoved(from, start, after);
+        return storage.Read(from, after, limit);
+      });
 }
 
 Future<Result<std::vector<LogRecord>>> SimLog::ReadNewest(const TopicShard& from, size_t limit) {
   return Call<std::vector<LogRecord>>(
       [&storage = storage_, from, limit] { return storage.ReadNewest(from, limit); });
+}
+
+Future<Result<std::vector<Offset>>> SimLog::Starts(std::vector<TopicShard> of) {
+  return Call<std::vector<Offset>>([&storage = storage_, of = std::move(of)] {
+    std::vector<Offset> starts;
+    for (const TopicShard& each : of) starts.push_back(storage.shards_[each].start);
+    return starts;
+  });
+}
+
+Future<Result<Done>> SimLog::Cut(const TopicShard& of, Offset first_kept) {
+  return Call<Done>([&storage = storage_, of, first_kept] {
+    storage.Cut(of, first_kept);
+    return Done{};
+  });
 }
 
 Future<Result<std::vector<Offset>>> SimLog::Floors(const std::string& group,

@@ -49,7 +49,7 @@ class SimLogStorage {
   struct ShardData {
     std::vector<LogRecord> records;
     Offset end = 0;
-    Offset trimmed = 0;  // the last that is gone
+    Offset start = 0;  // the last that is gone
     Time last_append;
   };
 
@@ -70,7 +70,7 @@ class SimLogStorage {
   bool full() const { return full_; }
   // Drops connections: what is under way is answered by errors.
   void Crash();
-  void Trim(const TopicShard& of, Offset first_kept);
+  void Cut(const TopicShard& of, Offset first_kept);
   void SkipTo(const TopicShard& of, Offset offset);
   void LoseTail(const TopicShard& of, Offset last_kept);
   // Parts of appends that have not landed yet.
@@ -110,6 +110,8 @@ class SimLog final : public EventLog {
   Future<Result<std::vector<LogRecord>>> Read(const TopicShard& from, Offset after,
                                               size_t limit) override;
   Future<Result<std::vector<LogRecord>>> ReadNewest(const TopicShard& from, size_t limit) override;
+  Future<Result<std::vector<Offset>>> Starts(std::vector<TopicShard> of) override;
+  Future<Result<Done>> Cut(const TopicShard& of, Offset first_kept) override;
   Future<Result<std::vector<Offset>>> Floors(const std::string& group,
                                              std::vector<TopicShard> of) override;
   Future<Result<Done>> RaiseFloors(const std::string& group,

@@ -64,14 +64,14 @@ SimConsumerState::Answer SimConsumerState::Take() {
     auto& [from, position] = *at;
     if (position.paused) continue;
     const SimLogStorage::ShardData& shard = storage_.shards_[from];
-    const bool moved = position.after < shard.trimmed;
+    const bool moved = position.after < shard.start;
     if (moved || position.after > shard.end) {
       if (!polled.empty()) break;  // that first
       const TopicShard of = from;
+      const Offset after = position.after;
       positions_.erase(at);
-      return Status(moved ? Code::kOutOfRange : Code::kDataLoss,
-                    moved ? "LOG_START_MOVED" : "LOG_CUT_SHORT",
-                    "the log does not have what follows the reader's offset")
+      if (moved) return LogStartMoved(of, shard.start, after);
+      return Status(Code::kDataLoss, "LOG_CUT_SHORT", "the log ends before the reader's offset")
           .With("topic", of.topic)
           .With("shard", std::to_string(of.shard));
     }

@@ -53,8 +53,12 @@ Result<ExitCode> TailLog(const Servers& servers, const LogTailOptions& options,
     console.out.flush();
     if (!options.follow) {
       if (response.entries().empty()) {
-        console.err << fmt::format("{} shard {} has no such record; its last is at {}.\n",
-                                   options.topic, options.shard, response.log_end());
+        console.err << fmt::format(
+            "{} shard {} has no such record; its last is at {}{}.\n", options.topic, options.shard,
+            response.log_end(),
+            response.log_start() == 0
+                ? ""
+                : fmt::format(", and those up to {} were cut", response.log_start()));
       }
       return ExitCode::kOk;
     }
