@@ -31,6 +31,7 @@ uint64_t ToNs(Duration duration) {
 struct Command {
   Arguments arguments;
   std::shared_ptr<const Arguments> shared;  // instead of arguments, if set
+  bool asking;                              // ASKING goes out right before it
   Outcome outcome;
   uint64_t send_by_ns;   // it fails if it has not been written by then
   uint64_t deadline_ns;  // of its answer
@@ -58,7 +59,7 @@ class RedisClient::Connection final : public std::enable_shared_from_this<Connec
   Connection(EventLoop& loop, RedisOptions options) : loop_(loop), options_(std::move(options)) {}
 
   Future<Result<Reply>> Call(Arguments arguments, std::shared_ptr<const Arguments> shared,
-                             Duration deadline);
+                             Duration deadline, bool asking = false);
   void Close();
   const RedisOptions& options() const { return options_; }
   uint64_t connections() const { return connections_.load(); }
@@ -103,16 +104,22 @@ class RedisClient::Connection final : public std::enable_shared_from_this<Connec
 
 Future<Result<Reply>> RedisClient::Connection::Call(Arguments arguments,
                                                     std::shared_ptr<const Arguments> shared,
-                                                    Duration deadline) {
+                                                    Duration deadline, bool asking) {
   if (unanswered_.fetch_add(1, std::memory_order_relaxed) >= options_.queue_max) {
     unanswered_.fetch_sub(1, std::memory_order_relaxed);
     return Ready(Result<Reply>(ResourceExhausted(
         "REDIS_QUEUE_FULL", "Redis does not keep up: too many commands await an answer")));
   }
+  const uint64_t now_ns = uv_hrtime();
   const bool until_answered = deadline == kUntilAnswered;
-  const uint64_t send_by_ns = uv_hrtime() + ToNs(until_answered ? options_.deadline : deadline);
-  Command command{std::move(arguments), std::move(shared), Outcome(), send_by_ns,
-                  until_answered ? kNever : send_by_ns};
+  const Duration send_within =
+      std::min(until_answered ? options_.deadline : deadline, options_.send_within);
+  Command command{std::move(arguments),
+                  std::move(shared),
+                  asking,
+                  Outcome(),
+                  now_ns + ToNs(send_within),
+                  until_answered ? kNever : now_ns + ToNs(deadline)};
   Future<Result<Reply>> answer = command.outcome.future();
   bool wake_up = false;
   {
@@ -154,6 +161,12 @@ void RedisClient::Connection::Submit(Command command) {
 }
 
 void RedisClient::Connection::Send(Command command) {
+  if (command.asking) {
+    // Its answer says nothing: the command's own does.
+    link_->Write({"ASKING"});
+    unanswered_.fetch_add(1, std::memory_order_relaxed);
+    sent_.push_back({Outcome(), uv_hrtime() + ToNs(options_.deadline), 0, /*expired=*/true});
+  }
   link_->Write(command.shared != nullptr ? *command.shared : command.arguments);
   uint64_t sent_ns = 0;
   if (command.deadline_ns == kNever) {
@@ -188,9 +201,8 @@ void RedisClient::Connection::OnLinkLost() {
   }
   unanswered_.fetch_sub(sent_.size(), std::memory_order_relaxed);
   sent_.clear();
-  Fail(std::move(outcomes),
-       OutcomeUnknown("the connection to Redis at " + options_.address.ToString() +
-                      " was lost: " + link_->trouble()));
+  Fail(std::move(outcomes), OutcomeUnknown("the connection to Redis at " + options_.Where() +
+                                           " was lost: " + link_->trouble()));
 }
 
 // Last in every function that calls it: who is resumed may call anything.
@@ -199,7 +211,7 @@ void RedisClient::Connection::Fail(std::vector<Outcome> outcomes, const Status& 
 }
 
 Status RedisClient::Connection::NotSent() const {
-  return Unavailable("REDIS_NOT_SENT", "no connection to Redis at " + options_.address.ToString() +
+  return Unavailable("REDIS_NOT_SENT", "no connection to Redis at " + options_.Where() +
                                            (link_ == nullptr ? "" : " (" + link_->trouble() + ")"));
 }
 
@@ -296,7 +308,12 @@ RedisClient::RedisClient(EventLoop& loop, RedisOptions options)
     : loop_(loop), connection_(std::make_shared<Connection>(loop, std::move(options))) {}
 
 RedisClient::~RedisClient() {
-  loop_.RunOnLoop([this] { connection_->Close(); });
+  if (loop_.OnLoopThread()) {
+    // Not now: what called for it may be called by the connection.
+    loop_.Post([connection = connection_] { connection->Close(); });
+  } else {
+    loop_.RunOnLoop([this] { connection_->Close(); });
+  }
 }
 
 uint64_t RedisClient::connections() const { return connection_->connections(); }
@@ -312,6 +329,36 @@ Future<Result<Reply>> RedisClient::Call(std::vector<std::string> arguments, Dura
 Future<Result<Reply>> RedisClient::CallShared(
     std::shared_ptr<const std::vector<std::string>> arguments, Duration deadline) {
   return connection_->Call({}, std::move(arguments), deadline);
+}
+
+Future<Result<Reply>> RedisClient::CallAsking(
+    std::shared_ptr<const std::vector<std::string>> arguments, Duration deadline) {
+  return connection_->Call({}, std::move(arguments), deadline, /*asking=*/true);
+}
+
+Future<Result<Reply>> RedisClient::Call(std::vector<std::string> arguments, size_t /*key_at*/,
+                                        Duration deadline) {
+  return connection_->Call(std::move(arguments), nullptr, deadline);
+}
+
+Future<Result<Reply>> RedisClient::CallShared(
+    std::shared_ptr<const std::vector<std::string>> arguments, size_t /*key_at*/,
+    Duration deadline) {
+  return connection_->Call({}, std::move(arguments), deadline);
+}
+
+Future<Result<std::vector<RedisNode>>> RedisClient::Nodes() {
+  return Ready(
+      Result<std::vector<RedisNode>>(std::vector<RedisNode>{{connection_->options().Where()}}));
+}
+
+Future<Result<Reply>> RedisClient::CallNode(std::string /*name*/,
+                                            std::vector<std::string> arguments, Duration deadline) {
+  return connection_->Call(std::move(arguments), nullptr, deadline);
+}
+
+Future<Result<std::string>> RedisClient::Placement() {
+  return Ready(Result<std::string>(std::string()));
 }
 
 }  // namespace epigrid

@@ -19,8 +19,8 @@
 // Status.
 //
 // A late answer to a command whose deadline has passed is thrown away. Threads: Call may be called
-// from any; Futures are set on the loop's thread. The destructor fails what is in flight and must
-// run on another thread than the loop's.
+// from any; Futures are set on the loop's thread. The destructor fails what is in flight: before it
+// returns, or, on the loop's thread, in a later turn of the loop.
 #pragma once
 
 #include <functional>
@@ -29,24 +29,16 @@
 #include <string_view>
 #include <vector>
 
-#include "common/base/event_loop.h"
-#include "common/base/status.h"
-#include "common/base/task.h"
-#include "common/redis/options.h"
-#include "common/redis/reply.h"
+#include "common/redis/keyspace.h"
 
 namespace epigrid {
 
-// A deadline that never passes for a command that was sent: it fails only with its connection. One
-// that cannot be sent fails after options.deadline, so that who calls hears of an outage.
-inline constexpr Duration kUntilAnswered = Duration::max();
-
-class RedisClient {
+class RedisClient final : public RedisKeyspace {
  public:
   RedisClient(EventLoop& loop, RedisOptions options);
-  ~RedisClient();
+  ~RedisClient() override;
 
-  EventLoop& loop() { return loop_; }
+  EventLoop& loop() override { return loop_; }
   // How often it was connected. An answer after another number is by a server that may have been
   // restarted meanwhile; CLIENT ID does not tell: a new server counts from 1 again.
   uint64_t connections() const;
@@ -58,6 +50,20 @@ class RedisClient {
   // The same for arguments that the caller wants to keep, without a copy.
   Future<Result<Reply>> CallShared(std::shared_ptr<const std::vector<std::string>> arguments,
                                    Duration deadline);
+  // The same right after ASKING, with nothing between the two: for a node of a cluster that a slot
+  // is being moved to.
+  Future<Result<Reply>> CallAsking(std::shared_ptr<const std::vector<std::string>> arguments,
+                                   Duration deadline);
+
+  // As a keyspace: there is one server, and keys stay on it.
+  Future<Result<Reply>> Call(std::vector<std::string> arguments, size_t key_at,
+                             Duration deadline) override;
+  Future<Result<Reply>> CallShared(std::shared_ptr<const std::vector<std::string>> arguments,
+                                   size_t key_at, Duration deadline) override;
+  Future<Result<std::vector<RedisNode>>> Nodes() override;
+  Future<Result<Reply>> CallNode(std::string name, std::vector<std::string> arguments,
+                                 Duration deadline) override;
+  Future<Result<std::string>> Placement() override;
 
  private:
   class Connection;
@@ -66,24 +72,25 @@ class RedisClient {
 };
 
 // A server-side script, called by its SHA-1 and loaded when the server does not know it. `keys` are
-// declared to Redis.
+// declared to Redis, and there is at least one.
 class RedisScript {
  public:
   explicit RedisScript(std::string source);
-  // The script must live until the Task has ended. Errors are those of RedisClient::Call.
-  Task<Result<Reply>> Call(RedisClient& redis, std::vector<std::string> keys,
+  // The script must live until the Task has ended. Errors are those of the keyspace's Call.
+  Task<Result<Reply>> Call(RedisKeyspace& redis, std::vector<std::string> keys,
                            std::vector<std::string> arguments, Duration deadline) const;
   // The same in two steps, for who may have to make the same call again.
   using Command = std::shared_ptr<const std::vector<std::string>>;
   Command MakeCommand(std::vector<std::string> keys, std::vector<std::string> arguments) const;
-  Task<Result<Reply>> Call(RedisClient& redis, Command command, Duration deadline) const;
+  Task<Result<Reply>> Call(RedisKeyspace& redis, Command command, Duration deadline) const;
 
  private:
   std::string source_;
   std::string sha1_;
 };
 
-// Listens to channels on a connection of its own; subscribes again after a reconnect.
+// Listens to channels on a connection of its own; subscribes again after a reconnect. Of a cluster
+// (options.seeds) any node will do, since each hears all: it goes on to another when one is lost.
 // `on_message(channel, message)` runs on the loop's thread. Messages sent while the connection is
 // down are lost: callers poll as well. A server that does not answer a PING, sent every
 // `options.deadline`, counts as lost. Made and destroyed on another thread than the loop's, and not

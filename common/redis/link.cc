@@ -18,13 +18,21 @@ RedisLink::RedisLink(EventLoop& loop, RedisOptions options, Listener& listener)
       listener_(listener),
       jitter_(std::random_device()()),
       timer_(loop, [this] { OnTimer(); }) {
+  // Not all clients of a cluster by the same node.
+  if (!options_.seeds.empty()) attempt_ = static_cast<uint32_t>(jitter_() % options_.seeds.size());
   Connect();
+}
+
+const RedisAddress& RedisLink::address() const {
+  return options_.seeds.empty() ? options_.address
+                                : options_.seeds[attempt_ % options_.seeds.size()];
 }
 
 void RedisLink::Connect() {
   transport_ = std::make_unique<RedisTransport>(loop_, *this);
   timer_.Start(options_.connect_timeout);
-  transport_->Start(options_.address, attempts_++);
+  const auto seeds = static_cast<uint32_t>(std::max<size_t>(options_.seeds.size(), 1));
+  transport_->Start(address(), attempt_ / seeds);
 }
 
 void RedisLink::OnTimer() {
@@ -33,15 +41,15 @@ void RedisLink::OnTimer() {
 }
 
 void RedisLink::OnConnected() {
-  const RedisAddress& address = options_.address;
+  const RedisAddress& with = address();
   const auto greet = [this](std::vector<std::string> command) {
     transport_->Write(command);
     greeting_.push_back(command.front());
   };
   greeting_.clear();
-  if (!address.password.empty()) {
-    greet(address.user.empty() ? std::vector<std::string>{"AUTH", address.password}
-                               : std::vector<std::string>{"AUTH", address.user, address.password});
+  if (!with.password.empty()) {
+    greet(with.user.empty() ? std::vector<std::string>{"AUTH", with.password}
+                            : std::vector<std::string>{"AUTH", with.user, with.password});
   }
   if (!options_.name.empty()) greet({"CLIENT", "SETNAME", options_.name});
   greet({"PING"});  // refused while the server loads its data
@@ -61,6 +69,7 @@ void RedisLink::OnReply(Reply reply) {
 
 void RedisLink::OnLost(const std::string& why) {
   trouble_ = why;
+  ++attempt_;
   transport_.reset();
   timer_.Start(NextDelay());
   if (std::exchange(ready_, false)) listener_.OnLinkLost();

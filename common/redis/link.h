@@ -44,6 +44,8 @@ class RedisLink final : public RedisTransport::Listener {
 
  private:
   void Connect();
+  // The address of the attempt under way: the next seed with each, if there are seeds.
+  const RedisAddress& address() const;
   void OnTimer();
   Duration NextDelay();
 
@@ -60,8 +62,8 @@ class RedisLink final : public RedisTransport::Listener {
   std::vector<std::string> greeting_;          // names of commands whose answers are awaited
   bool ready_ = false;
   uint64_t ready_since_ns_ = 0;
-  uint32_t attempts_ = 0;
-  int failures_ = 0;  // since a connection lasted
+  uint32_t attempt_ = 0;  // the number of the attempt under way
+  int failures_ = 0;      // since a connection lasted
   std::string trouble_ = "no attempt has ended yet";
 };
 

@@ -36,4 +36,14 @@ std::string RedisAddress::ToString() const {
   return unix_socket.empty() ? fmt::format("{}:{}", host, port) : unix_socket;
 }
 
+std::string RedisOptions::Where() const {
+  if (seeds.empty()) return address.ToString();
+  std::string where;
+  for (const RedisAddress& seed : seeds) {
+    if (!where.empty()) where += ',';
+    where += seed.ToString();
+  }
+  return where;
+}
+
 }  // namespace epigrid

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/status.h"
@@ -29,10 +30,17 @@ struct RedisAddress {
 
 struct RedisOptions {
   RedisAddress address;
+  // Of a cluster, instead of `address`: some of its nodes, of which any that answers will do.
+  std::vector<RedisAddress> seeds;
   Duration deadline = std::chrono::seconds(2);  // of a command whose caller names none
   Duration connect_timeout = std::chrono::seconds(1);
   size_t queue_max = 100'000;  // commands that await an answer
   std::string name;            // CLIENT SETNAME, without blanks; empty: none
+  // A command that is not sent within this long fails, though its deadline be later.
+  Duration send_within = Duration::max();
+
+  // The address, or the seeds with commas between them: for messages and logs.
+  std::string Where() const;
 };
 
 }  // namespace epigrid

@@ -54,6 +54,7 @@ bool Answers(const RedisAddress& address) {
 RedisServer::RedisServer(Options options) : options_(std::move(options)) {
   if (options_.tcp) {
     address_.port = FreePort();
+    if (options_.cluster) bus_port_ = FreePort();
   } else {
     address_.unix_socket = directory_ / "redis.sock";
   }
@@ -77,6 +78,10 @@ void RedisServer::Launch() {
       "redis.log"};
   if (!options_.tcp) {
     arguments.insert(arguments.end(), {"--unixsocket", address_.unix_socket});
+  }
+  if (options_.cluster) {
+    arguments.insert(arguments.end(),
+                     {"--cluster-enabled", "yes", "--cluster-port", std::to_string(bus_port_)});
   }
   arguments.insert(arguments.end(), options_.config.begin(), options_.config.end());
   std::vector<char*> argv;

@@ -29,6 +29,8 @@ class RedisServer {
     std::vector<std::string> config;
     // On a free TCP port of 127.0.0.1, which Restart keeps, and not on a unix socket.
     bool tcp = false;
+    // A node of a cluster, which it forms with others (redis_cluster_server.h); with tcp.
+    bool cluster = false;
   };
 
   RedisServer() : RedisServer(Options{}) {}
@@ -38,7 +40,9 @@ class RedisServer {
   RedisServer& operator=(const RedisServer&) = delete;
 
   const RedisAddress& address() const { return address_; }
-  // Changes with Restart.
+  // Where the nodes of a cluster speak to each other.
+  uint16_t bus_port() const { return bus_port_; }
+  // Changes with Restart; -1 while it is killed.
   pid_t pid() const { return pid_; }
   // Where it keeps its files, and redis.log.
   const std::filesystem::path& directory() const { return directory_.path(); }
@@ -58,6 +62,7 @@ class RedisServer {
   Options options_;
   const TemporaryDirectory directory_;
   RedisAddress address_;
+  uint16_t bus_port_ = 0;
   pid_t pid_ = -1;
 };
 
