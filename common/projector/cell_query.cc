@@ -8,8 +8,7 @@
 namespace epigrid {
 namespace {
 
-// A read of the view is one round trip: long enough for a busy server, short enough for who waits.
-constexpr Duration kDeadline = std::chrono::seconds(1);
+constexpr size_t kKeyAt = 1;  // of every command here
 // A generation is replaced by an operator's rebuild: twice within one query is out of the ordinary.
 constexpr int kGenerationTriesMax = 3;
 
@@ -33,9 +32,10 @@ bool LacksSomething(const Reply& reply) {
 
 }  // namespace
 
-CellQuery::CellQuery(RedisClient& redis, const ShardTable& shards)
+CellQuery::CellQuery(RedisKeyspace& redis, const ShardTable& shards, Duration deadline)
     : redis_(redis),
       shards_(shards),
+      deadline_(deadline),
       gatherer_(std::make_unique<CellGatherer>(redis.loop(), shards.shard_count(),
                                                [this](Shard shard, std::vector<std::string> cells) {
                                                  return Call(shard, "MGET", std::move(cells), {});
@@ -43,7 +43,7 @@ CellQuery::CellQuery(RedisClient& redis, const ShardTable& shards)
 
 Task<Result<Generation>> CellQuery::LiveNow(Shard shard) const {
   std::vector<std::string> command = {"GET", shards_.keys().Live(shard)};
-  const Result<Reply> reply = Checked(co_await redis_.Call(std::move(command), kDeadline));
+  const Result<Reply> reply = Checked(co_await redis_.Call(std::move(command), kKeyAt, deadline_));
   if (!reply.ok()) co_return reply.status();
   if (reply->is_nil()) {
     co_return Unavailable("VIEW_REBUILDING", "the view is being built from the log: try again")
@@ -67,7 +67,23 @@ Future<Result<Reply>> CellQuery::CallOnce(Shard shard, Generation generation,
     line.push_back(shards_.keys().Cell(shard, generation, cell));
   }
   line.insert(line.end(), arguments.begin(), arguments.end());
-  return redis_.Call(std::move(line), kDeadline);
+  return redis_.Call(std::move(line), kKeyAt, deadline_);
+}
+
+Task<Result<Reply>> CellQuery::GetEach(Shard shard, Generation generation,
+                                       const std::vector<std::string>& cells) const {
+  std::vector<Future<Result<Reply>>> answers;
+  answers.reserve(cells.size());
+  for (const std::string& cell : cells) {
+    answers.push_back(CallOnce(shard, generation, "GET", {&cell, 1}, {}));
+  }
+  Reply all{.type = Reply::Type::kArray};
+  for (Future<Result<Reply>>& answer : answers) {
+    Result<Reply> one = co_await answer;
+    if (!one.ok() || one->is_error()) co_return one;
+    all.elements.push_back(std::move(one).value());
+  }
+  co_return all;
 }
 
 Task<Result<Reply>> CellQuery::Call(Shard shard, std::string command,
@@ -77,7 +93,12 @@ Task<Result<Reply>> CellQuery::Call(Shard shard, std::string command,
   if (!sampled.ok()) co_return sampled.status();
   Generation generation = *sampled;
   for (int tries = 0; tries < kGenerationTriesMax; ++tries) {
-    Result<Reply> reply = Checked(co_await CallOnce(shard, generation, command, cells, arguments));
+    Result<Reply> reply = co_await CallOnce(shard, generation, command, cells, arguments);
+    if (cells.size() > 1 && reply.ok() && reply->is_error() &&
+        reply->text.starts_with("TRYAGAIN")) {
+      reply = co_await GetEach(shard, generation, cells);
+    }
+    reply = Checked(std::move(reply));
     if (!reply.ok() || !LacksSomething(*reply)) co_return reply;
     // What is not there is believed only of the generation that queries read now; another one is
     // asked instead.

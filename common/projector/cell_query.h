@@ -1,4 +1,5 @@
-// CellQuery: reads cells of the live generation for queries, each by one pipelined Redis command.
+// CellQuery: reads cells of the live generation for queries, each by one pipelined Redis command;
+// of a cluster also while slots move, and, within `deadline`, while a primary is replaced.
 //
 //   Result<std::optional<std::string>> bytes = co_await cells.Get(person_id, "code:" + person_id);
 //   if (!bytes.ok()) co_return bytes.status();            // VIEW_REBUILDING, VIEW_UNAVAILABLE
@@ -9,7 +10,7 @@
 // this instant answers VIEW_REBUILDING and never NOT_FOUND. Errors of all: UNAVAILABLE with
 // VIEW_REBUILDING or VIEW_UNAVAILABLE.
 //
-// Threads: any; Futures are set on the thread of the RedisClient's loop.
+// Threads: any; Futures are set on the thread of the Redis's loop.
 #pragma once
 
 #include <map>
@@ -23,7 +24,7 @@
 #include "common/base/task.h"
 #include "common/projector/cell_gatherer.h"
 #include "common/projector/shard_table.h"
-#include "common/redis/client.h"
+#include "common/redis/keyspace.h"
 
 namespace epigrid {
 
@@ -35,8 +36,10 @@ struct CellAddress {
 
 class CellQuery {
  public:
-  // Both outlive it.
-  CellQuery(RedisClient& redis, const ShardTable& shards);
+  // Both outlive it. `deadline` is that of a read, which is one round trip while all is well: by
+  // default long enough for a busy server, short enough for who waits.
+  CellQuery(RedisKeyspace& redis, const ShardTable& shards,
+            Duration deadline = std::chrono::seconds(1));
 
   // A string cell; nullopt: there is none.
   Task<Result<std::optional<std::string>>> Get(std::string entity, std::string cell) const;
@@ -71,11 +74,15 @@ class CellQuery {
   Future<Result<Reply>> CallOnce(Shard shard, Generation generation, const std::string& command,
                                  std::span<const std::string> cells,
                                  std::span<const std::string> arguments) const;
+  // What an MGET answers, by one GET for each cell: how it is read while its slot moves.
+  Task<Result<Reply>> GetEach(Shard shard, Generation generation,
+                              const std::vector<std::string>& cells) const;
   // The generation that queries read at this moment.
   Task<Result<Generation>> LiveNow(Shard shard) const;
 
-  RedisClient& redis_;
+  RedisKeyspace& redis_;
   const ShardTable& shards_;
+  const Duration deadline_;
   const std::unique_ptr<CellGatherer> gatherer_;
 };
 

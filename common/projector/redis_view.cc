@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "common/projector/view_scripts.h"
+#include "common/redis/client.h"
+#include "common/redis/key_scan.h"
 
 namespace epigrid {
 namespace {
@@ -17,8 +19,8 @@ namespace {
 constexpr Duration kQueryDeadline = std::chrono::seconds(2);
 constexpr Duration kAskAgainMin = std::chrono::milliseconds(20);
 constexpr Duration kAskAgainMax = std::chrono::seconds(1);
+constexpr size_t kKeyAt = 1;  // of every command here that is no script
 constexpr std::string_view kMarkPrefix = "mark:";
-constexpr size_t kScanCount = 1'000;
 
 Status Unreachable(const Status& why) {
   return Unavailable("VIEW_UNAVAILABLE", "the view in Redis does not answer: " + why.message());
@@ -105,7 +107,7 @@ std::vector<Timer> ParseTimers(const Reply& reply) {
 }  // namespace
 
 struct RedisView::State : std::enable_shared_from_this<RedisView::State> {
-  State(RedisClient& redis_client, ViewKeys view_keys, Scheduler* scheduler_or_null,
+  State(RedisKeyspace& redis_client, ViewKeys view_keys, Scheduler* scheduler_or_null,
         OnWait when_waiting)
       : redis(redis_client),
         scheduler(scheduler_or_null),
@@ -113,7 +115,7 @@ struct RedisView::State : std::enable_shared_from_this<RedisView::State> {
         deadline(scheduler == nullptr ? kQueryDeadline : kUntilAnswered),
         keys(std::move(view_keys)) {}
 
-  RedisClient& redis;
+  RedisKeyspace& redis;
   Scheduler* const scheduler;  // null: a call that fails is not made again
   const OnWait on_wait;
   const Duration deadline;  // of each try
@@ -133,11 +135,14 @@ struct RedisView::State : std::enable_shared_from_this<RedisView::State> {
   // Coroutines keep the state they run on.
   using Self = std::shared_ptr<State>;
   // Every call goes through one of these.
-  static Task<Result<Reply>> Ask(Self self, std::vector<std::string> words);
+  static Task<Result<Reply>> Ask(Self self, std::vector<std::string> words);  // a verb and a key
   static Task<Result<Reply>> Ask(Self self, const RedisScript* script,
                                  std::vector<std::string> keys, std::vector<std::string> arguments);
   static Task<Result<Reply>> AskUntilAnswered(Self self, const RedisScript* script,
                                               RedisScript::Command command);
+  // For a projector, after a call that failed: waits, longer each time, and says whether to make it
+  // again.
+  static Task<bool> PauseToAskAgain(Self self, Status why, Duration& pause);
   static Task<Result<std::optional<Generation>>> Live(Self self, Shard shard);
   static Task<Result<std::optional<Opened>>> Open(Self self, std::string prefix);
   static Task<Result<bool>> CallForBool(Self self, const RedisScript* script,
@@ -149,20 +154,21 @@ struct RedisView::State : std::enable_shared_from_this<RedisView::State> {
   static Task<Result<ViewRead>> Read(Self self, std::string prefix, std::vector<CellRead> reads);
   static Task<Result<Committed>> Commit(Self self, std::string prefix, Shard shard,
                                         GuardedBatch batch);
-  // The keys of some of the view, by generation, and the cursor of the next page.
-  struct Page {
-    std::map<ShardGeneration, std::vector<std::string>> keys;
-    std::string cursor;
-  };
-  static Task<Result<Page>> Scan(Self self, std::string cursor);
+  // One look through the whole view; a projector's is begun anew until it came through.
+  static Task<Status> Scan(Self self, TakeKeys take);
+  static Task<Status> Unlink(Self self, const std::set<ShardGeneration>& generations,
+                             std::vector<std::string> keys);
   static Task<Result<Done>> Drop(Self self, std::set<ShardGeneration> generations);
+  static Task<Status> Keep(Self self,
+                           std::map<ShardGeneration, std::unordered_set<std::string>>& found,
+                           std::vector<std::string> keys);
   static Task<Result<Recounts>> RecountDigests(Self self, std::vector<ShardGeneration> generations);
   static Task<Result<Recount>> RecountDigest(Self self, std::unordered_set<std::string> keys);
 };
 
-RedisView::RedisView(RedisClient& redis, ViewKeys keys)
+RedisView::RedisView(RedisKeyspace& redis, ViewKeys keys)
     : state_(std::make_shared<State>(redis, std::move(keys), nullptr, nullptr)) {}
-RedisView::RedisView(RedisClient& redis, ViewKeys keys, Scheduler& scheduler, OnWait on_wait)
+RedisView::RedisView(RedisKeyspace& redis, ViewKeys keys, Scheduler& scheduler, OnWait on_wait)
     : state_(std::make_shared<State>(redis, std::move(keys), &scheduler, std::move(on_wait))) {}
 RedisView::~RedisView() { state_->closed = true; }
 
@@ -227,17 +233,33 @@ Task<Result<Reply>> RedisView::State::Ask(Self self, const RedisScript* script,
 
 Task<Result<Reply>> RedisView::State::AskUntilAnswered(Self self, const RedisScript* script,
                                                        RedisScript::Command command) {
-  for (Duration pause = kAskAgainMin;; pause = std::min(2 * pause, kAskAgainMax)) {
+  const auto give_up = std::chrono::steady_clock::now() + kQueryDeadline;
+  Duration deadline = self->deadline;
+  for (Duration pause = kAskAgainMin;;) {
     Result<Reply> reply = script == nullptr
-                              ? co_await self->redis.CallShared(command, self->deadline)
-                              : co_await script->Call(self->redis, command, self->deadline);
+                              ? co_await self->redis.CallShared(command, kKeyAt, deadline)
+                              : co_await script->Call(self->redis, command, deadline);
+    const bool slot_moves = reply.ok() && reply->is_error() && reply->text.starts_with("TRYAGAIN");
     reply = Checked(std::move(reply));
-    // What is closed must not be asked again: its client may be gone.
-    if (reply.ok() || self->scheduler == nullptr || self->closed) co_return reply;
-    if (self->on_wait) self->on_wait(reply.status());
-    co_await self->scheduler->Sleep(pause);
+    if (reply.ok()) co_return reply;
+    if (self->scheduler != nullptr) {
+      if (!co_await PauseToAskAgain(self, reply.status(), pause)) co_return reply;
+      continue;
+    }
+    deadline = std::chrono::duration_cast<Duration>(give_up - std::chrono::steady_clock::now());
+    if (!slot_moves || deadline <= pause || self->closed) co_return reply;
+    co_await self->redis.loop().Sleep(pause);
     if (self->closed) co_return reply;
   }
+}
+
+Task<bool> RedisView::State::PauseToAskAgain(Self self, Status why, Duration& pause) {
+  // What is closed must not be asked again: its client may be gone.
+  if (self->scheduler == nullptr || self->closed) co_return false;
+  if (self->on_wait) self->on_wait(why);
+  co_await self->scheduler->Sleep(pause);
+  pause = std::min(2 * pause, kAskAgainMax);
+  co_return !self->closed;
 }
 
 Task<Result<std::optional<Generation>>> RedisView::State::Live(Self self, Shard shard) {
@@ -395,57 +417,64 @@ Task<Result<Committed>> RedisView::State::Commit(Self self, std::string prefix, 
   co_return Committed{true, ParseNextDue(*reply)};
 }
 
-// The one place that does not name the keys it touches. SCAN asks one server: on a cluster it must
-// be sent to each primary, with a cursor of each; all else here goes by the keys' hash tag.
-Task<Result<RedisView::State::Page>> RedisView::State::Scan(Self self, std::string cursor) {
-  std::vector<std::string> command = {"SCAN",  std::move(cursor),
-                                      "MATCH", self->keys.Pattern(),
-                                      "COUNT", std::to_string(kScanCount)};
-  Result<Reply> reply = co_await Ask(self, std::move(command));
-  if (!reply.ok()) co_return reply.status();
-  Page page;
-  page.cursor = std::move(reply->elements[0].text);
-  for (Reply& key : reply->elements[1].elements) {
-    const auto named = self->keys.Parse(key.text);
-    if (named.has_value()) page.keys[named->of].push_back(std::move(key.text));
+Task<Status> RedisView::State::Scan(Self self, TakeKeys take) {
+  for (Duration pause = kAskAgainMin;;) {
+    const Status scanned =
+        co_await ScanKeys(self->redis, self->keys.Pattern(), self->deadline, take);
+    if (scanned.ok()) co_return scanned;
+    const Status why = Unreachable(scanned);
+    if (!co_await PauseToAskAgain(self, why, pause)) co_return why;
   }
-  co_return page;
+}
+
+Task<Status> RedisView::State::Unlink(Self self, const std::set<ShardGeneration>& generations,
+                                      std::vector<std::string> keys) {
+  std::map<ShardGeneration, std::vector<std::string>> commands;
+  for (std::string& key : keys) {
+    const auto named = self->keys.Parse(key);
+    if (!named.has_value() || !generations.contains(named->of)) continue;
+    std::vector<std::string>& command = commands[named->of];
+    if (command.empty()) command.emplace_back("UNLINK");
+    command.push_back(std::move(key));
+  }
+  std::vector<Future<Result<Reply>>> unlinks;
+  for (auto& [of, command] : commands) unlinks.push_back(Run(Ask(self, std::move(command))));
+  for (auto& unlink : unlinks) {
+    const Result<Reply> reply = co_await unlink;
+    if (!reply.ok()) co_return reply.status();
+  }
+  co_return OkStatus();
 }
 
 Task<Result<Done>> RedisView::State::Drop(Self self, std::set<ShardGeneration> generations) {
-  std::string cursor = "0";
-  do {
-    EPIGRID_CO_ASSIGN_OR_RETURN(Page page, co_await Scan(self, std::move(cursor)));
-    std::vector<Future<Result<Reply>>> unlinks;
-    for (auto& [of, keys] : page.keys) {
-      if (!generations.contains(of)) continue;
-      keys.insert(keys.begin(), "UNLINK");
-      unlinks.push_back(Run(Ask(self, std::move(keys))));
-    }
-    for (auto& unlink : unlinks) {
-      const Result<Reply> reply = co_await unlink;
-      if (!reply.ok()) co_return reply.status();
-    }
-    cursor = std::move(page.cursor);
-  } while (cursor != "0");
+  EPIGRID_CO_RETURN_IF_ERROR(
+      co_await Scan(self, [self, &generations](std::vector<std::string> keys) {
+        return Unlink(self, generations, std::move(keys));
+      }));
   co_return Done{};
+}
+
+Task<Status> RedisView::State::Keep(
+    Self self, std::map<ShardGeneration, std::unordered_set<std::string>>& found,
+    std::vector<std::string> keys) {
+  for (std::string& key : keys) {
+    const auto named = self->keys.Parse(key);
+    if (!named.has_value()) continue;
+    const auto wanted = found.find(named->of);
+    if (wanted != found.end()) wanted->second.insert(std::move(key));
+  }
+  co_return OkStatus();
 }
 
 Task<Result<RedisView::Recounts>> RedisView::State::RecountDigests(
     Self self, std::vector<ShardGeneration> generations) {
-  // SCAN may name a key twice.
+  // A scan may name a key twice.
   std::map<ShardGeneration, std::unordered_set<std::string>> found;
   for (const ShardGeneration& of : generations) found[of] = {};
-  std::string cursor = "0";
-  do {
-    EPIGRID_CO_ASSIGN_OR_RETURN(Page page, co_await Scan(self, std::move(cursor)));
-    for (auto& [of, keys] : page.keys) {
-      const auto wanted = found.find(of);
-      if (wanted == found.end()) continue;
-      for (std::string& key : keys) wanted->second.insert(std::move(key));
-    }
-    cursor = std::move(page.cursor);
-  } while (cursor != "0");
+  const auto take = [&self, &found](std::vector<std::string> keys) -> Task<Status> {
+    return Keep(self, found, std::move(keys));
+  };
+  EPIGRID_CO_RETURN_IF_ERROR(co_await Scan(self, take));
   Recounts recounts;
   for (auto& [of, keys] : found) {
     EPIGRID_CO_ASSIGN_OR_RETURN(recounts[of], co_await RecountDigest(self, std::move(keys)));

@@ -11,17 +11,13 @@
 #include <utility>
 
 #include "common/projector/parking.h"
+#include "common/redis/client.h"
 
 namespace epigrid {
 namespace {
 
-// KEYS: live, and the meta hash and parked cell of the generation known so far. Answers live,
-// applied, time, parked.
-constexpr char kLook[] = R"(
-local live = redis.call('GET', KEYS[1])
-local meta = redis.call('HMGET', KEYS[2], 'applied', 'time')
-return {live, meta[1], meta[2], redis.call('GET', KEYS[3])}
-)";
+constexpr Duration kLookDeadline = std::chrono::seconds(2);
+constexpr size_t kKeyAt = 1;  // of every command here
 
 using SteadyClock = std::chrono::steady_clock;
 using ParkedEntities = std::set<std::string, std::less<>>;
@@ -43,6 +39,7 @@ struct ShardTable::State : std::enable_shared_from_this<ShardTable::State> {
     std::atomic<Offset> applied{0};
     std::atomic<int64_t> time_micros{0};
     std::atomic<int64_t> read_at{0};  // steady clock; 0: never
+    bool WasRead() const { return read_at.load() != 0; }
     bool ReadWithin(Duration age) const {
       const SteadyClock::duration at{read_at.load()};
       return at.count() != 0 && SteadyClock::now().time_since_epoch() - at <= age;
@@ -56,22 +53,29 @@ struct ShardTable::State : std::enable_shared_from_this<ShardTable::State> {
     Promise<Status> promise;
   };
 
-  State(EventLoop& on_loop, RedisClient& client, ShardTableOptions with)
+  State(EventLoop& on_loop, RedisKeyspace& client, ShardTableOptions with)
       : loop(on_loop),
         redis(client),
         options(std::move(with)),
         keys(options.service, options.key_prefix),
-        entries(options.shard_count) {}
+        entries(options.shard_count),
+        looking(options.shard_count) {}
 
   Task<void> RefreshLoop();
-  // Reads every shard; again, at once, those whose generation turned out to be another. Answers
-  // whether all were answered for.
-  Task<bool> Round();
-  // Keeps the state, and with it the script, until it has ended.
-  static Task<Result<Reply>> Look(std::shared_ptr<State> self, std::vector<std::string> keys) {
-    co_return co_await self->look.Call(self->redis, std::move(keys), {}, std::chrono::seconds(2));
-  }
-  bool Take(Shard shard, Generation asked, const Result<Reply>& reply);
+  // What a look found: the live generation, and of the one known so far the applied offset and the
+  // time, and what is parked. By commands on one key each, which a cluster answers also while the
+  // slot moves.
+  struct Found {
+    Result<Reply> live, meta, parked;
+    bool all_answered() const {
+      return live.ok() && meta.ok() && parked.ok() && !live->is_error() && !meta->is_error() &&
+             !parked->is_error();
+    }
+  };
+  // Looks at a shard; once more, at once, if its generation turned out to be another.
+  static Task<void> Look(std::shared_ptr<State> self, Shard shard);
+  // Whether that was the generation that was asked for.
+  bool Take(Entry& entry, Generation asked, const Found& found);
   void TakeParked(Entry& entry, const Reply& parked);
   void OnApplied(std::string_view message);
   bool Reached(const std::vector<ShardPosition>& revision) const;
@@ -79,22 +83,23 @@ struct ShardTable::State : std::enable_shared_from_this<ShardTable::State> {
   void FailWaiters();
 
   EventLoop& loop;
-  RedisClient& redis;
+  RedisKeyspace& redis;
   const ShardTableOptions options;
   const ViewKeys keys;
-  const RedisScript look{kLook};
   std::vector<Entry> entries;
   std::mutex parked_mutex;
-  std::atomic<bool> round_done{false};
+  std::atomic<bool> all_found{false};  // every shard was answered for once
 
   // On the loop's thread.
+  std::vector<bool> looking;  // by shard: its answer is awaited
+  uint32_t looks = 0;         // how many are
   std::list<Waiter> waiters;
   bool stopping = false;
   Task<void> refresh;
   std::unique_ptr<RedisSubscriber> subscriber;
 };
 
-ShardTable::ShardTable(EventLoop& loop, RedisClient& redis, RedisOptions redis_options,
+ShardTable::ShardTable(EventLoop& loop, RedisKeyspace& redis, RedisOptions redis_options,
                        ShardTableOptions options)
     : state_(std::make_shared<State>(loop, redis, std::move(options))) {
   // A message may come after this object has gone.
@@ -128,67 +133,59 @@ Future<Done> ShardTable::Stop() {
 Future<bool> ShardTable::AwaitFirstRound(Duration within) {
   return Run([](std::shared_ptr<State> state, Duration left) -> Task<bool> {
     const Duration step = std::chrono::milliseconds(5);
-    for (; !state->round_done && left > Duration::zero(); left -= step) {
+    for (; !state->all_found && left > Duration::zero(); left -= step) {
       co_await state->loop.Sleep(step);
     }
-    co_return state->round_done.load();
+    co_return state->all_found.load();
   }(state_, within));
 }
 
 Task<void> ShardTable::State::RefreshLoop() {
   while (true) {
-    if (co_await Round()) round_done = true;
+    // One that is not answered yet is not asked again.
+    for (Shard shard = 0; shard < options.shard_count; ++shard) {
+      if (!looking[shard]) Spawn(Look(shared_from_this(), shard));
+    }
     WakeWaiters(loop.Now());
     co_await loop.Sleep(waiters.empty() ? options.refresh : options.refresh_waiting);
   }
 }
 
-Task<bool> ShardTable::State::Round() {
-  bool all_answered = true;
-  std::vector<Shard> shards(options.shard_count);
-  for (Shard shard = 0; shard < options.shard_count; ++shard) shards[shard] = shard;
-  // The second time for those that were switched; a third is left to the next round.
-  for (int time = 0; time < 2 && !shards.empty(); ++time) {
-    struct Asked {
-      Shard shard;
-      Generation generation;
-      Future<Result<Reply>> reply;
-    };
-    std::vector<Asked> asked;
-    asked.reserve(shards.size());
-    for (Shard shard : shards) {
-      const Generation generation = entries[shard].generation;
-      const std::string prefix = keys.GenerationPrefix(shard, generation);
-      asked.push_back({shard, generation,
-                       Run(Look(shared_from_this(), {keys.Live(shard), prefix + "meta",
-                                                     prefix + std::string(kParkedCell)}))});
-    }
-    shards.clear();
-    for (Asked& each : asked) {
-      const Result<Reply> reply = co_await each.reply;
-      all_answered &= reply.ok() && !reply->is_error();
-      if (!Take(each.shard, each.generation, reply)) shards.push_back(each.shard);
-    }
+Task<void> ShardTable::State::Look(std::shared_ptr<State> self, Shard shard) {
+  Entry& entry = self->entries[shard];
+  self->looking[shard] = true;
+  ++self->looks;
+  // The second time for one that was switched; a third is left to the next round.
+  for (int time = 0; time < 2 && !self->stopping; ++time) {
+    const Generation asked = entry.generation;
+    const std::string prefix = self->keys.GenerationPrefix(shard, asked);
+    auto live = self->redis.Call({"GET", self->keys.Live(shard)}, kKeyAt, kLookDeadline);
+    auto meta =
+        self->redis.Call({"HMGET", prefix + "meta", "applied", "time"}, kKeyAt, kLookDeadline);
+    auto parked =
+        self->redis.Call({"GET", prefix + std::string(kParkedCell)}, kKeyAt, kLookDeadline);
+    const Found found{co_await live, co_await meta, co_await parked};
+    if (!found.all_answered() || self->Take(entry, asked, found)) break;
   }
-  co_return all_answered;
+  self->looking[shard] = false;
+  if (--self->looks > 0) co_return;
+  self->all_found = self->all_found || std::ranges::all_of(self->entries, &Entry::WasRead);
+  if (!self->waiters.empty()) self->WakeWaiters(self->loop.Now());
 }
 
-bool ShardTable::State::Take(Shard shard, Generation asked, const Result<Reply>& reply) {
-  if (!reply.ok() || reply->is_error()) return true;  // `read_at` grows old
-  Entry& entry = entries[shard];
+bool ShardTable::State::Take(Entry& entry, Generation asked, const Found& found) {
   entry.read_at = SteadyClock::now().time_since_epoch().count();
-  const Reply& live = reply->elements[0];
-  const Generation generation = live.is_nil() ? 0 : ParseOr<Generation>(live, 0);
+  const Generation generation = found.live->is_nil() ? 0 : ParseOr<Generation>(*found.live, 0);
   if (generation != asked) {
     entry.generation = generation;
     if (generation != 0) return false;
     entry.applied = 0;
     return true;
   }
-  if (generation == 0) return true;
-  entry.time_micros = ParseOr<int64_t>(reply->elements[2], 0);
-  entry.applied = ParseOr<Offset>(reply->elements[1], 0);
-  TakeParked(entry, reply->elements[3]);
+  if (generation == 0 || found.meta->elements.size() != 2) return true;
+  entry.time_micros = ParseOr<int64_t>(found.meta->elements[1], 0);
+  entry.applied = ParseOr<Offset>(found.meta->elements[0], 0);
+  TakeParked(entry, *found.parked);
   return true;
 }
 

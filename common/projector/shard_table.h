@@ -5,10 +5,11 @@
 //   Result<Generation> generation = shards.Live(shards.ShardOf(person_id));
 //   ... read cells of that generation (cell_query.h) ...
 //
-// It is filled by one pipelined round of a small script per shard every `refresh` (100 ms; 20 ms
-// while somebody waits), and moved on at once by what the guarded batches publish on
-// ViewKeys::applied_channel. A generation that has been replaced stays readable for a minute, so
-// that a read begun just before a switch is still good.
+// It is filled by one pipelined round of three reads per shard every `refresh` (100 ms; 20 ms while
+// somebody waits), and moved on at once by what the guarded batches publish on
+// ViewKeys::applied_channel. A shard that is not answered for holds the others up in nothing. A
+// generation that has been replaced stays readable for a minute, so that a read begun just before a
+// switch is still good.
 //
 // Life cycle: construct, Start, co_await Stop, destroy; `redis` and the loop outlive it. Threads:
 // Live, AsOf and the other look-ups from any thread, without locks; Waits may be begun on any
@@ -28,7 +29,7 @@
 #include "common/event_log/event_log.h"
 #include "common/projector/view.h"
 #include "common/projector/view_keys.h"
-#include "common/redis/client.h"
+#include "common/redis/keyspace.h"
 
 namespace epigrid {
 
@@ -45,7 +46,7 @@ struct ShardTableOptions {
 class ShardTable {
  public:
   // `redis_options` are the view's: the subscriber makes a connection of its own with them.
-  ShardTable(EventLoop& loop, RedisClient& redis, RedisOptions redis_options,
+  ShardTable(EventLoop& loop, RedisKeyspace& redis, RedisOptions redis_options,
              ShardTableOptions options);
   ~ShardTable();
 
@@ -53,7 +54,7 @@ class ShardTable {
   // Done when nothing of it runs on the loop any more; whoever still waits gets UNAVAILABLE
   // SHUTTING_DOWN.
   Future<Done> Stop();
-  // After the first round in which every shard was answered for (true), or after `within` (false).
+  // When every shard has been answered for (true), or after `within` (false).
   Future<bool> AwaitFirstRound(Duration within);
 
   const std::string& service() const;

@@ -1,6 +1,7 @@
 #include "common/service/service_runtime.h"
 
 #include "common/log/log.h"
+#include "common/redis/cluster.h"
 
 namespace epigrid {
 namespace {
@@ -10,6 +11,11 @@ namespace {
 constexpr Duration kViewSilenceMax = std::chrono::seconds(5);
 // How long a start waits for a view. Without one the process serves what it can.
 constexpr Duration kAwaitView = std::chrono::seconds(2);
+
+// Of one cell or a few: by when a server has answered, and by when a primary of a cluster has been
+// replaced. A call with less time than that is answered at its own deadline.
+constexpr Duration kReadServer = std::chrono::seconds(1);
+constexpr Duration kReadCluster = std::chrono::seconds(5);
 
 RedisOptions PatientOptions(RedisOptions view) {
   view.deadline = kViewSilenceMax;
@@ -21,8 +27,8 @@ RedisOptions PatientOptions(RedisOptions view) {
 struct ServiceRuntime::Projector {
   Projector(EventLoop& loop, const ServiceRuntimeOptions& options, const std::string& service,
             const std::string& configuration, const Fold& fold, ProjectorObserver& observer)
-      : redis(loop, PatientOptions(options.view)),
-        view(redis, ViewKeys(service, options.key_prefix), loop,
+      : redis(MakeRedis(loop, PatientOptions(options.view))),
+        view(*redis, ViewKeys(service, options.key_prefix), loop,
              [&observer](const Status& why) { observer.OnViewWait(why); }),
         log(options.make_log(loop)),
         assignment(options.make_assignment(loop, service)),
@@ -33,7 +39,7 @@ struct ServiceRuntime::Projector {
               .cache_bytes_max = options.cache_bytes_max},
              &observer) {}
 
-  RedisClient redis;
+  std::unique_ptr<RedisKeyspace> redis;
   RedisView view;
   std::unique_ptr<EventLog> log;
   std::unique_ptr<Assignment> assignment;
@@ -58,7 +64,7 @@ ServiceRuntime::ServiceRuntime(ServiceRuntimeOptions options, EventLoop& api_loo
       fold_(make_fold(*projector_loop_)),
       projector_metrics_(service_, metrics) {
   EPIGRID_CHECK(fold_->service() == service_, "the fold is another service's");
-  api_redis_ = std::make_unique<RedisClient>(api_loop_, options_.view);
+  api_redis_ = MakeRedis(api_loop_, options_.view);
   api_view_ = std::make_unique<RedisView>(*api_redis_, ViewKeys(service_, options_.key_prefix));
   api_log_ = options_.make_log(api_loop_);
   api_assignment_ = options_.make_assignment(api_loop_, service_);
@@ -69,7 +75,8 @@ ServiceRuntime::ServiceRuntime(ServiceRuntimeOptions options, EventLoop& api_loo
   view_watch_ =
       std::make_unique<ViewWatch>(service_, api_loop_, *api_redis_, *shards_, metrics,
                                   [this](std::string_view why_not) { on_readiness_(why_not); });
-  cells_ = std::make_unique<CellQuery>(*api_redis_, *shards_);
+  cells_ = std::make_unique<CellQuery>(*api_redis_, *shards_,
+                                       options_.view.seeds.empty() ? kReadServer : kReadCluster);
   commands_ =
       std::make_unique<CommandLog>(*api_log_, *shards_, *cells_, service_, options_.shard_count);
   durability_watch_ = std::make_unique<LogDurabilityWatch>(api_loop_, *api_log_, service_, metrics);

@@ -32,7 +32,7 @@
 #include "common/projector/projector_host.h"
 #include "common/projector/redis_view.h"
 #include "common/projector/shard_table.h"
-#include "common/redis/client.h"
+#include "common/redis/keyspace.h"
 #include "common/service/log_durability_watch.h"
 #include "common/service/projector_metrics.h"
 #include "common/service/view_watch.h"
@@ -43,7 +43,7 @@ struct ServiceRuntimeOptions {
   // Unique among live processes: "<host>/<pid>".
   std::string instance;
   uint32_t shard_count = kDefaultShardCount;
-  // Where views are, and what is in front of their keys.
+  // Where views are, on one server or, with seeds, a cluster; and what is in front of their keys.
   RedisOptions view;
   std::string key_prefix;
   // Makes the log's client, and what shares the shards among instances, for a loop.
@@ -91,7 +91,6 @@ class ServiceRuntime {
   const CellQuery& cells() const { return *cells_; }
   CommandLog& commands() { return *commands_; }
   EventLog& log() { return *api_log_; }
-  RedisClient& view_redis() { return *api_redis_; }
   RedisView& view() { return *api_view_; }
   // Says what is pending; what is tried again only after `until` counts as backed off.
   using PendingWorkFunction = std::function<Task<Result<PendingWork>>(Time until)>;
@@ -126,7 +125,7 @@ class ServiceRuntime {
   const std::unique_ptr<Fold> fold_;
   ProjectorMetrics projector_metrics_;
 
-  std::unique_ptr<RedisClient> api_redis_;
+  std::unique_ptr<RedisKeyspace> api_redis_;
   std::unique_ptr<RedisView> api_view_;
   std::unique_ptr<EventLog> api_log_;
   std::unique_ptr<Assignment> api_assignment_;  // for Owners only: never started

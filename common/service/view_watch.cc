@@ -10,13 +10,14 @@ namespace epigrid {
 namespace {
 
 constexpr Duration kLookEvery = std::chrono::milliseconds(100);
+constexpr Duration kAsk = std::chrono::seconds(2);
 constexpr uint64_t kLooksPerCheck = std::chrono::minutes(1) / kLookEvery;
 
 Status ViewUnavailable(const std::string& why) { return Unavailable("VIEW_UNAVAILABLE", why); }
 
 }  // namespace
 
-ViewWatch::ViewWatch(std::string service, EventLoop& loop, RedisClient& redis,
+ViewWatch::ViewWatch(std::string service, EventLoop& loop, RedisKeyspace& redis,
                      const ShardTable& shards, Metrics& metrics, Report report)
     : service_(std::move(service)),
       loop_(loop),
@@ -29,20 +30,42 @@ ViewWatch::ViewWatch(std::string service, EventLoop& loop, RedisClient& redis,
                                "Times when no shard's view could be read any more")),
       state_(ViewUnavailable("starting")) {}
 
-Task<Status> ViewWatch::CheckPolicy() {
-  Result<Reply> reply = co_await redis_.Call({"CONFIG", "GET", "maxmemory-policy"});
-  if (!reply.ok()) co_return ViewUnavailable(reply.status().ToString());
-  if (reply->is_error() || reply->elements.size() < 2) {
-    co_return FailedPrecondition(
-        "VIEW_CONFIG_UNREADABLE",
-        "the views' Redis must let this user call CONFIG GET: " + reply->text);
+namespace {
+
+Status CheckPolicyOf(const std::string& node, const Reply& policy) {
+  if (policy.is_error() || policy.elements.size() < 2) {
+    return FailedPrecondition("VIEW_CONFIG_UNREADABLE",
+                              fmt::format("the views' Redis at {} must let this user call CONFIG "
+                                          "GET: {}",
+                                          node, policy.text));
   }
-  const std::string& policy = reply->elements[1].text;
-  if (policy == "noeviction") co_return OkStatus();
-  co_return FailedPrecondition(
-      "VIEW_EVICTS", fmt::format("the views' Redis has maxmemory-policy {}, which throws cells "
-                                 "away when its memory is full; set it to noeviction",
-                                 policy));
+  if (policy.elements[1].text == "noeviction") return OkStatus();
+  return FailedPrecondition(
+      "VIEW_EVICTS", fmt::format("the views' Redis at {} has maxmemory-policy {}, which throws "
+                                 "cells away when its memory is full; set it to noeviction",
+                                 node, policy.elements[1].text));
+}
+
+}  // namespace
+
+// Also of the replicas, of which each may become a primary. One that does not answer is no reason
+// to send calls elsewhere: it is asked again in a minute.
+Task<Status> ViewWatch::CheckPolicy() {
+  const Result<std::vector<RedisNode>> nodes = co_await redis_.Nodes();
+  if (!nodes.ok()) co_return ViewUnavailable(nodes.status().ToString());
+  Status unavailable = ViewUnavailable("no node answers");
+  bool answered = false;
+  for (const RedisNode& node : *nodes) {
+    std::vector<std::string> command = {"CONFIG", "GET", "maxmemory-policy"};
+    const Result<Reply> policy = co_await redis_.CallNode(node.name, std::move(command), kAsk);
+    if (policy.ok()) {
+      answered = true;
+      EPIGRID_CO_RETURN_IF_ERROR(CheckPolicyOf(node.name, *policy));
+    } else {
+      unavailable = ViewUnavailable(policy.status().ToString());
+    }
+  }
+  co_return answered ? OkStatus() : unavailable;
 }
 
 Task<void> ViewWatch::Run() {

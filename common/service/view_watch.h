@@ -10,7 +10,7 @@
 //   not readable   no shard could be read for ShardTableOptions::stale_after (10 s), which is when queries begin to
 //                  answer VIEW_UNAVAILABLE: a hiccup changes nothing
 //   VIEW_EVICTS    Redis may throw cells away (maxmemory-policy); looked at when the view becomes readable and once a
-//                  minute
+//                  minute, on each node of a cluster that answers
 //   ""             with the first shards that are read, if nothing is evicted
 // So it changes to "not readable" at most once in stale_after. A part of the shards that cannot be
 // read is no reason to send all calls elsewhere: it is in the gauge, and these calls say so
@@ -29,7 +29,7 @@
 #include "common/base/event_loop.h"
 #include "common/metrics/metrics.h"
 #include "common/projector/shard_table.h"
-#include "common/redis/client.h"
+#include "common/redis/keyspace.h"
 
 namespace epigrid {
 
@@ -37,7 +37,7 @@ class ViewWatch {
  public:
   using Report = std::function<void(std::string_view why_not)>;
   // All outlive it.
-  ViewWatch(std::string service, EventLoop& loop, RedisClient& redis, const ShardTable& shards,
+  ViewWatch(std::string service, EventLoop& loop, RedisKeyspace& redis, const ShardTable& shards,
             Metrics& metrics, Report report);
 
   // FAILED_PRECONDITION VIEW_EVICTS or VIEW_CONFIG_UNREADABLE (CONFIG GET is refused); UNAVAILABLE
@@ -51,7 +51,7 @@ class ViewWatch {
 
   const std::string service_;
   EventLoop& loop_;
-  RedisClient& redis_;
+  RedisKeyspace& redis_;
   const ShardTable& shards_;
   const Report report_;
   prometheus::Gauge& unreadable_;

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "common/log/log.h"
+#include "common/redis/client.h"
 #include "common/redis/testing/redis_server.h"
 
 namespace epigrid {

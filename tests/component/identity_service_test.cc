@@ -11,6 +11,7 @@
 #include "common/base/proto_time.h"
 #include "common/crypto/redis_key_store.h"
 #include "common/projector/emission.h"
+#include "common/redis/client.h"
 #include "common/redis/testing/redis_server.h"
 #include "common/service/storage_config.h"
 #include "services/identity/api/identity_commands.h"

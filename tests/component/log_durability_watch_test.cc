@@ -9,6 +9,7 @@
 #include "common/base/event_loop.h"
 #include "common/event_log/redis_streams_log.h"
 #include "common/log/log.h"
+#include "common/redis/client.h"
 #include "common/redis/testing/redis_server.h"
 
 namespace epigrid {

@@ -13,6 +13,7 @@
 #include "common/projector/emission.h"
 #include "common/projector/redis_view.h"
 #include "common/projector/shard_projector.h"
+#include "common/redis/client.h"
 #include "common/redis/testing/redis_server.h"
 #include "tests/fakes/counting_fold.h"
 

@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "common/redis/client.h"
 #include "common/redis/testing/redis_server.h"
 #include "tests/component/view_contract.h"
 

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "common/projector/redis_view.h"
+#include "common/redis/client.h"
 #include "common/redis/testing/redis_server.h"
 #include "tests/component/view_contract.h"
 

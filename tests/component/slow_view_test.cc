@@ -10,6 +10,7 @@
 #include "common/projector/emission.h"
 #include "common/projector/projector_host.h"
 #include "common/projector/redis_view.h"
+#include "common/redis/client.h"
 #include "common/redis/testing/redis_server.h"
 #include "tests/fakes/counting_fold.h"
 
