@@ -7,18 +7,18 @@
 
 #include "common/event_log/redis_leases.h"
 #include "common/event_log/redis_streams_log.h"
+#include "common/redis/client.h"
 
 namespace epigrid {
 namespace {
 
-RedisOptions MakeRedisOptions(const std::string& address, const std::string& user,
+RedisAddress MakeRedisAddress(const std::string& address, const std::string& user,
                               const Secret& password) {
   Result<RedisAddress> parsed = RedisAddress::Parse(address);
   EPIGRID_CHECK(parsed.ok(), "the address was checked when the configuration was read");
-  RedisOptions options{.address = std::move(parsed).value()};
-  options.address.user = user;
-  options.address.password = password.Reveal();
-  return options;
+  parsed->user = user;
+  parsed->password = password.Reveal();
+  return std::move(parsed).value();
 }
 
 // Leases with a connection of their own.
@@ -58,8 +58,14 @@ void StorageConfig::AddTo(ConfigSpec& spec) {
   spec.Add(&view_address, "view.redis_address",
            "host:port or unix:/path of the Redis that holds the views; it needs maxmemory-policy "
            "noeviction");
-  spec.Add(&view_user, "view.redis_user", "user of the views' Redis; empty: its default user");
-  spec.Add(&view_password, "view.redis_password", "password of the views' Redis; empty: none");
+  spec.Add(&view_cluster, "view.redis_cluster",
+           "host:port of some nodes of the Redis Cluster that holds the views, instead of "
+           "view.redis_address; the others are found by them; every node needs maxmemory-policy "
+           "noeviction and cluster-require-full-coverage no");
+  spec.Add(&view_user, "view.redis_user",
+           "user of the views' Redis, on each node; empty: its default user");
+  spec.Add(&view_password, "view.redis_password",
+           "password of the views' Redis, on each node; empty: none");
   spec.Add(&instance_name, "instance.name",
            "unique among live processes; empty: the host's name and the process id");
   spec.Add(&role, "instance.role",
@@ -82,20 +88,42 @@ void StorageConfig::AddTo(ConfigSpec& spec) {
     });
     return plain ? "" : "log.key_prefix: letters, digits, _, -, . and : only";
   });
-  spec.AddCheck({"log.redis_address", "view.redis_address"}, [this]() -> std::string {
-    if (log_address != view_address) return "";
-    return "log.redis_address and view.redis_address must be two Redis processes: the log is "
-           "synced "
-           "to disk before every answer, the views are not";
+  spec.AddCheck({"view.redis_cluster"}, [this]() -> std::string {
+    for (const std::string& node : view_cluster) {
+      const Result<RedisAddress> parsed = RedisAddress::Parse(node);
+      if (parsed.ok() && parsed->unix_socket.empty()) continue;
+      return "view.redis_cluster: " + node + " must be host:port or [v6]:port";
+    }
+    return "";
   });
+  spec.AddCheck({"view.redis_address", "view.redis_cluster"},
+                [this, default_address = view_address]() -> std::string {
+                  if (view_cluster.empty() || view_address == default_address) return "";
+                  return "view.redis_address and view.redis_cluster exclude each other: the views "
+                         "are on one server or on a cluster";
+                });
+  spec.AddCheck(
+      {"log.redis_address", "view.redis_address", "view.redis_cluster"}, [this]() -> std::string {
+        const bool shared = view_cluster.empty() ? log_address == view_address
+                                                 : std::ranges::find(view_cluster, log_address) !=
+                                                       view_cluster.end();
+        if (!shared) return "";
+        return "log.redis_address and the views' Redis (view.redis_address or "
+               "view.redis_cluster) must be two Redis processes: the log is synced to "
+               "disk before every answer, the views are not";
+      });
 }
 
 RedisOptions StorageConfig::LogRedis() const {
-  return MakeRedisOptions(log_address, log_user, log_password);
+  return {.address = MakeRedisAddress(log_address, log_user, log_password)};
 }
 
 RedisOptions StorageConfig::ViewRedis() const {
-  return MakeRedisOptions(view_address, view_user, view_password);
+  RedisOptions options{.address = MakeRedisAddress(view_address, view_user, view_password)};
+  for (const std::string& node : view_cluster) {
+    options.seeds.push_back(MakeRedisAddress(node, view_user, view_password));
+  }
+  return options;
 }
 
 ServiceRuntimeOptions StorageConfig::RuntimeOptions() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "common/config/config.h"
 #include "common/service/service_runtime.h"
@@ -16,6 +17,7 @@ struct StorageConfig {
   std::string log_key_prefix = "epigrid:";  // also of the views
   uint32_t shard_count = kDefaultShardCount;
   std::string view_address = "127.0.0.1:6379";
+  std::vector<std::string> view_cluster;  // instead of view_address, if there are any
   std::string view_user;
   Secret view_password;
   std::string instance_name;  // empty: "<host>/<pid>"
@@ -27,6 +29,7 @@ struct StorageConfig {
 
   // Where the log's Redis is; also where identity's keys are.
   RedisOptions LogRedis() const;
+  // With seeds if it is a cluster.
   RedisOptions ViewRedis() const;
   // What instance.role says: whether this process serves the services' calls, and whether it folds.
   bool serves_calls() const { return role != "projector"; }
