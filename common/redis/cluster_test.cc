@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
-#include <set>
 #include <thread>
 
 #include "common/redis/client.h"
@@ -65,7 +65,6 @@ TEST_F(RedisClusterTest, ASlotIsWhatTheServerSaysItIs) {
 }
 
 TEST_F(RedisClusterTest, EveryCommandFindsItsNode) {
-  std::set<std::string> primaries;
   for (int shard = 0; shard < 64; ++shard) {
     EXPECT_EQ(Ask({"SET", KeyOf(shard), std::to_string(shard)}).text, "OK");
   }
@@ -259,6 +258,64 @@ TEST_F(RedisClusterTest, ASubscriberHearsWhateverNodeSpeaks) {
     if (i == RedisClusterServer::kNodes) break;
     cluster().CallNode(i, {"CLIENT", "KILL", "TYPE", "pubsub"});
   }
+}
+
+// What docs/redis-cluster.md gives the user.
+TEST_F(RedisClusterTest, EveryNodeIsToldWhoCalls) {
+  for (size_t i = 0; i < RedisClusterServer::kNodes; ++i) {
+    const Reply set = cluster().CallNode(
+        i, {"ACL", "SETUSER", "epigrid", "on", ">secret", "~{test-*", "&channel", "+@read",
+            "+@write", "+@scripting", "+@connection", "+publish", "+subscribe", "+config|get",
+            "+cluster|slots", "+cluster|info", "+cluster|nodes", "+asking"});
+    ASSERT_FALSE(set.is_error()) << set.text;
+  }
+  std::vector<RedisAddress> seeds = cluster().seeds();
+  for (RedisAddress& seed : seeds) {
+    seed.user = "epigrid";
+    seed.password = "secret";
+  }
+  RedisCluster known(loop_, {.seeds = seeds});
+  const RedisScript script(
+      "redis.call('SET', KEYS[1], '1') redis.call('PUBLISH', 'channel', 'x') return 1");
+  for (int shard = 0; shard < 16; ++shard) {
+    const Result<Reply> reply = epigrid::Run(script.Call(known, {KeyOf(shard)}, {}, kLong)).Wait();
+    ASSERT_TRUE(reply.ok()) << reply.status().ToString();
+    EXPECT_EQ(reply->integer, 1) << reply->text;
+  }
+  EXPECT_TRUE(known.Placement().Wait().ok());
+  EXPECT_TRUE(known.Call({"GET", "other"}, 1, kLong).Wait()->is_error());
+  const std::string node = known.Nodes().Wait()->front().name;
+  EXPECT_FALSE(
+      known.CallNode(node, {"CONFIG", "GET", "maxmemory-policy"}, kLong).Wait()->is_error());
+  EXPECT_FALSE(known.CallNode(node, {"SCAN", "0"}, kLong).Wait()->is_error());
+
+  for (RedisAddress& seed : seeds) seed.password = "guessed";
+  RedisCluster unknown(loop_, {.seeds = seeds});
+  const Result<Reply> reply = unknown.Call({"GET", KeyOf(0)}, 1, 200ms).Wait();
+  EXPECT_THAT(reply.status().message(), HasSubstr("WRONGPASS"));
+}
+
+// Nodes may be found by name: behind a proxy of each client's machine, for one.
+TEST_F(RedisClusterTest, GoesToTheNamesThatNodesAnnounce) {
+  const auto configure = [](const std::string& name, const std::string& value) {
+    for (size_t i = 0; i < RedisClusterServer::kNodes; ++i) {
+      ASSERT_FALSE(cluster().CallNode(i, {"CONFIG", "SET", name, value}).is_error());
+    }
+  };
+  configure("cluster-announce-hostname", "localhost");
+  configure("cluster-preferred-endpoint-type", "hostname");
+  const auto named = [this] {
+    const auto nodes = redis_.Nodes().Wait();
+    return std::ranges::count_if(*nodes, [](const RedisNode& node) {
+      return node.primary && node.name.starts_with("localhost:");
+    });
+  };
+  // They tell each other at their leisure.
+  while (named() < 3) std::this_thread::yield();
+  for (int shard = 0; shard < 16; ++shard) {
+    EXPECT_EQ(Ask({"SET", KeyOf(shard), "x"}).text, "OK");
+  }
+  configure("cluster-preferred-endpoint-type", "ip");
 }
 
 TEST_F(RedisClusterTest, AServerAloneIsNoCluster) {
