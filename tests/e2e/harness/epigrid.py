@@ -26,11 +26,21 @@ CALLERS = [
     {"name": "sender", "agency": "city", "class": "AGENCY", "methods": [
         "epigrid.identity.v1.IdentityService/ResolveContactPoints"]},
 ]
+# A channel finds a process that was started again at once. The "min" is how long an attempt to connect may take at least,
+# which is long on a busy machine.
+CHANNEL_OPTIONS = [
+    ("grpc.initial_reconnect_backoff_ms", 20), ("grpc.min_reconnect_backoff_ms", 5000),
+    ("grpc.max_reconnect_backoff_ms", 200), ("grpc.use_local_subchannel_pool", 1)]
 # The endpoint of the webhook receiver, as contact points name it.
 ENDPOINT = "phones"
 
 
-def _write_callers(path, tokens):
+def new_tokens():
+    """A token for each of CALLERS, by name."""
+    return {caller["name"]: secrets.token_urlsafe() for caller in CALLERS}
+
+
+def write_callers(path, tokens):
     """The callers' file (JSON is YAML too): tokens stand in it only as their hashes."""
     callers = [
         {**caller, "credentials": [{"token_sha256": hashlib.sha256(tokens[caller["name"]].encode()).hexdigest()}]}
@@ -40,14 +50,14 @@ def _write_callers(path, tokens):
     return path
 
 
-def _write_endpoints(path, receiver):
+def write_endpoints(path, receiver):
     endpoints = [] if receiver is None else [
         {"name": ENDPOINT, "channel": "webhook", "url": receiver.url, "secret": receiver.secret}]
-    _write_secret(path, json.dumps({"version": 1, "endpoints": endpoints}, indent=2))
+    write_secret(path, json.dumps({"version": 1, "endpoints": endpoints}, indent=2))
     return path
 
 
-def _write_secret(path, text):
+def write_secret(path, text):
     path.touch(mode=0o600)
     path.write_text(text, encoding="utf-8")
     return path
@@ -73,17 +83,17 @@ class EpigridDev(Process):
         self.admin_port = free_port()
         self.log, self.view, self.receiver = log, view, receiver
         self.calendar = Calendar()
-        self._tokens = {caller["name"]: secrets.token_urlsafe() for caller in CALLERS}
+        self._tokens = new_tokens()
         directory.mkdir(parents=True, exist_ok=True)
         flags = {
             "instance-name": name,
             **{f"{service}-time-zone": self.calendar.zone_name for service in (
                 "identity", "health-code", "contact-tracing")},
             "identity-master-keys": master_keys or make_master_keys(directory / "master.keys"),
-            "notification-endpoints": _write_endpoints(directory / "endpoints.yaml", receiver),
-            "notification-identity-token-file": _write_secret(directory / "sender.token", self.token("sender")),
+            "notification-endpoints": write_endpoints(directory / "endpoints.yaml", receiver),
+            "notification-identity-token-file": write_secret(directory / "sender.token", self.token("sender")),
             "server-listen": f"127.0.0.1:{self.port}",
-            "server-callers": _write_callers(directory / "callers.yaml", self._tokens),
+            "server-callers": write_callers(directory / "callers.yaml", self._tokens),
             "server-drain-delay": "0s",
             "admin-listen": f"127.0.0.1:{self.admin_port}",
             "log-redis-address": f"127.0.0.1:{log.port}",
@@ -117,17 +127,16 @@ class EpigridDev(Process):
 
     def channel(self, caller):
         """A gRPC channel whose calls carry that caller's token. What errors say is read by harness.errors."""
-        return grpc.intercept_channel(self.bare_channel(), _Token(self.token(caller)))
+        return grpc.intercept_channel(self.bare_channel(), Token(self.token(caller)))
 
     def bare_channel(self):
-        """A gRPC channel without a token. It finds a process that was started again at once."""
-        return grpc.insecure_channel(f"127.0.0.1:{self.port}", options=[
-            # The "min" is how long an attempt to connect may take at least, which is long on a busy machine.
-            ("grpc.initial_reconnect_backoff_ms", 20), ("grpc.min_reconnect_backoff_ms", 5000),
-            ("grpc.max_reconnect_backoff_ms", 200), ("grpc.use_local_subchannel_pool", 1)])
+        """A gRPC channel without a token."""
+        return grpc.insecure_channel(f"127.0.0.1:{self.port}", options=CHANNEL_OPTIONS)
 
 
-class _Token(grpc.UnaryUnaryClientInterceptor):
+class Token(grpc.UnaryUnaryClientInterceptor):
+    """Adds a token to each call."""
+
     def __init__(self, token):
         self._metadata = ("authorization", f"Bearer {token}")
 

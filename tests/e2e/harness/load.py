@@ -44,18 +44,20 @@ class Call:
 
 
 class Load:
-    def __init__(self, city, seed, families):
+    def __init__(self, city, seed, families, places=None, pace_s=0.0):
+        """`families` at most, who meet in `places` (default: one for two families); a worker rests for pace_s after each."""
         self.city = city
         self.world = World(city.calendar)
         self.people = {}  # Person by id
         self.outcomes = collections.Counter()
         self.problems = []
-        self._seed, self._families = seed, families
+        self.refused_for_now = set()  # reasons that a second try need not meet with
+        self._seed, self._families, self._pace_s = seed, families, pace_s
         self._lock = threading.Lock()  # for all that workers share
         self._put_off, self._given_up, self._done = [], [], []
         self._stopping = threading.Event()
         self._next_family = 0
-        self._places = [ids.derive("setting", "load", str(number)) for number in range(max(4, families // 2))]
+        self._places = [ids.derive("setting", "load", str(number)) for number in range(places or max(4, families // 2))]
         self._threads = [threading.Thread(target=self._work, args=(number,)) for number in range(WORKERS)]
 
     def start(self):
@@ -69,6 +71,8 @@ class Load:
             thread.join()
 
     def settle(self):
+        for family in range(self._next_family, len(self._places)):
+            self._know_a_place(random.Random(f"{self._seed}/place/{family}"), family)
         for call in self._put_off:
             self.outcomes["sent again"] += 1
             self._until_known(call)
@@ -91,7 +95,7 @@ class Load:
             said = error.error
         else:
             return "acknowledged"
-        if said.code in _UNKNOWN + _LATER:
+        if said.code in _UNKNOWN + _LATER or said.reason in self.refused_for_now:
             return "unknown"
         with self._lock:
             self.problems.append(f"refused without a reason to: {said}")
@@ -105,9 +109,10 @@ class Load:
                 self.outcomes["acknowledged"] += 1
                 call.counts()
                 self._done.append(call)
+        return outcome == "acknowledged"
 
-    def _tell(self, rng, call, may_wait=False):
-        """Sends it. With may_wait an unknown outcome may stay so for now, or for good."""
+    def tell(self, rng, call, may_wait=False):
+        """Sends it; False if it was refused. With may_wait an unknown outcome may stay so for now, or for good."""
         outcome = self._once(call)
         if outcome == "acknowledged":
             with self._lock:
@@ -120,12 +125,13 @@ class Load:
                 what = rng.random() if may_wait else 1
                 if what < 0.25:
                     self._put_off.append(call)
-                    return
+                    return True
                 if what < 0.5 and call.happened is not None:
                     self._given_up.append(call)
-                    return
+                    return True
                 self.outcomes["sent again"] += 1
-            self._until_known(call)
+            return self._until_known(call)
+        return outcome != "refused"
 
     def _must_refuse(self, send, reason):
         try:
@@ -157,6 +163,7 @@ class Load:
                 self._next_family += 1
             if family < self._families:
                 self._family(rng, family)
+                self._stopping.wait(self._pace_s)
             else:
                 self._say_again(rng)
 
@@ -170,7 +177,7 @@ class Load:
         self._stopping.wait(0.005)
 
     def _family(self, rng, family):
-        people = self._register(rng, family)
+        people = self.register(rng, family)
         self._know_a_place(rng, family)
         for person in people:
             self._live(rng, person)
@@ -181,7 +188,7 @@ class Load:
             observation=self.city.check_in(people[0], ids.mistyped(self._places[0]), self.city.at(1, "08:00"))),
             timeout=CALL_DEADLINE_S), "ID_MALFORMED")
 
-    def _register(self, rng, family):
+    def register(self, rng, family):
         city = self.city
         names = [f"{family}-{number}" for number in range(rng.randint(2, 4))]
         request = identity.BatchRegisterPersonsRequest(
@@ -198,11 +205,11 @@ class Load:
                 self.problems.append(f"registered as {people} and then as {found}")
             people[:] = found
 
-        self._tell(rng, Call(send, lambda: self.people.update((person.person_id, person) for person in people)))
+        self.tell(rng, Call(send, lambda: self.people.update((person.person_id, person) for person in people)))
         home, since = ids.derive("household", "load", str(family)), city.midnight(60)
         memberships = identity.BatchUpdateMembershipsRequest(request_id=f"move-{family}", memberships=[
             identity.Membership(household_id=home, person_id=person.person_id, from_time=since) for person in people])
-        self._tell(rng, Call(
+        self.tell(rng, Call(
             lambda: _raise_first(city.identity.BatchUpdateMemberships(memberships, timeout=CALL_DEADLINE_S).results),
             lambda: self.world.memberships[home].update((person.person_id, since) for person in people)))
         return people
@@ -214,7 +221,7 @@ class Load:
         request = tracing.UpdateSettingRequest(request_id=f"place-{family}", setting=tracing.Setting(
             setting_id=self._places[family], category=tracing.SETTING_CATEGORY_SHOP))
         request.setting.usual_stay.FromTimedelta(stay * HOUR)
-        self._tell(rng, Call(lambda: self.city.tracing.UpdateSetting(request, timeout=CALL_DEADLINE_S),
+        self.tell(rng, Call(lambda: self.city.tracing.UpdateSetting(request, timeout=CALL_DEADLINE_S),
                              lambda: self.world.usual_stays.update({self._places[family]: stay * HOUR})))
 
     def _live(self, rng, person):
@@ -232,7 +239,7 @@ class Load:
                 if apart:
                     observations.insert(rng.randrange(len(observations) + 1), city.check_out(person, key, end))
                 facts[f"venue-scan/{key}"] = Stay(place, start, end)
-            self._tell(rng, self._presence_call(person, observations, facts), may_wait=True)
+            self.tell(rng, self._presence_call(person, observations, facts), may_wait=True)
 
     def _presence_call(self, person, observations, facts):
         request = tracing.BatchRecordPresencesRequest(observations=observations)
@@ -280,7 +287,7 @@ class Load:
             person_id=person.person_id, page_size=1000)).evidence
         return {f"{one.source}/{one.source_id}": one for one in listed}
 
-    def _test_call(self, person, outcome, sampled, key):
+    def test_call(self, person, outcome, sampled, key):
         reported = sampled + HOUR
         evidence = self.city.test_evidence(person, outcome, sampled, reported, source_id=key)
         return self._evidence_call(person, evidence, lambda: self.world.tests[person.person_id].update({
@@ -289,7 +296,7 @@ class Load:
     def _test_negative(self, rng, person):
         for number in range(rng.choice((0, 0, 1, 2, 3))):
             sampled = self.city.at(rng.randrange(1, 5), f"{8 + 4 * number:02d}:30")
-            self._tell(rng, self._test_call(person, NEGATIVE, sampled, f"{person.name}-negative-{number}"), may_wait=True)
+            self.tell(rng, self.test_call(person, NEGATIVE, sampled, f"{person.name}-negative-{number}"), may_wait=True)
 
     def _fall_ill(self, rng, family, people):
         ill, city = people[0], self.city
@@ -299,8 +306,9 @@ class Load:
         by_test = rng.random() < 0.6
         case = Case()
         if by_test:
-            self._tell(rng, self._test_call(ill, POSITIVE, sampled, f"{ill.name}-positive"))
-            case.case_id = self._await_case(ill)
+            if not self.tell(rng, self.test_call(ill, POSITIVE, sampled, f"{ill.name}-positive")):
+                return
+            case.case_id = self.await_case(ill)
             with self._lock:
                 self.world.cases[ill.person_id] = case
         else:
@@ -310,7 +318,7 @@ class Load:
             evidence = health.Evidence(
                 source="ambulance", source_id=f"{ill.name}-transfer", revision=1, person_id=ill.person_id,
                 transfer=health.Transfer(transfer_time=when, facility="hospital-1"))
-            self._tell(rng, self._evidence_call(
+            self.tell(rng, self._evidence_call(
                 ill, evidence, lambda: self.world.separated.update({ill.person_id: when})), may_wait=True)
         self._judge(rng, family, case, sampled, by_test, ill)
 
@@ -328,9 +336,9 @@ class Load:
             case.sampled = sampled
             self.world.cases[ill.person_id] = case
 
-        self._tell(rng, Call(send, counts))
+        self.tell(rng, Call(send, counts))
 
-    def _await_case(self, ill):
+    def await_case(self, ill):
         """The id of the case that a test opens."""
         while True:
             try:
@@ -356,7 +364,7 @@ class Load:
                 case.excluded = True
                 self.world.tests[ill.person_id].pop(f"city-lab/{ill.name}-positive", None)
 
-            self._tell(rng, self._evidence_call(ill, withdrawal, counts))
+            self.tell(rng, self._evidence_call(ill, withdrawal, counts))
             return
         if rng.random() < 0.3:
             self._update(rng, case, f"exclude-{family}", lambda: setattr(case, "excluded", True),
@@ -364,7 +372,7 @@ class Load:
 
     def _update(self, rng, case, request_id, counts, **action):
         request = tracing.UpdateCaseRequest(case_id=case.case_id, request_id=request_id, **action)
-        self._tell(rng, Call(lambda: self.city.tracing.UpdateCase(request, timeout=CALL_DEADLINE_S), counts))
+        self.tell(rng, Call(lambda: self.city.tracing.UpdateCase(request, timeout=CALL_DEADLINE_S), counts))
 
 
 def _raise_first(statuses):

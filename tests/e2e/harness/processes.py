@@ -21,9 +21,17 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 
 def binary(name):
     """The path of a built binary: in EPIGRID_BIN_DIR, default build/sanitize/bin."""
-    path = pathlib.Path(os.environ.get("EPIGRID_BIN_DIR", REPOSITORY / "build/sanitize/bin")) / name
+    return _built(pathlib.Path(os.environ.get("EPIGRID_BIN_DIR", REPOSITORY / "build/sanitize/bin")) / name)
+
+
+def library(name):
+    """The path of a built library that a process may be given: in lib beside the directory of the binaries."""
+    return _built(binary("epigrid-dev").parent.parent / "lib" / name)
+
+
+def _built(path):
     if not path.exists():
-        raise FileNotFoundError(f"{path} is not there: run deploy/dev/build sanitize {name}")
+        raise FileNotFoundError(f"{path} is not there: run deploy/dev/build sanitize {path.name}")
     return path
 
 
@@ -92,6 +100,13 @@ class Process:
         text = self.output_path.read_text(encoding="utf-8", errors="replace") if self.output_path.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
 
+    def pause(self):
+        """SIGSTOP: it is there, and does nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self):
         """SIGKILL: what a crash of the machine's process looks like to the others."""
         self._process.send_signal(signal.SIGKILL)
@@ -103,6 +118,7 @@ class Process:
             return None
         if self.running:
             self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(signal.SIGCONT)  # should it have been paused
             try:
                 self._process.wait(timeout_s)
             except subprocess.TimeoutExpired:
@@ -141,7 +157,7 @@ class Redis(Process):
         """One command by the Redis protocol; returns a simple answer, or "" if there is no connection yet."""
         request = b"*%d\r\n" % len(words)
         for word in words:
-            data = str(word).encode()
+            data = word if isinstance(word, bytes) else str(word).encode()
             request += b"$%d\r\n%s\r\n" % (len(data), data)
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:

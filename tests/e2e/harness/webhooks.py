@@ -39,13 +39,13 @@ def signature(secret, webhook_id, timestamp, body):
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
-def problem(secret, headers, body, now):
+def problem(secret, headers, body, now, tolerance_s=TOLERANCE_S):
     """Why a request does not verify, or None. now in seconds since 1970."""
     webhook_id, timestamp = headers.get("webhook-id"), headers.get("webhook-timestamp")
     signatures = headers.get("webhook-signature", "").split()
     if not webhook_id or not timestamp or not signatures:
         return "a header is missing"
-    if not timestamp.isdecimal() or abs(now - int(timestamp)) > TOLERANCE_S:
+    if not timestamp.isdecimal() or abs(now - int(timestamp)) > tolerance_s:
         return f"webhook-timestamp {timestamp!r} is not near {now:.0f}"
     right = signature(secret, webhook_id, timestamp, body)
     if not any(hmac.compare_digest(right, given) for given in signatures):
@@ -74,8 +74,9 @@ class _Server(http.server.ThreadingHTTPServer):
 class WebhookReceiver:
     """See the head of this file. Listens on a free port of the loopback interface while in its `with` block."""
 
-    def __init__(self, secret=None):
+    def __init__(self, secret=None, tolerance_s=TOLERANCE_S):
         self.secret = secret or new_secret()
+        self._tolerance_s = tolerance_s
         self._changed = threading.Condition()
         self._deliveries = []
         self._refused = []
@@ -163,7 +164,7 @@ class WebhookReceiver:
     def _receive(self, request):
         body = request.rfile.read(int(request.headers.get("content-length", "0")))
         headers = {name.lower(): value for name, value in request.headers.items()}
-        why = problem(self.secret, headers, body, time.time())
+        why = problem(self.secret, headers, body, time.time(), self._tolerance_s)
         self._open.wait()
         with self._changed:
             if why:

@@ -1,0 +1,168 @@
+"""The city under test: log, view, and two instances of each service, in one process each or in four.
+
+    with CityUnderTest(directory, log=RedisLog(directory), view=SingleView(directory), layout="together") as under_test:
+        city = under_test.partners("load")       # harness/city.py: calls go to whichever instance serves
+        under_test.instances[0].kill()
+
+Layouts: `together` is epigrid-dev twice; `apart` is each service's own binary, twice.
+"""
+
+import contextlib
+import json
+import subprocess
+
+import grpc
+
+from harness.calendar import Calendar
+from harness.epigrid import (CHANNEL_OPTIONS, Token, make_master_keys, new_tokens, write_callers, write_endpoints,
+                             write_secret)
+from harness.processes import Process, binary, free_port, plain_environment
+
+SERVICES = ("identity", "contact_tracing", "health_code", "notification")
+# Short, so that a send whose sender died is taken up again soon; at least twice the time of a POST.
+NOTIFICATION_SETTINGS = {
+    "notification-attempt-timeout": "6s", "notification-webhook-timeout": "2s", "notification-backoff-initial": "200ms",
+    "notification-backoff-max": "5s"}
+
+
+class Instance(Process):
+    """One process of the city, with its name, its ports and the services in it."""
+
+    def __init__(self, under_test, number, services, bin_dir=None, environment=None):
+        self.services = services
+        self.port, self.admin_port = free_port(), free_port()
+        program = "epigrid-dev" if len(services) > 1 else "epigrid-" + services[0].replace("_", "-")
+        name = f"{program}-{number}"
+        self._program, self._bin_dir = program, bin_dir
+        flags = {
+            "instance-name": name, "server-listen": f"127.0.0.1:{self.port}", "server-drain-delay": "0s",
+            "server-callers": under_test.callers, "admin-listen": f"127.0.0.1:{self.admin_port}",
+            **under_test.log.settings(), **under_test.view.settings()}
+        for service in services:
+            flags |= under_test.settings_of(service, number, alone=len(services) == 1)
+        self._flags = [f"--{flag}={value}" for flag, value in flags.items()]
+        super().__init__(name, [self._path(), *self._flags], under_test.directory / name, environment)
+
+    def _path(self):
+        return self._bin_dir / self._program if self._bin_dir else binary(self._program)
+
+    def run_binaries_of(self, bin_dir):
+        """From its next start on; None: those under test."""
+        self._bin_dir = bin_dir
+        self._command = [str(self._path()), *self._flags]
+
+    def ready(self):
+        done = subprocess.run(["curl", "-fsS", "--max-time", "5", f"http://127.0.0.1:{self.admin_port}/healthz/ready"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        return done.returncode == 0
+
+    def await_ready(self):
+        self.wait_ready(self.ready, "/healthz/ready to answer 200")
+
+
+class _ByService:
+    """A channel that brings each call to the service it names; operations to the instance that is asked for none."""
+
+    def __init__(self, channels):
+        self._channels = channels
+
+    def unary_unary(self, method, *arguments, **keywords):
+        service = method.split(".")[1]
+        return self._channels[service].unary_unary(method, *arguments, **keywords)
+
+
+class CityUnderTest:
+    def __init__(self, directory, log, view, receiver, layout="together", copies=2, environments=None):
+        self.directory = directory
+        self.log, self.view, self.receiver = log, view, receiver
+        self.calendar = Calendar()
+        self._tokens = new_tokens()
+        directory.mkdir(parents=True, exist_ok=True)
+        self._keys = make_master_keys(directory / "keys" / "master.keys")
+        self.callers = write_callers(directory / "callers.yaml", self._tokens)
+        self._endpoints = write_endpoints(directory / "endpoints.yaml", receiver)
+        self._sender_token = write_secret(directory / "sender.token", self._tokens["sender"])
+        self._operator_token = write_secret(directory / "operator.token", self._tokens["operator"])
+        self._stack = contextlib.ExitStack()
+        self.instances = []
+        for number in range(1, copies + 1):
+            environment = (environments or {}).get(number)
+            for services in ([SERVICES] if layout == "together" else [(service,) for service in SERVICES]):
+                self.instances.append(Instance(self, number, services, environment=environment))
+
+    def settings_of(self, service, number, alone):
+        flags = {}
+        if service != "notification":
+            flags[f"{service.replace('_', '-')}-time-zone"] = self.calendar.zone_name
+        if service == "identity":
+            flags["identity-master-keys"] = self._keys
+        if service == "notification":
+            flags |= NOTIFICATION_SETTINGS | {
+                "notification-endpoints": self._endpoints, "notification-identity-token-file": self._sender_token}
+            if alone:
+                identity = [one for one in self.instances if one.services == ("identity",)][number - 1]
+                flags["notification-identity-address"] = f"127.0.0.1:{identity.port}"
+        return flags
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    def __enter__(self):
+        try:
+            for store in (self.log, self.view):
+                self._stack.callback(store.stop)
+                store.start()
+            for instance in self.instances:
+                self._stack.callback(instance.stop)
+                instance.start()
+            for instance in self.instances:
+                instance.await_ready()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._stack.close()
+
+    def copies_of(self, number):
+        """The instances with that number: one process, or one of each service."""
+        return [one for one in self.instances if one.name.endswith(f"-{number}")]
+
+    # --- who calls --------------------------------------------------------------------------------------------------
+
+    def _addresses(self, service):
+        return [f"127.0.0.1:{one.port}" for one in self.instances if service in one.services]
+
+    def channel(self, caller):
+        """A channel with the caller's token, on which every call goes to one or another instance of its service."""
+        def of(service):
+            return grpc.intercept_channel(
+                grpc.insecure_channel("ipv4:" + ",".join(self._addresses(service)), options=[
+                    *CHANNEL_OPTIONS, ("grpc.lb_policy_name", "round_robin")]),
+                Token(self._tokens[caller]))
+        channels = {service: of(service) for service in SERVICES}
+        return _ByService({**channels, "operations": channels["identity"]})
+
+    def partners(self, scope):
+        """The city's partners, whose operators ask every service."""
+        from bad_days.partners import Partners  # needs the generated stubs
+
+        return Partners(self, scope)
+
+    def operations_channel(self, service):
+        return grpc.intercept_channel(
+            grpc.insecure_channel("ipv4:" + ",".join(self._addresses(service)), options=[
+                *CHANNEL_OPTIONS, ("grpc.lb_policy_name", "round_robin")]),
+            Token(self._tokens["operator"]))
+
+    def ctl(self, *arguments, timeout_s=300):
+        """epigridctl on every service; what it printed."""
+        servers = [f"--server={service}={self._addresses(service)[0]}" for service in SERVICES]
+        done = subprocess.run(
+            [binary("epigridctl"), *servers, "--token-file", self._operator_token, *arguments], env=plain_environment(),
+            capture_output=True, text=True, timeout=timeout_s, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def status(self):
+        return json.loads(self.ctl("--json", "status"))["services"]

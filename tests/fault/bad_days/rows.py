@@ -1,0 +1,211 @@
+"""The rows: what befalls a city, and what that may cost. One for each row of the README's table, and for its variants.
+
+A row is a function of the day (bad_days/day.py): it does the damage, waits as long as it lasts, and mends it. Waiting is
+what the fault is, not a guess at when something has happened.
+"""
+
+import dataclasses
+import struct
+import time
+
+from harness.processes import library
+from harness.webhooks import TOLERANCE_S
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    name: str
+    befalls: object  # (day) -> None
+    reads_may_fail: bool = False  # else every gate check succeeds at its second try at the latest
+    in_slice: bool = False
+    gated: tuple = ()  # "log", "view": what stands behind a gate
+    log_disk_mebibytes: int | None = None
+    needs: dict = dataclasses.field(default_factory=dict)  # for example {"log": "redis"}
+    layout: str | None = None
+    webhook_tolerance_s: int = TOLERANCE_S
+    refused_for_now: tuple = ()  # reasons with which an instance may refuse what another one takes
+    environments: object = lambda directory: {}  # (directory) -> {copy number: variables}
+
+
+ROWS = {}
+
+
+def row(**keywords):
+    """Makes a function the row of its name."""
+    def add(befalls):
+        ROWS[befalls.__name__] = Row(befalls.__name__, befalls, **keywords)
+        return befalls
+    return add
+
+
+@row()
+def nothing(day):
+    """A good day: what the others are compared with."""
+    time.sleep(day.seconds(20, 5))
+
+
+# --- processes ---------------------------------------------------------------------------------------------------------
+
+
+@row(in_slice=True)
+def services_killed(day):
+    """SIGKILL of one instance after the other, and started again after a while."""
+    for _ in range(day.seconds(8, 2)):
+        instance = day.rng.choice(day.instances)
+        instance.kill()
+        time.sleep(day.rng.uniform(0.2, 5))
+        instance.start()
+        instance.await_ready()
+        time.sleep(day.rng.uniform(0.2, 1))
+
+
+@row()
+def services_stopped(day):
+    """SIGSTOP of an instance for longer than its leases last: when it goes on, others have its shards."""
+    for _ in range(day.seconds(4, 1)):
+        instance = day.rng.choice(day.instances)
+        instance.pause()
+        time.sleep(day.rng.uniform(5, 12))
+        instance.resume()
+        time.sleep(day.rng.uniform(0.2, 2))
+
+
+@row()
+def rolling_restart(day):
+    """SIGTERM of every instance in turn, each started again and ready before the next one goes."""
+    for instance in day.instances:
+        instance.stop()
+        instance.start()
+        instance.await_ready()
+
+
+# --- the log -----------------------------------------------------------------------------------------------------------
+
+
+@row(in_slice=True)
+def log_lost(day):
+    """No log at all: killed, and back only after a minute."""
+    day.log.kill()
+    time.sleep(day.seconds(60, 5))
+    day.log.start_again()
+
+
+@row()
+def log_stopped(day):
+    """SIGSTOP of the log for ten seconds."""
+    day.log.pause()
+    time.sleep(10)
+    day.log.resume()
+
+
+@row(log_disk_mebibytes=48)
+def log_disk_full(day):
+    """The log's disk is full for a while."""
+    day.log.endure_full_disk(day.seconds(15, 5))
+
+
+@row(needs={"log": "redis"})
+def log_memory_full(day):
+    """The log's Redis is at maxmemory for a while."""
+    day.log.limit_memory()
+    time.sleep(day.seconds(10, 3))
+    day.log.unlimit_memory()
+
+
+# --- the view ----------------------------------------------------------------------------------------------------------
+
+
+@row(needs={"view": "single"}, reads_may_fail=True, in_slice=True)
+def view_tail_lost(day):
+    """The view's Redis is killed and comes back as it was some time ago."""
+    for _ in range(day.seconds(3, 1)):
+        day.view.keep()
+        time.sleep(day.rng.uniform(1, 5))
+        day.view.lose_tail()
+
+
+@row(reads_may_fail=True)
+def view_lost(day):
+    """All view Redis is lost, and comes back empty."""
+    day.view.lose_everything()
+
+
+@row(reads_may_fail=True)
+def view_emptied(day):
+    """FLUSHALL."""
+    day.view.empty()
+
+
+@row(reads_may_fail=True)
+def view_stopped(day):
+    """SIGSTOP of the view for ten seconds."""
+    day.view.pause()
+    time.sleep(10)
+    day.view.resume()
+
+
+@row()
+def view_memory_full(day):
+    """The view's Redis is at maxmemory for a while: folding pauses, reads go on."""
+    day.view.limit_memory()
+    time.sleep(day.seconds(10, 3))
+    day.view.unlimit_memory()
+
+
+# --- the network -------------------------------------------------------------------------------------------------------
+
+
+def _through(gate, day, commands, seconds):
+    for command in commands:
+        gate.do(command)
+        time.sleep(seconds)
+        gate.do("pass")
+        time.sleep(day.rng.uniform(0.2, 1))
+
+
+@row(gated=("log",))
+def network_to_the_log(day):
+    """Everything a network does between the instances and the log."""
+    for gate in day.log.gates:
+        _through(gate, day, ("refuse", "stall", "mute", "cut", "cut 1", "slice 2", "delay 0.2"), day.seconds(6, 2))
+
+
+@row(gated=("view",), reads_may_fail=True)
+def network_to_the_view(day):
+    """Everything a network does between the instances and the view."""
+    for gate in day.view.gates:
+        _through(gate, day, ("refuse", "stall", "mute", "cut", "cut 1", "slice 2", "delay 0.2"), day.seconds(6, 2))
+
+
+# --- what is wrong inside ----------------------------------------------------------------------------------------------
+
+
+@row(in_slice=True)
+def poison(day):
+    """A record that nothing can be made of, about a person who is nobody else's concern."""
+    (victim,) = day.city.register("victim:en:none")
+    shard = day.rng.randrange(64)
+    day.log.append_rubbish("health_code.inbox", shard, victim.person_id)
+    day.parked_expected = 1
+
+
+def _shift(clock, days):
+    with open(clock, "r+b") as file:
+        file.write(struct.pack("=q", days * 24 * 3600))
+
+
+def _clock_of_the_first(directory):
+    """The first instance's clock is shifted by what stands in a file (shifted_clock.cc)."""
+    clock = directory / "clock"
+    clock.write_bytes(bytes(8))
+    return {1: {"LD_PRELOAD": str(library("libepigrid_shifted_clock.so")), "SHIFTED_CLOCK_FILE": str(clock)}}
+
+
+# Playbook clock-wrong: an instance whose clock is behind takes facts for those of the future. The webhooks that it signs
+# bear its time; a receiver that refuses them gets them ten minutes later, which nobody waits for here.
+@row(environments=_clock_of_the_first, refused_for_now=("TIME_IN_FUTURE",), webhook_tolerance_s=30 * 24 * 3600)
+def clock_wrong(day):
+    """The clock of one instance jumps by two weeks, forth and back, twice."""
+    for days in (14, 0, -14, 0):
+        _shift(day.under_test.directory / "clock", days)
+        time.sleep(day.seconds(12, 6))
