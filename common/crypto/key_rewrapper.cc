@@ -10,7 +10,8 @@ constexpr size_t kProgressEvery = 10'000;
 
 }  // namespace
 
-KeyRewrapper::KeyRewrapper(RedisKeyStore& store, Scheduler& scheduler, KeyRewrapperOptions options)
+KeyRewrapper::KeyRewrapper(DurableKeyStore& store, Scheduler& scheduler,
+                           KeyRewrapperOptions options)
     : store_(store), scheduler_(scheduler), options_(std::move(options)) {
   EPIGRID_CHECK(options_.on_progress != nullptr && options_.on_failure != nullptr,
                 "somebody must be told of progress and failures");
@@ -39,7 +40,8 @@ Task<Result<size_t>> KeyRewrapper::Count() {
   size_t outdated = 0;
   std::string cursor = "0";
   do {
-    EPIGRID_CO_ASSIGN_OR_RETURN(RedisKeyStore::Page page, co_await store_.Look(std::move(cursor)));
+    EPIGRID_CO_ASSIGN_OR_RETURN(DurableKeyStore::Page page,
+                                co_await store_.Look(std::move(cursor)));
     outdated += page.outdated.size();
     cursor = std::move(page.cursor);
     co_await scheduler_.Sleep(options_.pause);
@@ -51,7 +53,8 @@ Task<Result<size_t>> KeyRewrapper::Rewrap(size_t outdated) {
   size_t rewrapped = 0, told = 0;
   std::string cursor = "0";
   do {
-    EPIGRID_CO_ASSIGN_OR_RETURN(RedisKeyStore::Page page, co_await store_.Look(std::move(cursor)));
+    EPIGRID_CO_ASSIGN_OR_RETURN(DurableKeyStore::Page page,
+                                co_await store_.Look(std::move(cursor)));
     EPIGRID_CO_ASSIGN_OR_RETURN(const size_t some,
                                 co_await store_.Rewrap(std::move(page.outdated)));
     rewrapped += some;

@@ -17,7 +17,7 @@
 
 #include "common/base/scheduler.h"
 #include "common/base/task.h"
-#include "common/crypto/redis_key_store.h"
+#include "common/crypto/key_store.h"
 
 namespace epigrid {
 
@@ -35,21 +35,21 @@ struct KeyRewrapperOptions {
 class KeyRewrapper {
  public:
   // Both outlive it.
-  KeyRewrapper(RedisKeyStore& store, Scheduler& scheduler, KeyRewrapperOptions options);
+  KeyRewrapper(DurableKeyStore& store, Scheduler& scheduler, KeyRewrapperOptions options);
 
   // For ever.
   Task<void> Run();
   // How many keys the newest master key does not wrap.
   Task<Result<size_t>> Count();
   // Rewraps them, `outdated` being about how many; answers how many were rewrapped. The errors of
-  // RedisKeyStore, MASTER_KEY_UNKNOWN among them: the file has lost a key that is still needed, or
-  // is older than that of the instance which wrapped.
+  // DurableKeyStore, MASTER_KEY_UNKNOWN among them: the file has lost a key that is still needed,
+  // or is older than that of the instance which wrapped.
   Task<Result<size_t>> Rewrap(size_t outdated);
 
  private:
   Task<Status> Round();
 
-  RedisKeyStore& store_;
+  DurableKeyStore& store_;
   Scheduler& scheduler_;
   const KeyRewrapperOptions options_;
   size_t outdated_ = 0;  // as counted last

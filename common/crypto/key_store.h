@@ -11,8 +11,9 @@
 // All calls take up to kKeysPerCallMax ids, answer in their order, and are safe to repeat. Errors:
 // UNAVAILABLE KEY_STORE_UNAVAILABLE (call again), or what MasterKeys::Unwrap says.
 //
-// Implementations: RedisKeyStore (redis_key_store.h), and testing/memory_key_store.h. Threads:
-// calls may be made from any; Tasks are resumed on the thread of the implementation's loop.
+// Implementations: RedisKeyStore (redis_key_store.h), LogKeyStore (log_key_store.h), and
+// testing/memory_key_store.h. Threads: calls may be made from any; Tasks are resumed on the thread
+// of the implementation's loop.
 #pragma once
 
 #include <string>
@@ -45,6 +46,30 @@ class KeyStore {
   virtual Task<Result<std::vector<PersonKey>>> GetKeys(std::vector<std::string> person_ids) = 0;
   // Erases the keys for ever, also of ids that have none yet.
   virtual Task<Result<Done>> Tombstone(std::vector<std::string> person_ids) = 0;
+};
+
+// What a store that outlives its process can do besides.
+class DurableKeyStore : public KeyStore {
+ public:
+  // To be called once, before anything is read or written: who comes first leaves the mark of its
+  // master keys' root, and who has another root is told FAILED_PRECONDITION
+  // MASTER_KEY_ROOT_DIFFERS. Such a process would take known documents for new ones, and fold what
+  // it cannot open as damaged.
+  virtual Task<Result<Done>> CheckRoot() = 0;
+
+  // For KeyRewrapper: some of all keys, and those of them that the newest master key does not wrap.
+  // The first cursor is "0", and so is that after the last page.
+  struct Wrapped {
+    std::string person_id;
+    std::string wrapped;
+  };
+  struct Page {
+    std::vector<Wrapped> outdated;
+    std::string cursor;
+  };
+  virtual Task<Result<Page>> Look(std::string cursor) = 0;
+  // Wraps these with the newest master key, but for what was erased meanwhile; answers how many.
+  virtual Task<Result<size_t>> Rewrap(std::vector<Wrapped> outdated) = 0;
 };
 
 }  // namespace epigrid

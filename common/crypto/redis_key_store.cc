@@ -1,8 +1,6 @@
 #include "common/crypto/redis_key_store.h"
 
-#include <fmt/format.h>
-
-#include "common/crypto/keyed_hash.h"
+#include "common/crypto/durable_keys.h"
 
 namespace epigrid {
 namespace {
@@ -49,11 +47,6 @@ if replaced > 0 then redis.call('HINCRBY', KEYS[2], 'wanted', replaced) end
 return replaced
 )";
 
-Status StoreUnavailable(std::string_view why) {
-  return Unavailable("KEY_STORE_UNAVAILABLE",
-                     fmt::format("the store of persons' keys does not answer: {}", why));
-}
-
 }  // namespace
 
 RedisKeyStore::RedisKeyStore(RedisClient& redis, MasterKeys master_keys, RandomSource& random,
@@ -73,8 +66,8 @@ Task<Result<Reply>> RedisKeyStore::Call(const RedisScript& script,
                                         std::vector<std::string> arguments) {
   Result<Reply> reply =
       co_await script.Call(redis_, keys_, std::move(arguments), options_.deadline);
-  if (!reply.ok()) co_return StoreUnavailable(reply.status().reason());
-  if (reply->is_error()) co_return StoreUnavailable(reply->text);
+  if (!reply.ok()) co_return KeyStoreUnavailable(reply.status().reason());
+  if (reply->is_error()) co_return KeyStoreUnavailable(reply->text);
   co_return reply;
 }
 
@@ -104,7 +97,7 @@ Task<Result<std::vector<PersonKey>>> RedisKeyStore::CreateKeys(
   }
   EPIGRID_CO_ASSIGN_OR_RETURN(Reply reply, co_await Call(create_, std::move(arguments)));
   if (reply.elements.size() != person_ids.size())
-    co_return StoreUnavailable("an answer of another shape");
+    co_return KeyStoreUnavailable("an answer of another shape");
   keys.reserve(person_ids.size());
   for (size_t i = 0; i < person_ids.size(); ++i) {
     EPIGRID_CO_ASSIGN_OR_RETURN(PersonKey key, Read(person_ids[i], reply.elements[i]));
@@ -129,8 +122,8 @@ Task<Result<std::vector<PersonKey>>> RedisKeyStore::GetKeys(std::vector<std::str
   std::vector<std::string> command = {"HMGET", keys_[0]};
   for (size_t i : missing) command.push_back(person_ids[i]);
   Result<Reply> reply = co_await redis_.Call(std::move(command), options_.deadline);
-  if (!reply.ok()) co_return StoreUnavailable(reply.status().reason());
-  if (reply->elements.size() != missing.size()) co_return StoreUnavailable(reply->text);
+  if (!reply.ok()) co_return KeyStoreUnavailable(reply.status().reason());
+  if (reply->elements.size() != missing.size()) co_return KeyStoreUnavailable(reply->text);
   for (size_t n = 0; n < missing.size(); ++n) {
     EPIGRID_CO_ASSIGN_OR_RETURN(keys[missing[n]], Read(person_ids[missing[n]], reply->elements[n]));
   }
@@ -150,25 +143,21 @@ Task<Result<Done>> RedisKeyStore::Tombstone(std::vector<std::string> person_ids)
 }
 
 Task<Result<Done>> RedisKeyStore::CheckRoot() {
-  const std::string mark =
-      KeyedHash(master_keys_.Derive("epigrid master key root mark v1")).HexOf("");
+  const std::string mark = RootMark(master_keys_);
   Result<Reply> reply = co_await redis_.Call(
       {"SET", "{" + options_.name + "}root", mark, "NX", "GET"}, options_.deadline);
-  if (!reply.ok()) co_return StoreUnavailable(reply.status().reason());
-  if (reply->is_error()) co_return StoreUnavailable(reply->text);
+  if (!reply.ok()) co_return KeyStoreUnavailable(reply.status().reason());
+  if (reply->is_error()) co_return KeyStoreUnavailable(reply->text);
   if (reply->is_nil() || reply->text == mark) co_return Done{};
-  co_return FailedPrecondition(
-      "MASTER_KEY_ROOT_DIFFERS",
-      "the root in the master key file is not the one that this log was begun with: give the file "
-      "that the other instances have, or its copy");
+  co_return RootDiffers();
 }
 
 Task<Result<RedisKeyStore::Page>> RedisKeyStore::Look(std::string cursor) {
   std::vector<std::string> command = {"HSCAN", keys_[0], std::move(cursor), "COUNT",
                                       std::to_string(kScanCount)};
   Result<Reply> reply = co_await redis_.Call(std::move(command), options_.deadline);
-  if (!reply.ok()) co_return StoreUnavailable(reply.status().reason());
-  if (reply->elements.size() != 2) co_return StoreUnavailable(reply->text);
+  if (!reply.ok()) co_return KeyStoreUnavailable(reply.status().reason());
+  if (reply->elements.size() != 2) co_return KeyStoreUnavailable(reply->text);
   Page page;
   page.cursor = std::move(reply->elements[0].text);
   std::vector<Reply>& entries = reply->elements[1].elements;

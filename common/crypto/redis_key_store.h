@@ -31,7 +31,7 @@ struct RedisKeyStoreOptions {
       std::chrono::minutes(1);  // within which another instance's erasure is heeded
 };
 
-class RedisKeyStore final : public KeyStore {
+class RedisKeyStore final : public DurableKeyStore {
  public:
   RedisKeyStore(RedisClient& redis, MasterKeys master_keys, RandomSource& random,
                 const Clock& clock, RedisKeyStoreOptions options);
@@ -40,25 +40,9 @@ class RedisKeyStore final : public KeyStore {
   Task<Result<std::vector<PersonKey>>> GetKeys(std::vector<std::string> person_ids) override;
   Task<Result<Done>> Tombstone(std::vector<std::string> person_ids) override;
 
-  // To be called once, before anything is read or written: who comes first leaves the mark of its
-  // master keys' root, and who has another root is told FAILED_PRECONDITION
-  // MASTER_KEY_ROOT_DIFFERS. Such a process would take known documents for new ones, and fold what
-  // it cannot open as damaged.
-  Task<Result<Done>> CheckRoot();
-
-  // For KeyRewrapper: some of all keys, and those of them that the newest master key does not wrap.
-  // The first cursor is "0", and so is that after the last page.
-  struct Wrapped {
-    std::string person_id;
-    std::string wrapped;
-  };
-  struct Page {
-    std::vector<Wrapped> outdated;
-    std::string cursor;
-  };
-  Task<Result<Page>> Look(std::string cursor);
-  // Wraps these with the newest master key, but for what was erased meanwhile; answers how many.
-  Task<Result<size_t>> Rewrap(std::vector<Wrapped> outdated);
+  Task<Result<Done>> CheckRoot() override;
+  Task<Result<Page>> Look(std::string cursor) override;
+  Task<Result<size_t>> Rewrap(std::vector<Wrapped> outdated) override;
 
  private:
   Result<PersonKey> Read(const std::string& person_id, const Reply& stored);

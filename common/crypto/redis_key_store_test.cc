@@ -8,15 +8,14 @@
 #include <sstream>
 #include <thread>
 
+#include "common/crypto/durable_key_store_contract.h"
 #include "common/crypto/key_compactor.h"
-#include "common/crypto/key_rewrapper.h"
 #include "common/redis/testing/redis_server.h"
 
 namespace epigrid {
 namespace {
 
 using namespace std::chrono_literals;
-using State = PersonKey::State;
 
 // A clock that stands still until it is moved.
 class FakeClock final : public Clock {
@@ -25,19 +24,29 @@ class FakeClock final : public Clock {
   std::atomic<int64_t> micros{1'000'000};
 };
 
-// testing::Test has a Run of its own.
-template <typename T>
-T Await(Task<T> task) {
-  return Run(std::move(task)).Wait();
+class RedisKeysUnderTest final : public DurableKeyStoreUnderTest {
+ public:
+  std::unique_ptr<DurableKeyStore> NewStore(const MasterKeys& master_keys) override {
+    return std::make_unique<RedisKeyStore>(redis_, master_keys, random(), clock_,
+                                           RedisKeyStoreOptions{});
+  }
+
+ private:
+  RedisServer server_{{.config = {"--appendonly", "yes", "--appendfsync", "always"}}};
+  RedisClient redis_{loop(), {.address = server_.address()}};
+  FakeClock clock_;
+};
+
+std::unique_ptr<DurableKeyStoreUnderTest> MakeRedisKeysUnderTest() {
+  return std::make_unique<RedisKeysUnderTest>();
 }
 
-MasterKeys NewMasterKeys(const std::filesystem::path& file, bool rotate) {
-  OpenSslRandom random;
-  const Status written =
-      rotate ? RotateMasterKeyFile(file, random) : GenerateMasterKeyFile(file, random);
-  EPIGRID_CHECK(written.ok(), written.ToString());
-  return *MasterKeys::Load(file);
-}
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(RedisKeyStore, DurableKeyStoreContract,
+                         testing::Values(&MakeRedisKeysUnderTest));
+
+namespace {
 
 class RedisKeyStoreTest : public testing::Test {
  protected:
@@ -76,61 +85,6 @@ class RedisKeyStoreTest : public testing::Test {
   std::unique_ptr<RedisKeyStore> store_ = NewStore();
 };
 
-TEST_F(RedisKeyStoreTest, AKeyIsCreatedOnceAndIsTheSameEverywhere) {
-  const std::vector<PersonKey> created = Create(*store_, {"person_a", "person_b"});
-  ASSERT_EQ(created.size(), 2u);
-  EXPECT_EQ(created[0].state, State::kPresent);
-  EXPECT_FALSE(created[0].key == created[1].key);
-  const auto other = NewStore();
-  EXPECT_EQ(Create(*other, {"person_a"})[0].key, created[0].key);
-  EXPECT_EQ(Get(*other, {"person_b"})[0].key, created[1].key);
-  EXPECT_EQ(Get(*NewStore(), {"person_b", "person_a"})[1].key, created[0].key);
-}
-
-// A process with a file of its own would take known documents for new ones.
-TEST_F(RedisKeyStoreTest, OnlyWhoHasTheRootOfTheFirstMayBegin) {
-  EXPECT_TRUE(Await(store_->CheckRoot()).ok());
-  EXPECT_TRUE(Await(NewStore()->CheckRoot()).ok());
-  const auto stranger = NewStore(NewMasterKeys(key_file_.string() + ".other", false));
-  EXPECT_EQ(Await(stranger->CheckRoot()).status().reason(), "MASTER_KEY_ROOT_DIFFERS");
-  EXPECT_TRUE(Await(NewStore(NewMasterKeys(key_file_, true))->CheckRoot()).ok());
-  EXPECT_EQ(Await(stranger->CheckRoot()).status().reason(), "MASTER_KEY_ROOT_DIFFERS");
-}
-
-TEST_F(RedisKeyStoreTest, WhatWasNeverCreatedIsUnknownUntilItIs) {
-  const auto reader = NewStore();
-  EXPECT_EQ(Get(*reader, {"person_a"})[0].state, State::kUnknown);
-  const SecretKey key = Create(*store_, {"person_a"})[0].key;
-  EXPECT_EQ(Get(*reader, {"person_a"})[0].key, key);
-}
-
-TEST_F(RedisKeyStoreTest, AThousandKeysComeInOneCallEach) {
-  std::vector<std::string> ids;
-  for (int i = 0; i < 1000; ++i) ids.push_back("person_" + std::to_string(i));
-  const std::vector<PersonKey> created = Create(*store_, ids);
-  const std::vector<PersonKey> found = Get(*NewStore(), ids);
-  for (size_t i = 0; i < ids.size(); ++i) ASSERT_EQ(created[i].key, found[i].key) << i;
-  EXPECT_TRUE(Create(*store_, {}).empty());
-  EXPECT_TRUE(Get(*store_, {}).empty());
-}
-
-TEST_F(RedisKeyStoreTest, AnErasedKeyIsGoneForEver) {
-  Create(*store_, {"person_a", "person_b"});
-  Erase(*store_, {"person_a"});
-  Erase(*store_, {"person_a"});
-  const auto other = NewStore();
-  for (KeyStore* store : {store_.get(), other.get()}) {
-    EXPECT_EQ(Get(*store, {"person_a"})[0].state, State::kErased);
-    EXPECT_EQ(Create(*store, {"person_a"})[0].state, State::kErased);
-    EXPECT_EQ(Get(*store, {"person_b"})[0].state, State::kPresent);
-  }
-}
-
-TEST_F(RedisKeyStoreTest, ATombstoneMayComeBeforeTheKey) {
-  Erase(*store_, {"person_a"});
-  EXPECT_EQ(Create(*NewStore(), {"person_a"})[0].state, State::kErased);
-}
-
 TEST_F(RedisKeyStoreTest, AnErasureElsewhereIsHeededWhenTheCacheIsOld) {
   Create(*store_, {"person_a"});
   Erase(*NewStore(), {"person_a"});
@@ -144,59 +98,6 @@ TEST_F(RedisKeyStoreTest, KeysSurviveACrashOfRedis) {
   EXPECT_EQ(Await(NewStore()->GetKeys({"person_a"})).status().reason(), "KEY_STORE_UNAVAILABLE");
   server_.Restart();
   EXPECT_EQ(Get(*NewStore(), {"person_a"})[0].key, key);
-}
-
-TEST_F(RedisKeyStoreTest, RotationRewrapsUnderTheNewestKey) {
-  const SecretKey key = Create(*store_, {"person_a", "person_c"})[0].key;
-  Erase(*store_, {"person_c"});
-  const MasterKeys newer = NewMasterKeys(key_file_, true);
-  const auto store = NewStore(newer);
-  const SecretKey later = Create(*store, {"person_b"})[0].key;
-  EXPECT_EQ(Get(*store, {"person_a"})[0].key, key);
-  KeyRewrapper rewrapper(*store, loop_,
-                         {.pause = Duration(0),
-                          .on_progress = [](size_t, size_t) {},
-                          .on_failure = [](const Status&) {}});
-  EXPECT_EQ(*Await(rewrapper.Count()), 1u);
-  EXPECT_EQ(*Await(rewrapper.Rewrap(1)), 1u);
-  EXPECT_EQ(*Await(rewrapper.Rewrap(0)), 0u);
-  EXPECT_EQ(*Await(rewrapper.Count()), 0u);
-  // A process that does not have the newest key says so and does not take the person for erased.
-  EXPECT_EQ(Await(NewStore()->GetKeys({"person_a"})).status().reason(), "MASTER_KEY_UNKNOWN");
-  const std::vector<PersonKey> found = Get(*NewStore(newer), {"person_a", "person_b", "person_c"});
-  EXPECT_EQ(found[0].key, key);
-  EXPECT_EQ(found[1].key, later);
-  EXPECT_EQ(found[2].state, State::kErased);
-}
-
-// A round that was cut short is gone on with by the next, of any instance.
-TEST_F(RedisKeyStoreTest, TheWorkerRewrapsWhatItHasCounted) {
-  constexpr size_t kKeys = 2'000;  // some pages
-  std::vector<std::string> ids;
-  for (size_t i = 0; i < kKeys; ++i) ids.push_back("person_" + std::to_string(i));
-  const std::vector<PersonKey> keys = Create(*store_, ids);
-  const auto store = NewStore(NewMasterKeys(key_file_, true));
-  ASSERT_GT(*Await(store->Rewrap(Await(store->Look("0"))->outdated)), 0u);
-  std::atomic<size_t> rewrapped = 0, failures = 0;
-  std::atomic<size_t> outdated = kKeys;
-  KeyRewrapper rewrapper(*store, loop_,
-                         {.interval = 1ms,
-                          .pause = Duration(0),
-                          .on_progress =
-                              [&](size_t some, size_t left) {
-                                rewrapped += some;
-                                outdated = left;
-                              },
-                          .on_failure = [&](const Status&) { ++failures; }});
-  Task<void> work = rewrapper.Run();
-  loop_.RunOnLoop([&] { work.Start(); });
-  while (outdated != 0) std::this_thread::yield();
-  loop_.RunOnLoop([&] { work = {}; });
-  EXPECT_EQ(failures, 0u);
-  EXPECT_GT(rewrapped, 0u);
-  EXPECT_LT(rewrapped, kKeys);
-  const std::vector<PersonKey> found = Get(*NewStore(*MasterKeys::Load(key_file_)), ids);
-  for (size_t i = 0; i < kKeys; ++i) EXPECT_EQ(found[i].key, keys[i].key);
 }
 
 TEST_F(RedisKeyStoreTest, AChangedEntryIsDataLossAndNotAnErasure) {
