@@ -19,7 +19,8 @@
 //    the others go on with the next Poll.
 //  * A floor per (group, topic, shard) only rises.
 //
-// Implementations: RedisStreamsLog (redis_streams_log.h), and the simulation's. All Futures are set
+// Implementations: RedisStreamsLog (redis_streams_log.h), KafkaLog (kafka_log.h), and the
+// simulation's. All Futures are set
 // on the thread of the Scheduler or loop that the implementation was made with; Producer::Append
 // may be called from any thread.
 #pragma once
@@ -114,10 +115,13 @@ class Consumer {
   virtual Future<Result<std::vector<Polled>>> Poll(Duration wait) = 0;
 };
 
-// What is written when the log is created; a service that is configured otherwise refuses to start.
+// What is written when the log is created, but for the topics; a service that is configured
+// otherwise refuses to start.
 struct LogIdentity {
   uint32_t shard_count = kDefaultShardCount;
   std::string shard_hash = std::string(kShardHashName);
+  // The topics that this process appends to or reads: made where there are none yet.
+  std::vector<std::string> topics;
 };
 
 // What an acknowledgement is worth, as the log is configured at the moment.
@@ -163,7 +167,8 @@ class EventLog {
   // Takes the records below `first_kept` away and moves the start up to there. Some of them may
   // stay, with what was appended together with them, until a later Cut; never does a record from
   // `first_kept` on go. A lower value than before changes nothing; one beyond the end empties the
-  // shard, whose offsets go on rising. UNAVAILABLE LOG_UNAVAILABLE: call again.
+  // shard, whose offsets go on rising. UNAVAILABLE LOG_UNAVAILABLE: call again. What a
+  // Cut took away may be back when the storage dies soon after: all of it from some offset on.
   virtual Future<Result<Done>> Cut(const TopicShard& of, Offset first_kept) = 0;
 
   // The floor of a group (a service's name) on a shard: everything up to it is done with (emitted,

@@ -22,6 +22,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "common/base/event_loop.h"
 #include "common/event_log/assignment.h"
@@ -51,6 +52,20 @@ class RedisLeases final : public Assignment {
  private:
   struct State;
   std::shared_ptr<State> state_;
+};
+
+// The same with a connection of its own.
+class OwnedLeases final : public Assignment {
+ public:
+  OwnedLeases(EventLoop& loop, const RedisOptions& redis, RedisLeasesOptions options)
+      : redis_(loop, redis), leases_(loop, redis_, std::move(options)) {}
+  void Start(ShardOwner* owner) override { leases_.Start(owner); }
+  Future<Done> Stop() override { return leases_.Stop(); }
+  Future<Result<std::map<Shard, std::string>>> Owners() override { return leases_.Owners(); }
+
+ private:
+  RedisClient redis_;
+  RedisLeases leases_;
 };
 
 }  // namespace epigrid

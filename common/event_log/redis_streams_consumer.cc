@@ -26,23 +26,11 @@ struct ShardRead {
   uint64_t epoch = 0;
 };
 
-Status OfShard(Status status, const TopicShard& shard) {
-  return std::move(status).With("topic", shard.topic).With("shard", std::to_string(shard.shard));
-}
-
 // Whether all that was ever written after `after` can still be read.
 Status CheckPosition(const ShardRead& read, const Result<StreamInfo>& found) {
   if (!found.ok()) return OfShard(found.status(), read.shard);
   const StreamInfo& info = *found;
-  if (info.last < read.after) {
-    return OfShard(
-        Status(Code::kDataLoss, "LOG_CUT_SHORT",
-               fmt::format(
-                   "{} ends at {}, but was read up to {} before: the log lost its tail; rebuild "
-                   "the view of this shard",
-                   TopicShardName(read.shard), info.last, read.after)),
-        read.shard);
-  }
+  if (info.last < read.after) return LogCutShort(read.shard, info.last, read.after);
   if (read.after < info.start()) return LogStartMoved(read.shard, info.start(), read.after);
   return OkStatus();
 }

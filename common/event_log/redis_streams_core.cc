@@ -84,22 +84,6 @@ Result<StreamInfo> ParseStreamInfo(const std::vector<Reply>& parts) {
 
 }  // namespace
 
-std::shared_ptr<void> CallsUnderWay::Enter() {
-  {
-    std::lock_guard lock(mutex_);
-    ++count_;
-  }
-  return std::shared_ptr<void>(nullptr, [this](void*) {
-    std::lock_guard lock(mutex_);
-    if (--count_ == 0) none_.notify_all();
-  });
-}
-
-void CallsUnderWay::WaitForNone() {
-  std::unique_lock lock(mutex_);
-  none_.wait(lock, [this] { return count_ == 0; });
-}
-
 RedisStreamsCore::RedisStreamsCore(EventLoop& event_loop, RedisStreamsLogOptions with)
     : loop(event_loop), options(std::move(with)), redis(loop, options.redis) {}
 
@@ -135,10 +119,6 @@ RedisClient* RedisStreamsCore::BorrowConnection() {
 void RedisStreamsCore::ReturnConnection(RedisClient* connection) {
   std::lock_guard lock(mutex);
   idle_connections.push_back(connection);
-}
-
-Status LogUnavailable(std::string_view detail) {
-  return Unavailable("LOG_UNAVAILABLE", fmt::format("the event log does not answer: {}", detail));
 }
 
 Result<Reply> LogReply(Result<Reply> reply) {

@@ -3,30 +3,16 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "common/event_log/calls_under_way.h"
+#include "common/event_log/log_errors.h"
 #include "common/event_log/redis_streams_log.h"
 
 namespace epigrid {
-
-// Counts calls under way, so that what they use can be destroyed after the last of them.
-class CallsUnderWay {
- public:
-  // A call is under way until the last copy of this is gone.
-  std::shared_ptr<void> Enter();
-  void WaitForNone();
-
- private:
-  std::mutex mutex_;
-  std::condition_variable none_;
-  size_t count_ = 0;
-};
-
-using CallToken = std::shared_ptr<void>;
 
 struct RedisStreamsCore {
   RedisStreamsCore(EventLoop& event_loop, RedisStreamsLogOptions with);
@@ -54,9 +40,6 @@ struct RedisStreamsCore {
   std::vector<RedisClient*> idle_connections;
 };
 
-// UNAVAILABLE LOG_UNAVAILABLE, saying what the client or the server said. For calls that may simply
-// be made again.
-Status LogUnavailable(std::string_view detail);
 // The reply, or LOG_UNAVAILABLE for a call that failed or was answered with an error.
 Result<Reply> LogReply(Result<Reply> reply);
 

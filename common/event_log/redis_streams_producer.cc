@@ -5,6 +5,7 @@
 #include <array>
 #include <deque>
 
+#include "common/event_log/append_backlog.h"
 #include "epigrid/internal/v1/log_entry.pb.h"
 
 namespace epigrid {
@@ -48,9 +49,7 @@ Status FlushStatus(const Result<Reply>& reply) {
   if (!reply.ok()) {
     if (reply.status().reason() != "REDIS_OUTCOME_UNKNOWN")
       return LogUnavailable(reply.status().ToString());
-    return Unavailable("OUTCOME_UNKNOWN",
-                       "the event log did not acknowledge; the records may or may not be in it: " +
-                           reply.status().message());
+    return AppendUnknown(reply.status().message());
   }
   if (!reply->is_error()) return OkStatus();
   if (RefusedByServer(reply->text)) return LogUnavailable(reply->text);
@@ -62,12 +61,6 @@ struct PendingAppend {
   size_t bytes = 0;
   Promise<Result<Offsets>> promise;
 };
-
-size_t BytesOf(const std::vector<NewRecord>& records) {
-  size_t bytes = 0;
-  for (const NewRecord& record : records) bytes += BytesOf(record);
-  return bytes;
-}
 
 // What one script call is given: the records of each shard packed into entries. Moves keys and
 // values out of the records.
@@ -150,14 +143,14 @@ void Fail(const std::vector<PendingAppend>& appends, const Status& status) {
 }  // namespace
 
 struct RedisStreamsProducer::State {
-  explicit State(RedisStreamsCore& with) : core(with) {}
+  explicit State(RedisStreamsCore& with)
+      : core(with), backlog(with.options.queue_records_max, with.options.queue_bytes_max) {}
 
   // Under the mutex: everything that waits.
   std::vector<PendingAppend> TakeAll() {
     std::vector<PendingAppend> all(std::move_iterator(queue.begin()),
                                    std::move_iterator(queue.end()));
     queue.clear();
-    queued_records = queued_bytes = 0;
     return all;
   }
 
@@ -177,8 +170,7 @@ struct RedisStreamsProducer::State {
       flush.push_back(std::move(queue.front()));
       queue.pop_front();
     }
-    queued_records -= records;
-    queued_bytes -= bytes;
+    backlog.Remove(records, bytes);
     flushing = !flush.empty();
     return flush;
   }
@@ -186,8 +178,7 @@ struct RedisStreamsProducer::State {
   RedisStreamsCore& core;
   mutable std::mutex mutex;  // of all below
   std::deque<PendingAppend> queue;
-  size_t queued_records = 0;
-  size_t queued_bytes = 0;
+  AppendBacklog backlog;
   bool flushing = false;
   bool broken = false;
   std::string broken_by;
@@ -220,35 +211,17 @@ bool RedisStreamsProducer::broken() const {
 
 Future<Result<Offsets>> RedisStreamsProducer::Append(std::vector<NewRecord> records) {
   RedisStreamsCore& core = state_->core;
-  for (const NewRecord& record : records) {
-    EPIGRID_CHECK(record.to.shard < core.shard_count, "a record goes to a shard that exists");
-    if (record.value.size() > kRecordBytesMax) {
-      return Ready(Result<Offsets>(
-          InvalidArgument("RECORD_TOO_LARGE", fmt::format("a record has {} bytes; send at most {}",
-                                                          record.value.size(), kRecordBytesMax))));
-    }
-  }
   const size_t bytes = BytesOf(records);
-  if (records.size() > kAppendRecordsMax || bytes > kAppendBytesMax) {
-    return Ready(Result<Offsets>(
-        InvalidArgument("APPEND_TOO_LARGE",
-                        fmt::format("{} records of {} bytes in one append; send at most {} of {}",
-                                    records.size(), bytes, kAppendRecordsMax, kAppendBytesMax))));
+  if (Status status = CheckAppend(records, bytes, core.shard_count); !status.ok()) {
+    return Ready(Result<Offsets>(std::move(status)));
   }
   std::lock_guard lock(state_->mutex);
   if (state_->broken) return Ready(Result<Offsets>(LogUnavailable(state_->broken_by)));
   if (records.empty()) return Ready(Result<Offsets>(Offsets()));
-  const bool fits = state_->queued_records + records.size() <= core.options.queue_records_max &&
-                    state_->queued_bytes + bytes <= core.options.queue_bytes_max;
-  if (!state_->queue.empty() && !fits) {
-    return Ready(Result<Offsets>(ResourceExhausted(
-        "LOG_QUEUE_FULL",
-        fmt::format("{} records of {} bytes wait to be appended; slow down and try again",
-                    state_->queued_records, state_->queued_bytes))));
+  if (Status status = state_->backlog.Add(records.size(), bytes); !status.ok()) {
+    return Ready(Result<Offsets>(std::move(status)));
   }
   PendingAppend& append = state_->queue.emplace_back(PendingAppend{std::move(records), bytes, {}});
-  state_->queued_records += append.records.size();
-  state_->queued_bytes += bytes;
   if (!state_->flushing) {
     state_->flushing = true;
     core.loop.Post(

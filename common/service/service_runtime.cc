@@ -98,7 +98,10 @@ Status ServiceRuntime::AwaitAtStart(const std::function<Status()>& call) {
 }
 
 Status ServiceRuntime::OpenLog(EventLog& log) {
-  const LogIdentity identity{.shard_count = options_.shard_count};
+  LogIdentity identity{.shard_count = options_.shard_count};
+  identity.topics = fold_->subscriptions();
+  for (std::string& topic : fold_->publications()) identity.topics.push_back(std::move(topic));
+  identity.topics.push_back(service_ + ".inbox");
   return AwaitAtStart([&] { return log.Open(identity).Wait().status(); });
 }
 

@@ -21,20 +21,6 @@ RedisAddress MakeRedisAddress(const std::string& address, const std::string& use
   return std::move(parsed).value();
 }
 
-// Leases with a connection of their own.
-class OwnedLeases final : public Assignment {
- public:
-  OwnedLeases(EventLoop& loop, const RedisOptions& redis, RedisLeasesOptions options)
-      : redis_(loop, redis), leases_(loop, redis_, std::move(options)) {}
-  void Start(ShardOwner* owner) override { leases_.Start(owner); }
-  Future<Done> Stop() override { return leases_.Stop(); }
-  Future<Result<std::map<Shard, std::string>>> Owners() override { return leases_.Owners(); }
-
- private:
-  RedisClient redis_;
-  RedisLeases leases_;
-};
-
 std::string DefaultInstanceName() {
   char host[256] = "localhost";
   gethostname(host, sizeof(host) - 1);
@@ -44,6 +30,10 @@ std::string DefaultInstanceName() {
 }  // namespace
 
 void StorageConfig::AddTo(ConfigSpec& spec) {
+  spec.Add(&log_kind, "log.kind",
+           "redis: the event log of one machine, on a Redis of its own; kafka: a city's, on Kafka")
+      .OneOf({"redis", "kafka"});
+  kafka.AddTo(spec, &log_kind);
   spec.Add(&log_address, "log.redis_address",
            "host:port or unix:/path of the Redis that is the event log; it needs appendonly yes, "
            "appendfsync always and maxmemory-policy noeviction");
@@ -104,6 +94,7 @@ void StorageConfig::AddTo(ConfigSpec& spec) {
                 });
   spec.AddCheck(
       {"log.redis_address", "view.redis_address", "view.redis_cluster"}, [this]() -> std::string {
+        if (log_is_kafka()) return "";
         const bool shared = view_cluster.empty() ? log_address == view_address
                                                  : std::ranges::find(view_cluster, log_address) !=
                                                        view_cluster.end();
@@ -126,26 +117,41 @@ RedisOptions StorageConfig::ViewRedis() const {
   return options;
 }
 
+std::string StorageConfig::InstanceName() const {
+  return instance_name.empty() ? DefaultInstanceName() : instance_name;
+}
+
+std::unique_ptr<EventLog> StorageConfig::MakeLog(EventLoop& loop,
+                                                 std::set<std::string> compacted_topics) const {
+  if (log_is_kafka()) {
+    KafkaLogOptions options = kafka.LogOptions(InstanceName());
+    options.compacted_topics = std::move(compacted_topics);
+    return std::make_unique<KafkaLog>(loop, std::move(options));
+  }
+  return std::make_unique<RedisStreamsLog>(
+      loop, RedisStreamsLogOptions{.redis = LogRedis(), .key_prefix = log_key_prefix});
+}
+
 ServiceRuntimeOptions StorageConfig::RuntimeOptions() const {
   ServiceRuntimeOptions options;
-  options.instance = instance_name.empty() ? DefaultInstanceName() : instance_name;
+  options.instance = InstanceName();
   options.shard_count = shard_count;
   options.view = ViewRedis();
   options.key_prefix = log_key_prefix;
   options.projector = folds();
   options.cache_bytes_max = size_t{cache_mib} << 20;
-  options.make_log = [redis = LogRedis(),
-                      prefix = log_key_prefix](EventLoop& loop) -> std::unique_ptr<EventLog> {
-    return std::make_unique<RedisStreamsLog>(
-        loop, RedisStreamsLogOptions{.redis = redis, .key_prefix = prefix});
-  };
-  options.make_assignment = [redis = LogRedis(), prefix = log_key_prefix,
-                             instance = options.instance,
-                             shards = shard_count](EventLoop& loop, const std::string& group) {
-    return std::make_unique<OwnedLeases>(
-        loop, redis,
-        RedisLeasesOptions{
-            .group = group, .instance = instance, .shard_count = shards, .key_prefix = prefix});
+  options.make_log = [config = *this](EventLoop& loop) { return config.MakeLog(loop); };
+  options.make_assignment =
+      [config = *this](EventLoop& loop, const std::string& group) -> std::unique_ptr<Assignment> {
+    const std::string instance = config.InstanceName();
+    if (config.log_is_kafka()) {
+      return std::make_unique<KafkaGroup>(loop, config.kafka.GroupOptions(instance, group));
+    }
+    return std::make_unique<OwnedLeases>(loop, config.LogRedis(),
+                                         RedisLeasesOptions{.group = group,
+                                                            .instance = instance,
+                                                            .shard_count = config.shard_count,
+                                                            .key_prefix = config.log_key_prefix});
   };
   return options;
 }

@@ -39,6 +39,8 @@ class EventLogUnderTest {
   virtual bool SetFrozen(bool /*frozen*/) { return false; }
   // The storage dies on the spot, and comes back with what is on its disk.
   virtual bool CrashAndRestart() { return false; }
+  // Whether a start that a Cut moved stays there when the storage dies at once.
+  virtual bool CutsAreDurable() const { return true; }
   // The shard's next record has an offset beyond this.
   virtual bool SkipTo(const TopicShard& /*of*/, Offset /*offset*/) { return false; }
   // The tail above `last_kept` is lost, as after a power cut without fsync.
@@ -71,6 +73,7 @@ class EventLogContract : public testing::TestWithParam<EventLogFactory> {
   static LogIdentity Identity(uint32_t shard_count) {
     LogIdentity identity;
     identity.shard_count = shard_count;
+    identity.topics = {kInbox0.topic, kPublic0.topic};
     return identity;
   }
 

@@ -133,22 +133,30 @@ TEST_P(EventLogContract, TheQueueIsBoundedAndAFullOneBreaksNothing) {
   const auto producer = log_->NewProducer();
   std::vector<Future<Result<Offsets>>> futures;
   const std::string value(kRecordBytesMax, 'x');
+  const bool frozen = storage_->SetFrozen(true);  // else it may take them as fast as they come
+  size_t accepted = 0;
   bool full = false;
   while (!full && futures.size() < 2'000) {
     futures.push_back(producer->Append(To(kInbox0, {value})));
     if (!futures.back().ready()) continue;
     const auto answer = Get(std::move(futures.back()));
     futures.pop_back();
-    ASSERT_FALSE(answer.ok()) << "a producer in whose queue there is room says nothing yet";
-    EXPECT_EQ(answer.status().code(), Code::kResourceExhausted);
+    if (answer.ok()) {
+      ++accepted;
+      continue;
+    }
+    EXPECT_EQ(answer.status().code(), Code::kResourceExhausted) << answer.status().ToString();
     EXPECT_EQ(answer.status().reason(), "LOG_QUEUE_FULL");
     full = true;
+  }
+  if (frozen) {
+    ASSERT_TRUE(storage_->SetFrozen(false));
   }
   EXPECT_TRUE(full) << "two thousand records of a MiB were queued";
   EXPECT_FALSE(producer->broken());
   for (auto& future : futures) EXPECT_TRUE(Get(std::move(future)).ok());
   MustAppend(*producer, To(kInbox0, {"after"}));
-  EXPECT_EQ(Stored(kInbox0, /*page=*/8).size(), futures.size() + 1);
+  EXPECT_EQ(Stored(kInbox0, /*page=*/8).size(), accepted + futures.size() + 1);
 }
 
 }  // namespace epigrid

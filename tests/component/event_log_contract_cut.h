@@ -99,7 +99,14 @@ TEST_P(EventLogContract, StartsOutliveTheStoragesDeath) {
   const Offset start = Get(log_->Starts({kInbox0}))->front();
   EPIGRID_REQUIRE_FAULT(storage_->CrashAndRestart());
   AwaitReachable();
-  EXPECT_EQ(Get(log_->Starts({kInbox0}))->front(), start);
+  const Offset after = Get(log_->Starts({kInbox0}))->front();
+  if (storage_->CutsAreDurable()) {
+    EXPECT_EQ(after, start);
+  } else {
+    EXPECT_LE(after, start);
+    ASSERT_TRUE(Get(log_->Cut(kInbox0, offsets[2] + 1)).ok());
+    EXPECT_EQ(Get(log_->Starts({kInbox0}))->front(), start);
+  }
   EXPECT_EQ(*Get(log_->End(kInbox0)), offsets[2]);
 }
 

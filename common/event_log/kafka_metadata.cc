@@ -1,0 +1,158 @@
+#include "common/event_log/kafka_metadata.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <optional>
+
+#include "common/event_log/kafka_core.h"
+
+namespace epigrid {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+using internal::v1::LogIdentityRecord;
+using internal::v1::LogMetadataRecord;
+
+constexpr uint32_t kLayout = 1;
+
+Status Differs(std::string_view what, const std::string& found, const std::string& wanted) {
+  return FailedPrecondition(
+      "LOG_MISMATCH",
+      fmt::format("the log was created with {} {}, but {} is configured; configure what it was "
+                  "created with, or begin a new log",
+                  what, found, wanted));
+}
+
+LogMetadataRecord ToRecord(const LogIdentity& identity) {
+  LogMetadataRecord record;
+  record.mutable_identity()->set_layout(kLayout);
+  record.mutable_identity()->set_shard_count(identity.shard_count);
+  record.mutable_identity()->set_shard_hash(identity.shard_hash);
+  return record;
+}
+
+}  // namespace
+
+KafkaTopicSpec KafkaMetadata::TopicSpec(const KafkaLogOptions& options) {
+  return {.name = options.topic_prefix + "epigrid.metadata",
+          .partitions = 1,
+          .replication = options.replication,
+          .settings = KafkaFactTopicSettings(options.min_insync_replicas)};
+}
+
+KafkaMetadata::KafkaMetadata(const KafkaLogOptions& options, rd_kafka_t* writer, KafkaReader reader)
+    : topic_name_(TopicSpec(options).name),
+      deadline_(options.kafka.deadline),
+      writer_(writer),
+      reader_(std::move(reader)) {}
+
+Status KafkaMetadata::CheckIdentity(const LogIdentity& wanted) {
+  EPIGRID_RETURN_IF_ERROR(CatchUp());
+  if (!identity_.has_value()) {
+    EPIGRID_RETURN_IF_ERROR(Write(ToRecord(wanted)));
+    EPIGRID_RETURN_IF_ERROR(CatchUp());
+  }
+  EPIGRID_CHECK(identity_.has_value(), "an identity was written and everything read");
+  if (identity_->layout() != kLayout) {
+    return Differs("layout", std::to_string(identity_->layout()), std::to_string(kLayout));
+  }
+  if (identity_->shard_count() != wanted.shard_count) {
+    return Differs("shard_count", std::to_string(identity_->shard_count()),
+                   std::to_string(wanted.shard_count));
+  }
+  if (identity_->shard_hash() != wanted.shard_hash) {
+    return Differs("shard_hash", identity_->shard_hash(), wanted.shard_hash);
+  }
+  return OkStatus();
+}
+
+KafkaMetadata::Fields KafkaMetadata::Of(const TopicShard& shard) const {
+  const auto found = fields_.find(shard);
+  return found == fields_.end() ? Fields() : found->second;
+}
+
+Status KafkaMetadata::Put(const TopicShard& shard, const std::string& field,
+                          const std::optional<std::string>& value) {
+  LogMetadataRecord record;
+  record.mutable_shard_field()->set_topic(shard.topic);
+  record.mutable_shard_field()->set_shard(shard.shard);
+  record.mutable_shard_field()->set_field(field);
+  if (value.has_value()) record.mutable_shard_field()->set_value(*value);
+  return Write(record);
+}
+
+Status KafkaMetadata::CatchUp() {
+  EPIGRID_ASSIGN_OR_RETURN(const KafkaRange range, reader_.Range(topic_name_, 0));
+  if (range.begin > position_) {
+    return FailedPrecondition(
+        "LOG_MISMATCH",
+        fmt::format("topic {} begins at {}: records of it are gone, without which nobody knows "
+                    "what is parked; restore it from a backup",
+                    topic_name_, range.begin));
+  }
+  while (position_ < range.end) {
+    EPIGRID_ASSIGN_OR_RETURN(std::vector<LogRecord> records,
+                             reader_.Read(topic_name_, 0, position_, range.end, 1'000));
+    for (const LogRecord& record : records) {
+      EPIGRID_RETURN_IF_ERROR(Heed(record));
+      position_ = KafkaCore::PositionAfter(record.offset);
+    }
+  }
+  return OkStatus();
+}
+
+Status KafkaMetadata::Heed(const LogRecord& logged) {
+  LogMetadataRecord record;
+  if (!record.ParseFromString(logged.value) ||
+      record.content_case() == LogMetadataRecord::CONTENT_NOT_SET) {
+    return {Code::kDataLoss, "LOG_CORRUPT",
+            fmt::format("record {} of topic {} is none that this version of the log writes; find "
+                        "who does, and see docs/playbooks/shard-stopped.md",
+                        logged.offset, topic_name_)};
+  }
+  if (record.has_identity()) {
+    if (!identity_.has_value()) identity_ = record.identity();
+    return OkStatus();
+  }
+  internal::v1::ShardFieldRecord& field = *record.mutable_shard_field();
+  Fields& fields = fields_[{field.topic(), field.shard()}];
+  if (field.has_value()) {
+    fields[field.field()] = std::move(*field.mutable_value());
+  } else {
+    fields.erase(field.field());
+  }
+  return OkStatus();
+}
+
+Status KafkaMetadata::Write(const LogMetadataRecord& record) {
+  std::string value = record.SerializeAsString();
+  void* const number = reinterpret_cast<void*>(++writes_);  // NOLINT(performance-no-int-to-ptr)
+  std::array<rd_kafka_vu_t, 4> arguments{};
+  arguments[0] = {.vtype = RD_KAFKA_VTYPE_TOPIC, .u = {.cstr = topic_name_.c_str()}};
+  arguments[1] = {.vtype = RD_KAFKA_VTYPE_VALUE, .u = {.mem = {value.data(), value.size()}}};
+  arguments[2] = {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u = {.i = RD_KAFKA_MSG_F_COPY}};
+  arguments[3] = {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u = {.ptr = number}};
+  const KafkaError refused(rd_kafka_produceva(writer_, arguments.data(), arguments.size()));
+  if (refused != nullptr) return LogUnavailable(rd_kafka_error_string(refused.get()));
+
+  const SteadyClock::time_point give_up = SteadyClock::now() + deadline_;
+  const KafkaQueue queue(rd_kafka_queue_get_main(writer_));
+  for (;;) {
+    const auto left = std::chrono::duration_cast<Duration>(give_up - SteadyClock::now());
+    if (left <= Duration::zero()) {
+      // What is not on its way yet shall not come after what is written next.
+      rd_kafka_purge(writer_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+      return LogUnavailable("a write of the log's metadata was not acknowledged in time");
+    }
+    const KafkaEvent event(rd_kafka_queue_poll(queue.get(), KafkaMillis(left)));
+    if (event == nullptr || rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_DR) continue;
+    while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event.get())) {
+      if (message->_private != number) continue;  // of one that was given up
+      if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) return OkStatus();
+      return KafkaStatus(message->err, "write the log's metadata");
+    }
+  }
+}
+
+}  // namespace epigrid

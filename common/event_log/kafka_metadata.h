@@ -1,0 +1,54 @@
+// KafkaMetadata: the topic epigrid.metadata and what it says. Not for use outside of this
+// directory.
+//
+// CatchUp reads what was written since the last time, by whatever process.
+// Used on one thread, which it blocks for up to a deadline a question.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "common/event_log/event_log.h"
+#include "common/event_log/kafka_reader.h"
+#include "common/kafka/topics.h"
+#include "epigrid/internal/v1/log_metadata.pb.h"
+
+namespace epigrid {
+
+struct KafkaLogOptions;
+
+class KafkaMetadata {
+ public:
+  static KafkaTopicSpec TopicSpec(const KafkaLogOptions& options);
+
+  // The writer outlives it.
+  KafkaMetadata(const KafkaLogOptions& options, rd_kafka_t* writer, KafkaReader reader);
+
+  // Leaves the mark of this identity if there is none. LOG_MISMATCH.
+  Status CheckIdentity(const LogIdentity& wanted);
+
+  using Fields = std::map<std::string, std::string>;
+  // As far as was read: CatchUp first.
+  Status CatchUp();
+  Fields Of(const TopicShard& shard) const;
+  // Without a value: deletes the field.
+  Status Put(const TopicShard& shard, const std::string& field,
+             const std::optional<std::string>& value);
+
+ private:
+  Status Heed(const LogRecord& record);
+  Status Write(const internal::v1::LogMetadataRecord& record);
+
+  const std::string topic_name_;
+  const Duration deadline_;
+  rd_kafka_t* const writer_;
+  KafkaReader reader_;
+  int64_t position_ = 0;  // of the next record to be read
+  uintptr_t writes_ = 0;
+  std::optional<internal::v1::LogIdentityRecord> identity_;
+  std::map<TopicShard, Fields> fields_;
+};
+
+}  // namespace epigrid

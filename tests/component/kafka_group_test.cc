@@ -1,0 +1,95 @@
+// KafkaGroup on a real broker: the contract of Assignment, and what is its own.
+#include "common/event_log/kafka_group.h"
+
+#include "common/kafka/testing/kafka_server.h"
+#include "common/kafka/topics.h"
+#include "tests/component/assignment_contract.h"
+
+namespace epigrid {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// One for all tests of this process.
+KafkaServer& Server() {
+  static KafkaServer server;
+  return server;
+}
+
+class GroupUnderTest final : public AssignmentUnderTest {
+ public:
+  GroupUnderTest() {
+    static int count = 0;
+    name_ = "test-" + std::to_string(++count);
+    const KafkaClient admin =
+        NewKafkaClient(RD_KAFKA_PRODUCER, Server().options(), {}, RD_KAFKA_EVENT_NONE).value();
+    const Status made = EnsureKafkaTopics(
+        admin.get(), KafkaTopicCare::kCreate,
+        {{.name = name_, .partitions = kAssignedShards, .replication = 1, .settings = {}}},
+        seconds(10));
+    EPIGRID_CHECK(made.ok(), made.ToString());
+  }
+  ~GroupUnderTest() override {
+    if (killed_) Server().Start(1);
+  }
+
+  std::unique_ptr<Assignment> Join(EventLoop& loop, const std::string& name,
+                                   Duration patience) override {
+    KafkaGroupOptions options;
+    options.kafka = Server().options();
+    options.kafka.client_id = name;
+    options.group = name_;
+    options.topic = name_;
+    options.session_timeout = patience;
+    return std::make_unique<KafkaGroup>(loop, options);
+  }
+  void Kill() override {
+    Server().Kill(1);
+    killed_ = true;
+  }
+  Duration Short() const override { return milliseconds(1'500); }
+
+ private:
+  std::string name_;
+  bool killed_ = false;
+};
+
+std::unique_ptr<AssignmentUnderTest> MakeGroupUnderTest() {
+  return std::make_unique<GroupUnderTest>();
+}
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(KafkaGroup, AssignmentContract, testing::Values(&MakeGroupUnderTest));
+
+namespace {
+
+// What stays where it was is not interrupted when another one comes and goes.
+TEST(KafkaGroup, AShardThatStaysIsNeverRevoked) {
+  GroupUnderTest group;
+  Instance a(group, "a", group.Long());
+  WaitUntil([&] { return Shared({&a}); });
+  const std::set<Shard> before = a.working();
+  Instance b(group, "b", group.Long());
+  WaitUntil([&] { return Shared({&a, &b}); });
+  const std::set<Shard> kept = a.working();
+  b.assignment().Stop().Wait();
+  WaitUntil([&] { return Shared({&a}); });
+  EXPECT_EQ(a.revoked_count(), before.size() - kept.size());
+  EXPECT_THAT(a.lost(), testing::IsEmpty());
+}
+
+TEST(KafkaGroup, ASilentBrokerTakesNothingForASessionAndGivesItBackThen) {
+  GroupUnderTest group;
+  Instance a(group, "a", group.Short());
+  WaitUntil([&] { return Shared({&a}); });
+  Server().Pause(1);
+  WaitUntil([&] { return a.lost().size() == kAssignedShards; });
+  EXPECT_THAT(a.working(), testing::IsEmpty());
+  Server().Resume(1);
+  WaitUntil([&] { return Shared({&a}); });
+}
+
+}  // namespace
+}  // namespace epigrid
