@@ -2,14 +2,13 @@
 #pragma once
 
 #include "common/app/process.h"
-#include "common/crypto/key_compactor.h"
 #include "common/crypto/key_rewrapper.h"
-#include "common/crypto/redis_key_store.h"
 #include "common/service/service_calls.h"
 #include "common/service/service_runtime.h"
 #include "common/service/storage_config.h"
 #include "services/identity/api/identity_api.h"
 #include "services/identity/config.h"
+#include "services/identity/key_storage.h"
 #include "services/identity/worker/lost_claims.h"
 
 namespace epigrid::identity {
@@ -35,7 +34,7 @@ class App {
   void OnRewrapped(size_t rewrapped, size_t outdated);
 
   App(const Config& config, const StorageConfig& storage, const ServiceRuntimeOptions& options,
-      const RedisOptions& key_redis, const std::string& key_name, Process& process);
+      Process& process);
 
   Process& process_;
   const bool works_;  // this process has the projector's role, which the workers come with
@@ -43,15 +42,14 @@ class App {
   const TimeZone zone_;
   const IdentityHashes hashes_;
   const DocumentShards document_shards_;
+  const std::unique_ptr<KeyStorage> keys_;
   ServiceRuntime runtime_;
-  RedisClient key_redis_;
-  RedisKeyStore keys_;
   const PersonDirectory directory_;
   ServiceCalls calls_;
   const IdentityCommands commands_;
   IdentityApi api_;
   LostClaimSettler settler_;
-  KeyCompactor compactor_;
+  std::optional<KeyCompactor> compactor_;
   prometheus::Gauge& outdated_keys_;
   KeyRewrapper rewrapper_;
   Task<void> settling_;
