@@ -8,12 +8,14 @@ import tempfile
 
 import pytest
 
+from bad_days.kafka_log import KafkaLog
+from bad_days.redis_cluster import ClusterView
 from bad_days.rows import ROWS
 from bad_days.stores import RedisLog, SingleView, SmallDisk
 from harness import stubs
 
-LOGS = {"redis": RedisLog}
-VIEWS = {"single": SingleView}
+LOGS = {"redis": RedisLog, "kafka": KafkaLog}
+VIEWS = {"single": SingleView, "cluster": ClusterView}
 
 _lines = []
 
@@ -25,6 +27,7 @@ class Options:
     layout: str
     slice: bool
     seed: int
+    previous: pathlib.Path | None
 
     def stores(self, directory, row):
         return (LOGS[self.log](directory, gated="log" in row.gated, disk_mebibytes=row.log_disk_mebibytes),
@@ -37,6 +40,8 @@ class Options:
                 return f"it is about --{what} {kind}"
         if row.log_disk_mebibytes and not SmallDisk.possible():
             return "it needs root to mount a small disk"
+        if row.starts_previous and self.previous is None:
+            return "it needs --previous"
         return None
 
 
@@ -48,13 +53,14 @@ def pytest_addoption(parser):
     group.addoption("--layout", choices=("together", "apart"), default="together",
                     help="epigrid-dev twice, or each service's own binary twice")
     group.addoption("--slice", action="store_true", help="the short slice that CI runs")
+    group.addoption("--previous", type=pathlib.Path, help="directory of the binaries of the version before")
     group.addoption("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
 
 
 @pytest.fixture(scope="session")
 def options(request):
     config = request.config
-    return Options(*(config.getoption(name) for name in ("--log", "--view", "--layout", "--slice", "--seed")))
+    return Options(*(config.getoption(name) for name in ("--log", "--view", "--layout", "--slice", "--seed", "--previous")))
 
 
 def pytest_generate_tests(metafunc):

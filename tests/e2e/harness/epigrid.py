@@ -23,6 +23,8 @@ CALLERS = [
         "epigrid.health_code.v1.HealthCodeService/*", "epigrid.contact_tracing.v1.ContactTracingService/*"]},
     {"name": "gate", "agency": "metro", "class": "GATE", "methods": [
         "epigrid.health_code.v1.HealthCodeService/GetCode"]},
+    {"name": "flood", "agency": "city", "class": "BULK", "methods": [
+        "epigrid.contact_tracing.v1.ContactTracingService/*"]},
     {"name": "sender", "agency": "city", "class": "AGENCY", "methods": [
         "epigrid.identity.v1.IdentityService/ResolveContactPoints"]},
 ]

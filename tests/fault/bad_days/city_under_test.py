@@ -28,28 +28,26 @@ NOTIFICATION_SETTINGS = {
 class Instance(Process):
     """One process of the city, with its name, its ports and the services in it."""
 
-    def __init__(self, under_test, number, services, bin_dir=None, environment=None):
-        self.services = services
+    def __init__(self, under_test, number, services, bin_dir, environment):
+        self.services, self.number = services, number
         self.port, self.admin_port = free_port(), free_port()
-        program = "epigrid-dev" if len(services) > 1 else "epigrid-" + services[0].replace("_", "-")
-        name = f"{program}-{number}"
-        self._program, self._bin_dir = program, bin_dir
+        self.bin_dir = bin_dir  # whose binary it runs from its next start on; None: that under test
+        self._under_test = under_test
+        self._program = "epigrid-dev" if len(services) > 1 else "epigrid-" + services[0].replace("_", "-")
+        name = f"{self._program}-{number}"
+        super().__init__(name, [], under_test.directory / name, environment)
+
+    def start(self):
+        under_test = self._under_test
         flags = {
-            "instance-name": name, "server-listen": f"127.0.0.1:{self.port}", "server-drain-delay": "0s",
+            "instance-name": self.name, "server-listen": f"127.0.0.1:{self.port}", "server-drain-delay": "0s",
             "server-callers": under_test.callers, "admin-listen": f"127.0.0.1:{self.admin_port}",
             **under_test.log.settings(), **under_test.view.settings()}
-        for service in services:
-            flags |= under_test.settings_of(service, number, alone=len(services) == 1)
-        self._flags = [f"--{flag}={value}" for flag, value in flags.items()]
-        super().__init__(name, [self._path(), *self._flags], under_test.directory / name, environment)
-
-    def _path(self):
-        return self._bin_dir / self._program if self._bin_dir else binary(self._program)
-
-    def run_binaries_of(self, bin_dir):
-        """From its next start on; None: those under test."""
-        self._bin_dir = bin_dir
-        self._command = [str(self._path()), *self._flags]
+        for service in self.services:
+            flags |= under_test.settings_of(service, self.number, alone=len(self.services) == 1)
+        program = self.bin_dir / self._program if self.bin_dir else binary(self._program)
+        self._command = [str(program), *(f"--{flag}={value}" for flag, value in flags.items())]
+        super().start()
 
     def ready(self):
         done = subprocess.run(["curl", "-fsS", "--max-time", "5", f"http://127.0.0.1:{self.admin_port}/healthz/ready"],
@@ -72,7 +70,8 @@ class _ByService:
 
 
 class CityUnderTest:
-    def __init__(self, directory, log, view, receiver, layout="together", copies=2, environments=None):
+    def __init__(self, directory, log, view, receiver, layout="together", copies=2, environments=None,
+                 bin_dir=None):
         self.directory = directory
         self.log, self.view, self.receiver = log, view, receiver
         self.calendar = Calendar()
@@ -88,7 +87,7 @@ class CityUnderTest:
         for number in range(1, copies + 1):
             environment = (environments or {}).get(number)
             for services in ([SERVICES] if layout == "together" else [(service,) for service in SERVICES]):
-                self.instances.append(Instance(self, number, services, environment=environment))
+                self.instances.append(Instance(self, number, services, bin_dir, environment))
 
     def settings_of(self, service, number, alone):
         flags = {}
@@ -124,10 +123,6 @@ class CityUnderTest:
     def __exit__(self, *_):
         self._stack.close()
 
-    def copies_of(self, number):
-        """The instances with that number: one process, or one of each service."""
-        return [one for one in self.instances if one.name.endswith(f"-{number}")]
-
     # --- who calls --------------------------------------------------------------------------------------------------
 
     def _addresses(self, service):
@@ -143,11 +138,11 @@ class CityUnderTest:
         channels = {service: of(service) for service in SERVICES}
         return _ByService({**channels, "operations": channels["identity"]})
 
-    def partners(self, scope):
+    def partners(self, scope, rest_max_s):
         """The city's partners, whose operators ask every service."""
         from bad_days.partners import Partners  # needs the generated stubs
 
-        return Partners(self, scope)
+        return Partners(self, scope, rest_max_s)
 
     def operations_channel(self, service):
         return grpc.intercept_channel(

@@ -59,7 +59,8 @@ class BadDay:
         self._directory = directory
         self.under_test = self.log = self.view = self.city = self.load = self.probes = None
         self.parked_expected = 0
-        self.problems = []
+        self.problems, self.notes = [], []
+        self.checks = []  # () -> problems; of what the row itself has told, at quiet
         self._mended_at = None
 
     @property
@@ -79,10 +80,11 @@ class BadDay:
         self.log, self.view = self.options.stores(self._directory, self.row)
         with WebhookReceiver(tolerance_s=self.row.webhook_tolerance_s) as receiver, CityUnderTest(
                 self._directory, self.log, self.view, receiver, layout=self.row.layout or self.options.layout,
-                environments=self.row.environments(self._directory)) as self.under_test:
+                environments=self.row.environments(self._directory),
+                bin_dir=self.options.previous if self.row.starts_previous else None) as self.under_test:
             from bad_days.probes import Probes  # needs the generated stubs
 
-            self.city = self.under_test.partners("load")
+            self.city = self.under_test.partners("load", self.row.rest_max_s)
             self.load = Load(self.city, self.options.seed, families=FAMILIES, places=PLACES, pace_s=PACE_S)
             self.load.refused_for_now.update(self.row.refused_for_now)
             self.probes = Probes(self.load)
@@ -91,6 +93,7 @@ class BadDay:
             self.load.settle()
             self.problems += check(self.load, self.parked_expected)
             self.problems += self.probes.problems
+            self.problems += [problem for one in self.checks for problem in one()]
             self.problems += [f"wrong: wrongly signed: {why}" for why in receiver.refused]
             self.problems += self._fold_anew(receiver)
             return self._report(began, befell, recovered)
@@ -143,5 +146,6 @@ class BadDay:
         p99 = statistics.quantiles(latencies, n=100)[98] if len(latencies) > 1 else 0.0
         text = (f"{summary(self.load)}\nprobes: {len(checks)} gate checks, {sum(one.tries > 1 for one in checks)} tried "
                 f"twice, p99 {p99 * 1000:.0f} ms; {len(self.probes.reports)} reports")
+        text = "\n".join([text, *self.notes])
         return Report(self.row.name, self.problems, text, time.monotonic() - began, len(failed), len(checks), longest,
                       max(0.0, recovered - self._mended_at))

@@ -10,6 +10,10 @@ from harness.city import QUIET_DEADLINE_S, City
 
 
 class Partners(City):
+    def __init__(self, under_test, scope, rest_max_s):
+        self._rest_max_s = rest_max_s
+        super().__init__(under_test, scope)
+
     def connect(self):
         super().connect()
         self._services = {
@@ -25,9 +29,9 @@ class Partners(City):
     def ReadLog(self, request):  # pylint: disable=invalid-name
         return self._services[request.topic.split(".")[0]].ReadLog(request, timeout=QUIET_DEADLINE_S)
 
-    def quiet(self, wait_for_retries=True, patience_s=180.0):
+    def quiet(self, wait_for_retries=True, patience_s=None):
         """By epigridctl, as an operator would wait for it; with wait_for_retries for messages in back-off, too."""
-        deadline = time.monotonic() + patience_s
+        deadline = time.monotonic() + (patience_s or self._rest_max_s)
         while True:
             try:
                 answer = json.loads(self.epigrid.ctl("--json", "quiesce", "--timeout", "60s"))
@@ -37,7 +41,8 @@ class Partners(City):
             except (AssertionError, subprocess.TimeoutExpired) as error:
                 why = error
             if time.monotonic() > deadline:
-                raise AssertionError(f"no rest within {patience_s:g} s: {why}")
+                raise AssertionError(f"no rest in time: {why}")
+            time.sleep(0.2)
 
     def digests(self):
         found = {}

@@ -6,7 +6,7 @@
     probes.problems                  # a wrong colour, at any moment
     probes.checks, probes.reports    # list of Sample
 
-A gate check asks for one of the witnesses' codes, ten times a second and thread, and once more if the first call fails.
+A gate check asks for one of the witnesses' codes, twenty times a second and thread, and once more if the first call fails.
 A report is a negative test, told and then read by the revision that it was answered: it has gone through log, fold and
 view. Both keep to the books of the load.
 """
@@ -25,6 +25,7 @@ from harness.model import Case
 FAMILIES = 12  # of witnesses, every other with a case; and as many of reporters
 CHECK_DEADLINE_S = 1.0
 CHECK_PAUSE_S = 0.05
+RETRY_AFTER_S = 0.2  # what a server tells whom it refuses for now to wait
 REPORT_PAUSE_S = 0.1
 CHECKERS, REPORTERS = 2, 2
 
@@ -89,6 +90,7 @@ class Probes:
                     colour = health.Colour.Name(answer.code.colour).removeprefix("COLOUR_")
                 except grpc.RpcError as error:
                     why = f"{error.code().name} {error.details()}"
+                    self._stopping.wait(RETRY_AFTER_S)
             self.checks.append(Sample(began, time.monotonic(), colour is not None, tries, why))
             if colour not in (None, self._colours[person_id]):
                 self.problems.append(f"wrong: a gate was shown {colour} for a person who is {self._colours[person_id]}")

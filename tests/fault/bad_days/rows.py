@@ -22,7 +22,9 @@ class Row:
     log_disk_mebibytes: int | None = None
     needs: dict = dataclasses.field(default_factory=dict)  # for example {"log": "redis"}
     layout: str | None = None
+    starts_previous: bool = False  # the instances begin with the version before
     webhook_tolerance_s: int = TOLERANCE_S
+    rest_max_s: float = 180.0  # how long it may take afterwards until nothing is left to be done
     refused_for_now: tuple = ()  # reasons with which an instance may refuse what another one takes
     environments: object = lambda directory: {}  # (directory) -> {copy number: variables}
 
@@ -112,12 +114,25 @@ def log_memory_full(day):
     day.log.unlimit_memory()
 
 
+@row(needs={"log": "kafka"})
+def log_brokers_killed(day):
+    """One broker after the other is killed, and comes back."""
+    for number in (1, 2, 3):
+        day.log.kill_broker(number, day.seconds(15, 3))
+
+
+@row(needs={"log": "kafka"})
+def log_broker_stopped(day):
+    """One broker stands still for longer than its session lasts."""
+    day.log.stop_broker(day.rng.choice((1, 2, 3)), day.seconds(15, 5))
+
+
 # --- the view ----------------------------------------------------------------------------------------------------------
 
 
-@row(needs={"view": "single"}, reads_may_fail=True, in_slice=True)
+@row(reads_may_fail=True, in_slice=True)
 def view_tail_lost(day):
-    """The view's Redis is killed and comes back as it was some time ago."""
+    """The view's Redis is killed and comes back as it was some time ago; of a cluster, a primary fails over so."""
     for _ in range(day.seconds(3, 1)):
         day.view.keep()
         time.sleep(day.rng.uniform(1, 5))
@@ -138,7 +153,7 @@ def view_emptied(day):
 
 @row(reads_may_fail=True)
 def view_stopped(day):
-    """SIGSTOP of the view for ten seconds."""
+    """SIGSTOP of the view for ten seconds; of a cluster, of one primary."""
     day.view.pause()
     time.sleep(10)
     day.view.resume()
@@ -150,6 +165,25 @@ def view_memory_full(day):
     day.view.limit_memory()
     time.sleep(day.seconds(10, 3))
     day.view.unlimit_memory()
+
+
+@row(needs={"view": "cluster"}, reads_may_fail=True)
+def view_primary_killed(day):
+    """A primary is killed, its replica takes over, and it comes back as a replica."""
+    for _ in range(day.seconds(2, 1)):
+        day.view.kill_primary(day.seconds(10, 5))
+
+
+@row(needs={"view": "cluster"})
+def view_failover(day):
+    """Every primary hands over to its replica, as for a maintenance."""
+    day.view.fail_over()
+
+
+@row(needs={"view": "cluster"})
+def view_slots_move(day):
+    """Slots move between the primaries, again and again."""
+    day.view.move_slots(300, day.seconds(30, 5))
 
 
 # --- the network -------------------------------------------------------------------------------------------------------
@@ -170,11 +204,45 @@ def network_to_the_log(day):
         _through(gate, day, ("refuse", "stall", "mute", "cut", "cut 1", "slice 2", "delay 0.2"), day.seconds(6, 2))
 
 
-@row(gated=("view",), reads_may_fail=True)
+@row(needs={"view": "single"}, gated=("view",), reads_may_fail=True)
 def network_to_the_view(day):
     """Everything a network does between the instances and the view."""
     for gate in day.view.gates:
         _through(gate, day, ("refuse", "stall", "mute", "cut", "cut 1", "slice 2", "delay 0.2"), day.seconds(6, 2))
+
+
+# --- too much, and too new ---------------------------------------------------------------------------------------------
+
+
+@row()
+def load_tenfold(day):
+    """Check-ins in bulk, far more than all else together, as fast as they are taken."""
+    from bad_days.flood import Flood  # needs the generated stubs
+
+    flood = Flood(day.city, day.under_test.channel("flood"))
+    flood.start()
+    time.sleep(day.seconds(20, 5))
+    flood.stop()
+    day.checks.append(flood.check)
+    day.notes.append(f"flood: check-ins acknowledged {flood.acknowledged}, refused for now {flood.refused}, "
+                     f"unknown {flood.unknown}")
+
+
+@row(starts_previous=True)
+def upgraded_and_back(day):
+    """Every instance of the version before gives way to this one, and later this one to that before, one at a time."""
+    for bin_dir in (None, day.options.previous):
+        for instance in day.instances:
+            instance.stop()
+            instance.bin_dir = bin_dir
+            instance.start()
+            instance.await_ready()
+        time.sleep(day.seconds(10, 3))
+    for instance in day.instances:  # views are folded anew, and compared, by this version
+        instance.stop()
+        instance.bin_dir = None
+        instance.start()
+        instance.await_ready()
 
 
 # --- what is wrong inside ----------------------------------------------------------------------------------------------
@@ -201,9 +269,11 @@ def _clock_of_the_first(directory):
     return {1: {"LD_PRELOAD": str(library("libepigrid_shifted_clock.so")), "SHIFTED_CLOCK_FILE": str(clock)}}
 
 
-# Playbook clock-wrong: an instance whose clock is behind takes facts for those of the future. The webhooks that it signs
-# bear its time; a receiver that refuses them gets them ten minutes later, which nobody waits for here.
-@row(environments=_clock_of_the_first, refused_for_now=("TIME_IN_FUTURE",), webhook_tolerance_s=30 * 24 * 3600)
+# Playbook clock-wrong: an instance whose clock is behind takes facts for those of the future. One whose clock is ahead takes
+# every attempt to send for one that is too late, and is believed by ten minutes: so late these messages are. The webhooks
+# that it signs bear its time.
+@row(environments=_clock_of_the_first, refused_for_now=("TIME_IN_FUTURE",), webhook_tolerance_s=30 * 24 * 3600,
+     rest_max_s=780.0)
 def clock_wrong(day):
     """The clock of one instance jumps by two weeks, forth and back, twice."""
     for days in (14, 0, -14, 0):
