@@ -19,7 +19,8 @@ struct KafkaOptions {
   // PEM files by which brokers know this client; both or neither.
   std::string tls_certificate;
   std::string tls_key;
-  // SASL/SCRAM-SHA-512; empty: none.
+  // SASL/SCRAM-SHA-512; empty: none. Debian 12's librdkafka (2.0) logs in to brokers up to Kafka
+  // 3.9: those from 4.0 on refuse what it sends (mended in librdkafka 2.6.1).
   std::string sasl_user;
   std::string sasl_password;
   // Of one question to the cluster.

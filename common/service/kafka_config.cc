@@ -38,7 +38,9 @@ void KafkaConfig::AddTo(ConfigSpec& spec, const std::string* kind) {
   spec.Add(&tls_certificate, "log.kafka_tls_certificate",
            "PEM file of the certificate by which brokers know this process; empty: none");
   spec.Add(&tls_key, "log.kafka_tls_key", "PEM file of its private key");
-  spec.Add(&user, "log.kafka_user", "user for SASL/SCRAM-SHA-512; empty: none");
+  spec.Add(&user, "log.kafka_user",
+           "user for SASL/SCRAM-SHA-512; empty: none. Brokers from Kafka 4.0 on refuse what "
+           "librdkafka before 2.6.1 (Debian 12 has 2.0) sends: use client certificates there");
   spec.Add(&password, "log.kafka_password", "password of that user");
   spec.AddCheck({"log.kind", "log.kafka_brokers"}, [this, kind]() -> std::string {
     if (*kind == "kafka" && brokers.empty())

@@ -39,6 +39,9 @@ class EventLogUnderTest {
   virtual bool SetFrozen(bool /*frozen*/) { return false; }
   // The storage dies on the spot, and comes back with what is on its disk.
   virtual bool CrashAndRestart() { return false; }
+  // Whether it knows Cut at all, and how much it keeps of a shard.
+  virtual bool CanCut() const { return true; }
+  virtual bool KeepsMuch() const { return true; }
   // Whether a start that a Cut moved stays there when the storage dies at once.
   virtual bool CutsAreDurable() const { return true; }
   // The shard's next record has an offset beyond this.

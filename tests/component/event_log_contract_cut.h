@@ -6,6 +6,7 @@
 namespace epigrid {
 
 TEST_P(EventLogContract, AShardThatWasNeverCutStartsAtZero) {
+  EPIGRID_REQUIRE_FAULT(storage_->CanCut());
   const auto producer = log_->NewProducer();
   MustAppend(*producer, To(kInbox0, {"a"}));
   EXPECT_THAT(*Get(log_->Starts({kInbox0, kInbox1})), testing::ElementsAre(0u, 0u));
@@ -16,6 +17,7 @@ TEST_P(EventLogContract, AShardThatWasNeverCutStartsAtZero) {
 }
 
 TEST_P(EventLogContract, ACutTakesAwayWhatIsBelowAndNothingElse) {
+  EPIGRID_REQUIRE_FAULT(storage_->CanCut());
   const auto producer = log_->NewProducer();
   const Offsets offsets = MustAppendEach(*producer, To(kInbox0, {"a", "b", "c", "d"}));
   MustAppend(*producer, To(kInbox1, {"other"}));
@@ -31,6 +33,7 @@ TEST_P(EventLogContract, ACutTakesAwayWhatIsBelowAndNothingElse) {
 }
 
 TEST_P(EventLogContract, AReadFromBelowTheStartIsRefused) {
+  EPIGRID_REQUIRE_FAULT(storage_->CanCut());
   const auto producer = log_->NewProducer();
   const Offsets offsets = MustAppendEach(*producer, To(kInbox0, {"a", "b", "c"}));
   ASSERT_TRUE(Get(log_->Cut(kInbox0, offsets[2])).ok());
@@ -43,6 +46,7 @@ TEST_P(EventLogContract, AReadFromBelowTheStartIsRefused) {
 }
 
 TEST_P(EventLogContract, ACutTwiceOrLowerChangesNothing) {
+  EPIGRID_REQUIRE_FAULT(storage_->CanCut());
   const auto producer = log_->NewProducer();
   const Offsets offsets = MustAppendEach(*producer, To(kInbox0, {"a", "b", "c"}));
   ASSERT_TRUE(Get(log_->Cut(kInbox0, offsets[1])).ok());
@@ -54,6 +58,7 @@ TEST_P(EventLogContract, ACutTwiceOrLowerChangesNothing) {
 }
 
 TEST_P(EventLogContract, ACutBeyondTheEndEmptiesTheShardWhoseOffsetsGoOn) {
+  EPIGRID_REQUIRE_FAULT(storage_->CanCut());
   const auto producer = log_->NewProducer();
   const Offset last = MustAppendEach(*producer, To(kInbox0, {"a", "b"})).back();
   ASSERT_TRUE(Get(log_->Cut(kInbox0, last + 100'000)).ok());
@@ -67,6 +72,7 @@ TEST_P(EventLogContract, ACutBeyondTheEndEmptiesTheShardWhoseOffsetsGoOn) {
 }
 
 TEST_P(EventLogContract, ACutBetweenRecordsAppendedTogetherKeepsAllFromThereOn) {
+  EPIGRID_REQUIRE_FAULT(storage_->CanCut());
   const auto producer = log_->NewProducer();
   MustAppend(*producer, To(kInbox0, {"before"}));
   const Offsets offsets = MustAppend(*producer, To(kInbox0, {"a", "b", "c", "d"}));
@@ -78,6 +84,7 @@ TEST_P(EventLogContract, ACutBetweenRecordsAppendedTogetherKeepsAllFromThereOn) 
 }
 
 TEST_P(EventLogContract, ALongShardIsCutInPartsThatHoldNobodyUp) {
+  EPIGRID_REQUIRE_FAULT(storage_->CanCut());
   const auto producer = log_->NewProducer();
   std::vector<Future<Result<Offsets>>> futures;
   for (int i = 0; i < 12; ++i) {
@@ -92,6 +99,7 @@ TEST_P(EventLogContract, ALongShardIsCutInPartsThatHoldNobodyUp) {
 }
 
 TEST_P(EventLogContract, StartsOutliveTheStoragesDeath) {
+  EPIGRID_REQUIRE_FAULT(storage_->CanCut());
   const auto producer = log_->NewProducer();
   const Offsets offsets = MustAppendEach(*producer, To(kInbox0, {"a", "b", "c"}));
   ASSERT_TRUE(Get(log_->Cut(kInbox0, offsets[2])).ok());

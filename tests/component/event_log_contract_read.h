@@ -117,6 +117,7 @@ TEST_P(EventLogContract, AConsumerMayGoWithAPollUnderWay) {
 }
 
 TEST_P(EventLogContract, LargeRecordsAreReadWhole) {
+  EPIGRID_REQUIRE_FAULT(storage_->KeepsMuch());
   const auto producer = log_->NewProducer();
   const std::string large(kRecordBytesMax / 4, 'x');
   for (int i = 0; i < 16; ++i) MustAppend(*producer, To(kInbox0, {large, large, large, large}));
@@ -128,6 +129,7 @@ TEST_P(EventLogContract, LargeRecordsAreReadWhole) {
 }
 
 TEST_P(EventLogContract, AReadAnswersNoMoreThanItsBytes) {
+  EPIGRID_REQUIRE_FAULT(storage_->KeepsMuch());
   const auto producer = log_->NewProducer();
   const std::string large(kRecordBytesMax / 4, 'x');
   for (int i = 0; i < 8; ++i) MustAppend(*producer, To(kInbox0, {large, large, "small"}));
@@ -141,6 +143,7 @@ TEST_P(EventLogContract, AReadAnswersNoMoreThanItsBytes) {
 }
 
 TEST_P(EventLogContract, TheNewestRecordsAreReadOldestFirst) {
+  EPIGRID_REQUIRE_FAULT(storage_->KeepsMuch());
   EXPECT_THAT(*Get(log_->ReadNewest(kInbox0, 10)), testing::IsEmpty());
   const auto producer = log_->NewProducer();
   std::vector<std::string> all;
@@ -180,6 +183,7 @@ TEST_P(EventLogContract, OffsetsMayHaveGaps) {
 }
 
 TEST_P(EventLogContract, AShardWhoseStartMovedPastTheReaderStopsLoudly) {
+  EPIGRID_REQUIRE_FAULT(storage_->CanCut());
   const auto producer = log_->NewProducer();
   const Offsets offsets = MustAppendEach(*producer, To(kInbox0, {"a", "b", "c", "d"}));
   MustAppend(*producer, To(kInbox1, {"other"}));
@@ -201,6 +205,7 @@ TEST_P(EventLogContract, AShardWhoseStartMovedPastTheReaderStopsLoudly) {
 }
 
 TEST_P(EventLogContract, AStartThatOvertakesASlowReaderStopsItToo) {
+  EPIGRID_REQUIRE_FAULT(storage_->CanCut());
   const auto producer = log_->NewProducer();
   const auto consumer = log_->NewConsumer();
   consumer->Assign(kInbox0, 0);
@@ -218,6 +223,7 @@ TEST_P(EventLogContract, AStartThatOvertakesASlowReaderStopsItToo) {
 }
 
 TEST_P(EventLogContract, AnEmptiedShardWhoseStartMovedStopsItsReader) {
+  EPIGRID_REQUIRE_FAULT(storage_->CanCut());
   const auto producer = log_->NewProducer();
   const Offsets offsets = MustAppendEach(*producer, To(kInbox0, {"a", "b"}));
   ASSERT_TRUE(Get(log_->Cut(kInbox0, offsets[1] + 1)).ok());
