@@ -33,12 +33,18 @@ Duration Until(SteadyTime time) { return std::chrono::duration_cast<Duration>(ti
 
 Status NotSent(const std::string& why) { return Unavailable("REDIS_NOT_SENT", why); }
 
-// What a node answers that cannot serve now, and that another may be able to, or itself soon.
-bool ServesLater(const Reply& reply) {
-  constexpr std::string_view kLater[] = {"CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY"};
-  return reply.is_error() && std::ranges::any_of(kLater, [&](std::string_view word) {
-           return reply.text.starts_with(word);
-         });
+// Why a try that ended so may not be the last one; empty: it is.
+std::string_view RetryReason(const Result<Reply>& reply) {
+  if (!reply.ok()) {
+    if (reply.status().code() != Code::kUnavailable) return {};
+    return reply.status().reason() == "REDIS_NOT_SENT" ? "NOT_SENT" : "OUTCOME_UNKNOWN";
+  }
+  if (!reply->is_error()) return {};
+  const std::string_view text = reply->text;
+  const std::string_view word = text.substr(0, text.find(' '));
+  return std::ranges::find(kRedisRetryReasons, word) == kRedisRetryReasons.end()
+             ? std::string_view()
+             : word;
 }
 
 }  // namespace
@@ -53,9 +59,10 @@ struct RedisCluster::State : std::enable_shared_from_this<RedisCluster::State> {
     std::unique_ptr<RedisClient> client;
   };
 
-  State(EventLoop& on_loop, RedisOptions with)
+  State(EventLoop& on_loop, RedisOptions with, OnRetry when_retrying)
       : loop(on_loop),
         options(std::move(with)),
+        on_retry(std::move(when_retrying)),
         seed(std::make_unique<RedisClient>(loop, NodeOptions())),
         owner(kClusterSlots, nullptr) {}
 
@@ -91,6 +98,7 @@ struct RedisCluster::State : std::enable_shared_from_this<RedisCluster::State> {
 
   EventLoop& loop;
   const RedisOptions options;
+  const OnRetry on_retry;
   bool closed = false;
   std::unique_ptr<RedisClient> seed;
   std::map<std::string, Node> nodes;  // by "host:port"
@@ -176,19 +184,12 @@ Task<Result<Reply>> RedisCluster::State::Ask(Self self, Arguments arguments, siz
 
 RedisCluster::State::Next RedisCluster::State::Judge(const Result<Reply>& reply,
                                                      const RedisAddress& asked, Node*& ask) {
-  if (!reply.ok()) {
-    if (reply.status().code() != Code::kUnavailable) return Next::kEnd;
-    RefreshSoon();
-    return Next::kLater;
-  }
-  if (!reply->is_error()) return Next::kEnd;
-  if (ServesLater(*reply)) {
-    RefreshSoon();
-    return Next::kLater;
-  }
-  const bool moved = reply->text.starts_with("MOVED ");
-  if (!moved && !reply->text.starts_with("ASK ")) return Next::kEnd;
-  if (moved) RefreshSoon();
+  const std::string_view reason = RetryReason(reply);
+  if (reason.empty()) return Next::kEnd;
+  if (on_retry) on_retry(reason);
+  if (reason == "TRYAGAIN") return Next::kEnd;
+  if (reason != "ASK") RefreshSoon();
+  if (reason != "ASK" && reason != "MOVED") return Next::kLater;
   const std::optional<Redirect> redirect = ParseRedirect(reply->text);
   if (!redirect.has_value()) return Next::kLater;
   Node* const to = NodeAt(
@@ -353,9 +354,9 @@ Task<Result<std::string>> RedisCluster::State::Placement(Self self) {
   co_return placement;
 }
 
-RedisCluster::RedisCluster(EventLoop& loop, RedisOptions options) : loop_(loop) {
+RedisCluster::RedisCluster(EventLoop& loop, RedisOptions options, OnRetry on_retry) : loop_(loop) {
   EPIGRID_CHECK(!options.seeds.empty(), "a cluster is found by a seed");
-  state_ = std::make_shared<State>(loop, std::move(options));
+  state_ = std::make_shared<State>(loop, std::move(options), std::move(on_retry));
   if (loop.OnLoopThread()) {
     state_->Start();
   } else {
@@ -392,9 +393,10 @@ Future<Result<std::string>> RedisCluster::Placement() {
   return state_->RunThere(State::Placement(state_));
 }
 
-std::unique_ptr<RedisKeyspace> MakeRedis(EventLoop& loop, RedisOptions options) {
+std::unique_ptr<RedisKeyspace> MakeRedis(EventLoop& loop, RedisOptions options,
+                                         RedisCluster::OnRetry on_retry) {
   if (options.seeds.empty()) return std::make_unique<RedisClient>(loop, std::move(options));
-  return std::make_unique<RedisCluster>(loop, std::move(options));
+  return std::make_unique<RedisCluster>(loop, std::move(options), std::move(on_retry));
 }
 
 }  // namespace epigrid

@@ -32,17 +32,28 @@
 // flight, on another thread than the loop's.
 #pragma once
 
+#include <array>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/redis/keyspace.h"
 
 namespace epigrid {
 
+// What a node answered, or that it was not reached, or that its answer was lost.
+inline constexpr std::array<std::string_view, 9> kRedisRetryReasons = {
+    "MOVED",      "ASK",      "TRYAGAIN", "CLUSTERDOWN",    "LOADING",
+    "MASTERDOWN", "READONLY", "NOT_SENT", "OUTCOME_UNKNOWN"};
+
 class RedisCluster final : public RedisKeyspace {
  public:
-  RedisCluster(EventLoop& loop, RedisOptions options);
+  // `on_retry` is told of each command that is sent again, or refused while its slot moves, and
+  // why: one of kRedisRetryReasons. On the loop's thread.
+  using OnRetry = std::function<void(std::string_view reason)>;
+  RedisCluster(EventLoop& loop, RedisOptions options, OnRetry on_retry = nullptr);
   ~RedisCluster() override;
 
   EventLoop& loop() override { return loop_; }
@@ -62,6 +73,7 @@ class RedisCluster final : public RedisKeyspace {
 };
 
 // What the options say: a RedisCluster if there are seeds, else a RedisClient.
-std::unique_ptr<RedisKeyspace> MakeRedis(EventLoop& loop, RedisOptions options);
+std::unique_ptr<RedisKeyspace> MakeRedis(EventLoop& loop, RedisOptions options,
+                                         RedisCluster::OnRetry on_retry);
 
 }  // namespace epigrid

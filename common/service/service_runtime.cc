@@ -17,6 +17,18 @@ constexpr Duration kAwaitView = std::chrono::seconds(2);
 constexpr Duration kReadServer = std::chrono::seconds(1);
 constexpr Duration kReadCluster = std::chrono::seconds(5);
 
+// For both loops.
+RedisCluster::OnRetry CountRetries(const std::string& service, Metrics& metrics) {
+  std::map<std::string_view, prometheus::Counter*> counters;
+  for (const std::string_view reason : kRedisRetryReasons) {
+    counters[reason] = &metrics.Counter(
+        "epigrid_" + service + "_view_cluster_retries_total",
+        "Commands to the views' cluster that were sent again, or refused while their slot moved",
+        {{"reason", std::string(reason)}});
+  }
+  return [counters](std::string_view reason) { counters.at(reason)->Increment(); };
+}
+
 RedisOptions PatientOptions(RedisOptions view) {
   view.deadline = kViewSilenceMax;
   return view;
@@ -26,8 +38,9 @@ RedisOptions PatientOptions(RedisOptions view) {
 
 struct ServiceRuntime::Projector {
   Projector(EventLoop& loop, const ServiceRuntimeOptions& options, const std::string& service,
-            const std::string& configuration, const Fold& fold, ProjectorObserver& observer)
-      : redis(MakeRedis(loop, PatientOptions(options.view))),
+            const std::string& configuration, const Fold& fold, ProjectorObserver& observer,
+            const RedisCluster::OnRetry& on_retry)
+      : redis(MakeRedis(loop, PatientOptions(options.view), on_retry)),
         view(*redis, ViewKeys(service, options.key_prefix), loop,
              [&observer](const Status& why) { observer.OnViewWait(why); }),
         log(options.make_log(loop)),
@@ -62,9 +75,10 @@ ServiceRuntime::ServiceRuntime(ServiceRuntimeOptions options, EventLoop& api_loo
       configuration_(std::move(configuration)),
       projector_loop_(std::make_unique<EventLoop>(service_ + ".projector")),
       fold_(make_fold(*projector_loop_)),
-      projector_metrics_(service_, metrics) {
+      projector_metrics_(service_, metrics),
+      count_view_retry_(CountRetries(service_, metrics)) {
   EPIGRID_CHECK(fold_->service() == service_, "the fold is another service's");
-  api_redis_ = MakeRedis(api_loop_, options_.view);
+  api_redis_ = MakeRedis(api_loop_, options_.view, count_view_retry_);
   api_view_ = std::make_unique<RedisView>(*api_redis_, ViewKeys(service_, options_.key_prefix));
   api_log_ = options_.make_log(api_loop_);
   api_assignment_ = options_.make_assignment(api_loop_, service_);
@@ -128,7 +142,7 @@ Status ServiceRuntime::Start() {
 
 Status ServiceRuntime::StartProjector() {
   auto projector = std::make_unique<Projector>(*projector_loop_, options_, service_, configuration_,
-                                               *fold_, projector_metrics_);
+                                               *fold_, projector_metrics_, count_view_retry_);
   EPIGRID_RETURN_IF_ERROR(OpenLog(*projector->log));
   projector_ = std::move(projector);
   projector_->host.Start();

@@ -124,6 +124,7 @@ class ServiceRuntime {
   const std::unique_ptr<EventLoop> projector_loop_;
   const std::unique_ptr<Fold> fold_;
   ProjectorMetrics projector_metrics_;
+  const std::function<void(std::string_view reason)> count_view_retry_;
 
   std::unique_ptr<RedisKeyspace> api_redis_;
   std::unique_ptr<RedisView> api_view_;
