@@ -19,6 +19,8 @@ from harness.epigrid import (CHANNEL_OPTIONS, Token, make_master_keys, new_token
 from harness.processes import Process, binary, free_port, plain_environment
 
 SERVICES = ("identity", "contact_tracing", "health_code", "notification")
+# The first start on three brokers makes a thousand partitions, which takes a busy machine a minute.
+READY_MAX_S = 180.0
 # Short, so that a send whose sender died is taken up again soon; at least twice the time of a POST.
 NOTIFICATION_SETTINGS = {
     "notification-attempt-timeout": "6s", "notification-webhook-timeout": "2s", "notification-backoff-initial": "200ms",
@@ -55,7 +57,7 @@ class Instance(Process):
         return done.returncode == 0
 
     def await_ready(self):
-        self.wait_ready(self.ready, "/healthz/ready to answer 200")
+        self.wait_ready(self.ready, "/healthz/ready to answer 200", READY_MAX_S)
 
 
 class _ByService:
