@@ -1,5 +1,6 @@
 // How many small commands RedisClient carries in a second, over one connection to a real
-// redis-server on this machine: what a view's reads and commits are made of.
+// redis-server on this machine: what a view's reads and commits are made of. And by a key, as the
+// view's users call it: on that server, and on a cluster of three primaries and their replicas.
 //
 //   build/release/bin/redis_client_bench
 //
@@ -12,12 +13,15 @@
 #include <vector>
 
 #include "common/redis/client.h"
+#include "common/redis/cluster.h"
+#include "common/redis/testing/redis_cluster_server.h"
 #include "common/redis/testing/redis_server.h"
 
 namespace epigrid {
 namespace {
 
 constexpr int kCommandsPerRound = 100'000;
+constexpr Duration kByKeyDeadline = std::chrono::seconds(10);
 
 struct Fixture {
   EventLoop loop{"redis"};
@@ -52,6 +56,51 @@ void BM_GetFromCoroutines(benchmark::State& state) {
   state.SetItemsProcessed(answered);
 }
 BENCHMARK(BM_GetFromCoroutines)->Arg(1)->Arg(32)->Arg(256)->Arg(2048)->UseRealTime();
+
+// As BM_GetFromCoroutines, by keys of 64 shards.
+Task<int> GetTimesByKey(RedisKeyspace& redis, std::string key, int times) {
+  int answered = 0;
+  for (int i = 0; i < times; ++i) {
+    std::vector<std::string> command = {"GET", key};
+    Result<Reply> reply = co_await redis.Call(std::move(command), 1, kByKeyDeadline);
+    answered += reply.value().text.empty() ? 0 : 1;
+  }
+  co_return answered;
+}
+
+void GetByKey(benchmark::State& state, EventLoop& loop, RedisKeyspace& redis) {
+  const auto coroutines = static_cast<int>(state.range(0));
+  const int times = kCommandsPerRound / coroutines;
+  const auto key_of = [](int i) { return "{shard-" + std::to_string(i % 64) + "}key"; };
+  for (int i = 0; i < 64; ++i) {
+    redis.Call({"SET", key_of(i), "a value of some bytes"}, 1, kByKeyDeadline).Wait().value();
+  }
+  int64_t answered = 0;
+  for (auto _ : state) {
+    std::vector<Future<int>> counts;
+    loop.RunOnLoop([&] {
+      for (int i = 0; i < coroutines; ++i) {
+        counts.push_back(Run(GetTimesByKey(redis, key_of(i), times)));
+      }
+    });
+    for (Future<int>& count : counts) answered += std::move(count).Wait();
+  }
+  state.SetItemsProcessed(answered);
+}
+
+void BM_GetByKey(benchmark::State& state) {
+  Fixture fixture;
+  GetByKey(state, fixture.loop, fixture.redis);
+}
+BENCHMARK(BM_GetByKey)->Arg(32)->Arg(256)->UseRealTime();
+
+void BM_GetByKeyOfACluster(benchmark::State& state) {
+  RedisClusterServer server;
+  EventLoop loop("redis");
+  RedisCluster redis(loop, {.seeds = server.seeds()});
+  GetByKey(state, loop, redis);
+}
+BENCHMARK(BM_GetByKeyOfACluster)->Arg(32)->Arg(256)->UseRealTime();
 
 // range(0) other threads, each with up to 1,000 commands under way: handlers that call the loop.
 void BM_GetFromThreads(benchmark::State& state) {
