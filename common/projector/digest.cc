@@ -37,6 +37,14 @@ void Digest::RemoveCell(std::string_view key, std::string_view field, std::strin
   high -= hash.high64;
 }
 
+void Digest::Add(const CellWrite& write) {
+  if (write.kind == CellWrite::Kind::kSetTimer) {
+    AddTimer(write.field, write.due);
+  } else {
+    AddCell(write.key, write.field, write.value);
+  }
+}
+
 void Digest::AddTimer(std::string_view id, Time due) {
   AddCell({}, id, std::to_string(due.micros));
 }

@@ -117,6 +117,9 @@ class Fold {
   virtual std::string_view service() const = 0;
   // Rises whenever the same inbox would give another state.
   virtual uint32_t version() const = 0;
+  // Whether the cells that this version of it left can be folded on as they are. It is asked where
+  // the facts are not there any more: else the changed fold folds them anew.
+  virtual bool ReadsStateOf(uint32_t fold_version) const { return fold_version == version(); }
   // The public topics of other services that are copied into this inbox, and the entity to whose
   // shard an event goes (empty: this service has no use for it).
   virtual std::vector<std::string> subscriptions() const = 0;

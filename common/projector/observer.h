@@ -19,6 +19,8 @@ enum class ProjectorAlert {
   // A rebuilt view differs from the live one, or could not be built, the process dying again and
   // again; the live one was kept.
   kRebuildDiffers,
+  // A shard folded aside is not what the live view holds; nothing was cut off the log.
+  kAuditDiffers,
   kViewLost,      // the view was empty although the log is not: it is being rebuilt
   kShardStopped,  // the shard cannot be folded at all; the detail says what to mend
 };
@@ -38,6 +40,8 @@ class ProjectorObserver {
   virtual void OnIgnored(Shard /*shard*/, std::string_view /*reason*/) {}
   // A shard begins again from its view, and why.
   virtual void OnRestart(Shard /*shard*/, const Status& /*why*/) {}
+  // An audit was made, a snapshot kept, and the log cut behind it; or not, and why.
+  virtual void OnAudit(Shard /*shard*/, const Status& /*status*/) {}
   // About once a second, whatever goes on or stands still: how the owned shards are.
   virtual void OnLook(const ProjectorSnapshot& /*snapshot*/) {}
   // The view does not answer, or refuses; it is asked again.

@@ -60,6 +60,7 @@ class ProjectorHost::Impl final : public ShardOwner,
   void Seek(const TopicShard& from, Offset after) override;
   void Unseek(const TopicShard& from) override;
   bool MayRebuild() override;
+  bool MayAudit() override;
   Future<Status> DropGeneration(ShardGeneration which) override { return dropper_.Drop(which); }
   void SlotStopped(Shard shard) override;
 
@@ -305,6 +306,12 @@ bool ProjectorHost::Impl::MayRebuild() {
     return owned.second.slot->rebuilding();
   });
   return static_cast<uint32_t>(rebuilding) < options_.rebuilds_at_once_max;
+}
+
+// One at a time: it holds a whole shard in memory.
+bool ProjectorHost::Impl::MayAudit() {
+  return std::none_of(owned_.begin(), owned_.end(),
+                      [](const auto& owned) { return owned.second.slot->auditing(); });
 }
 
 ProjectorSnapshot ProjectorHost::Impl::Snapshot() const {

@@ -31,6 +31,7 @@
 #include "common/base/status.h"
 #include "common/base/task.h"
 #include "common/event_log/event_log.h"
+#include "common/projector/audit_limits.h"
 #include "common/projector/fold.h"
 #include "common/projector/observer.h"
 #include "common/projector/view.h"
@@ -50,6 +51,9 @@ struct ProjectorHostOptions {
   size_t queued_records_max = 2'000;
   size_t queued_bytes_max = 256 << 20;
   uint32_t rebuilds_at_once_max = 2;
+  // How often a shard is audited, and its log cut behind the snapshot; 0: never.
+  Duration audit_interval = std::chrono::hours(6);
+  AuditLimits audit;
   Duration drop_after = std::chrono::seconds(60);  // how long a replaced generation stays readable
 };
 
@@ -77,6 +81,9 @@ struct ProjectedShard {
   Generation building_generation = 0;
   Offset building_applied = 0;
   uint32_t parked_records = 0;
+  // Since the last audit that ended well, by whoever made it; if none ever did, since this owner
+  // has the shard.
+  Duration audit_age{};
 };
 
 struct ProjectorSnapshot {

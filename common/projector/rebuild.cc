@@ -9,10 +9,8 @@
 namespace epigrid {
 namespace {
 
-// Records read from the log at once.
-constexpr size_t kChunk = 1'000;
 // The live projector is paused when no more than this many offsets are left.
-constexpr Offset kPauseWithin = 2 * kChunk;
+constexpr Offset kPauseWithin = 2'000;
 constexpr Duration kLookAgain = std::chrono::milliseconds(5);
 
 }  // namespace
@@ -69,19 +67,7 @@ Task<Status> Rebuild::Begin() {
   }
   EPIGRID_CO_RETURN_IF_ERROR(co_await BeginAttempt(*metadata));
   options_.building = generation_;
-  ShardProjectorDependencies dependencies = dependencies_;
-  dependencies.producer = nullptr;
-  dependencies.observer = nullptr;
-  builder_ = std::make_unique<ShardProjector>(
-      dependencies, options_,
-      ShardProjectorCallbacks{
-          .seek =
-              [this](Offset after) {
-                fed_ = after;
-                builder_open_ = true;
-              },
-          .ended = [this](Status status) { builder_ended_ = std::move(status); },
-          .rebuild_requested = {}});
+  builder_ = std::make_unique<ShardBuilder>(dependencies_, options_);
   builder_->Start();
   co_return OkStatus();
 }
@@ -113,30 +99,13 @@ Task<Status> Rebuild::BeginAttempt(const std::map<std::string, std::string>& met
 }
 
 Task<Status> Rebuild::Advance(Offset limit, bool* reached) {
-  *reached = false;
-  if (builder_ended_.has_value()) co_return *builder_ended_;
-  if (builder_open_ && builder_->idle()) {
-    if (fed_ >= limit) {
-      *reached = builder_->committed().applied == limit;
-      if (*reached) co_return OkStatus();
-      if (shard_->LivePaused()) {
-        // It lost its tail after this one was built: it has to go on before they can be compared.
-        co_return Status(Code::kAborted, "VIEW_MOVED",
-                         "the live view fell back behind the one that is built beside it");
-      }
-      co_await dependencies_.scheduler->Sleep(kLookAgain);
-      co_return OkStatus();
-    }
-    auto records = co_await dependencies_.log->Read(inbox(), fed_, kChunk);
-    if (!records.ok()) co_return records.status();
-    std::erase_if(*records, [&](const LogRecord& record) { return record.offset > limit; });
-    if (!records->empty()) {
-      fed_ = records->back().offset;
-      builder_->Feed(std::move(*records));
-      co_return OkStatus();
-    }
+  EPIGRID_CO_RETURN_IF_ERROR(co_await builder_->Advance(limit));
+  *reached = builder_->At(limit);
+  if (!*reached && builder_->Reached(limit) && shard_->LivePaused()) {
+    // It lost its tail after this one was built: it has to go on before they can be compared.
+    co_return Status(Code::kAborted, "VIEW_MOVED",
+                     "the live view fell back behind the one that is built beside it");
   }
-  co_await dependencies_.scheduler->Sleep(kLookAgain);
   co_return OkStatus();
 }
 
@@ -157,11 +126,10 @@ Task<Status> Rebuild::Life() {
       // The live view fell back: it must go on before the two can meet.
       co_return Status(Code::kAborted, "VIEW_MOVED", "the live view is behind the rebuilt one");
     }
-    if (!pausing && builder_open_ && fed_ + kPauseWithin >= live->applied) {
+    if (!pausing && builder_->open() && builder_->fed() + kPauseWithin >= live->applied) {
       pausing = true;
       shard_->PauseLive();
     }
-    if (reached) co_await dependencies_.scheduler->Sleep(kLookAgain);
   }
 }
 

@@ -22,6 +22,7 @@
 #include <optional>
 #include <string>
 
+#include "common/projector/shard_builder.h"
 #include "common/projector/shard_projector.h"
 
 namespace epigrid {
@@ -80,10 +81,7 @@ class Rebuild {
   const std::function<void(Status)> ended_;
   Generation generation_ = 0;
   Attempt attempt_;
-  std::unique_ptr<ShardProjector> builder_;
-  bool builder_open_ = false;
-  std::optional<Status> builder_ended_;
-  Offset fed_ = 0;
+  std::unique_ptr<ShardBuilder> builder_;
   std::shared_ptr<Rebuild*> self_;  // empties when it is destroyed
   Task<void> main_;                 // last: its frame refers to all of the above
 };

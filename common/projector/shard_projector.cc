@@ -31,6 +31,7 @@ std::string_view AlertName(ProjectorAlert alert) {
     case ProjectorAlert::kClockWrong: return "CLOCK_WRONG";
     case ProjectorAlert::kRecordParked: return "RECORD_PARKED";
     case ProjectorAlert::kRebuildDiffers: return "REBUILD_DIFFERS";
+    case ProjectorAlert::kAuditDiffers: return "AUDIT_DIFFERS";
     case ProjectorAlert::kViewLost: return "VIEW_LOST";
     case ProjectorAlert::kShardStopped: return "SHARD_STOPPED";
   }
@@ -155,116 +156,6 @@ Task<Status> ShardProjector::Work() {
       looks_since_commit_ = 0;
     }
     if (idle && queued().records == 0 && !stop_) co_await NextWork();
-  }
-  co_return OkStatus();
-}
-
-Task<Status> ShardProjector::Open() {
-  auto metadata = co_await log_.ShardMetadata(inbox());
-  if (!metadata.ok()) co_return metadata.status();
-  std::optional<Generation> newest_begun;
-  for (const auto& [field, value] : *metadata) {
-    if (field == kGenerationField) {
-      newest_begun = ParseOffset(value);
-    } else if (field == kRebuiltField) {
-      rebuilt_ = ParseOffset(value);
-    } else if (field.starts_with(kDropPrefix)) {
-      to_drop_.push_back(ParseOffset(std::string_view(field).substr(kDropPrefix.size())));
-    } else if (field.starts_with(kParkedPrefix)) {
-      parked_in_log_[ParseOffset(std::string_view(field).substr(kParkedPrefix.size()))] = value;
-    }
-  }
-  auto floors = co_await log_.Floors(std::string(fold_.service()), {inbox()});
-  if (!floors.ok()) co_return floors.status();
-  floor_ = floors->front();
-  auto end = co_await log_.End(inbox());
-  if (!end.ok()) co_return end.status();
-  catch_up_to_ = *end;
-  EPIGRID_CO_RETURN_IF_ERROR(co_await ChooseGeneration(newest_begun));
-  folder_.meta = committed_;
-  committed_.marks.clear();
-  EPIGRID_CO_RETURN_IF_ERROR(co_await LoadRuntimeCells());
-  if (building()) co_return OkStatus();
-
-  const Attempt last{committed_.attempt_offset, committed_.attempt_count};
-  if (last.offset == committed_.applied && last.count > 0) {
-    attempt_found_ = {last.offset, last.count - (last == options_.own_attempt ? 1 : 0)};
-  }
-  if (attempt_found_.count >= options_.unclean_ends_max) {
-    careful_records_ = options_.events_per_gather;
-  }
-  co_return OkStatus();
-}
-
-Task<Status> ShardProjector::OpenGeneration(Generation generation, bool* exists) {
-  auto opened = co_await view_.Open(options_.shard, generation);
-  if (!opened.ok()) co_return opened.status();
-  *exists = opened->has_value();
-  if (!*exists) co_return OkStatus();
-  committed_ = std::move((*opened)->meta);
-  next_due_ = (*opened)->next_due;
-  generation_ = generation;
-  if (committed_.fold_version != fold_.version()) {
-    co_return FailedPrecondition(
-        "FOLD_VERSION_CHANGED",
-        fmt::format("shard {} of {} was folded by version {} and this binary folds version {}: run "
-                    "the binary that made it, or drop the view to have it built anew",
-                    options_.shard, fold_.service(), committed_.fold_version, fold_.version()));
-  }
-  co_return OkStatus();
-}
-
-Task<Status> ShardProjector::ChooseGeneration(std::optional<Generation> newest_begun) {
-  bool exists = false;
-  if (building()) {
-    EPIGRID_CO_RETURN_IF_ERROR(co_await OpenGeneration(options_.building, &exists));
-    if (!exists) co_return co_await BeginGeneration(options_.building);
-    co_return OkStatus();
-  }
-  auto live = co_await view_.Live(options_.shard);
-  if (!live.ok()) co_return live.status();
-  if (live->has_value()) {
-    EPIGRID_CO_RETURN_IF_ERROR(co_await OpenGeneration(**live, &exists));
-    live_ = exists;
-    if (exists) co_return OkStatus();
-  }
-  const Generation newest = std::max(newest_begun.value_or(0), live->value_or(0));
-  if (newest > 0) {
-    EPIGRID_CO_RETURN_IF_ERROR(co_await OpenGeneration(newest, &exists));
-    if (exists) co_return OkStatus();
-    if (observer_ != nullptr && catch_up_to_ > 0) {
-      observer_->OnAlert(ProjectorAlert::kViewLost, options_.shard,
-                         "the view is empty and is built anew from the log");
-    }
-  }
-  co_return co_await BeginGeneration(newest + 1);
-}
-
-Task<Status> ShardProjector::BeginGeneration(Generation generation) {
-  // The log first: a number is never used for two generations.
-  auto put = co_await log_.PutShardMetadata(inbox(), std::string(kGenerationField),
-                                            std::to_string(generation));
-  if (!put.ok()) co_return put.status();
-  auto created = co_await view_.Create(options_.shard, generation, fold_.version());
-  if (!created.ok()) co_return created.status();
-  bool exists = false;
-  EPIGRID_CO_RETURN_IF_ERROR(co_await OpenGeneration(generation, &exists));
-  if (!exists)
-    co_return Status(Code::kAborted, "VIEW_MOVED", "a generation that was just made is gone");
-  co_return OkStatus();
-}
-
-Task<Status> ShardProjector::LoadRuntimeCells() {
-  needs_.Clear();
-  folder_.CommonNeeds(needs_);
-  needs_.String(std::string(kConfiguredCell));
-  needs_.String(std::string(kRebuildCell));
-  std::vector<CellRead> missing = folder_.cells.Missing(needs_.reads());
-  if (!missing.empty()) EPIGRID_CO_RETURN_IF_ERROR(co_await Load(std::move(missing)));
-  if (const std::string* parked = folder_.cells.Get(kParkedCell)) {
-    std::optional<ParkedRecords> decoded = ParkedRecords::Decode(*parked);
-    EPIGRID_CHECK(decoded.has_value(), "the cell of parked records does not parse");
-    folder_.parked = std::move(*decoded);
   }
   co_return OkStatus();
 }

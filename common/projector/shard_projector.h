@@ -44,6 +44,7 @@
 #include "common/projector/observer.h"
 #include "common/projector/record_folder.h"
 #include "common/projector/record_queue.h"
+#include "common/projector/snapshot.h"
 #include "common/projector/ticking.h"
 #include "common/projector/view.h"
 #include "common/projector/work_budget.h"
@@ -119,6 +120,8 @@ inline constexpr std::string_view kRebuildDiffersField = "rebuild_differs";
 // "<offset> <count>": how often the rebuild that is asked for at the offset was begun and not
 // ended.
 inline constexpr std::string_view kRebuildAttemptField = "rebuild_attempt";
+// When the shard was audited last, and its snapshot kept: microseconds.
+inline constexpr std::string_view kAuditedField = "audited";
 // "drop:<generation>": one that nobody reads any more, or soon will not.
 inline constexpr std::string_view kDropPrefix = "drop:";
 
@@ -157,6 +160,8 @@ class ShardProjector {
   Attempt attempt() const { return attempt_; }
   // Generations that are to be dropped, as the log said on opening.
   const std::vector<Generation>& to_drop() const { return to_drop_; }
+  // When the shard was audited last, as the log said on opening; unset: never.
+  Time audited() const { return audited_; }
   // Whether everything fed is committed and nothing is under way.
   bool idle() const { return waiting_ && queued().records == 0; }
 
@@ -166,14 +171,16 @@ class ShardProjector {
   uint32_t kill_count() const { return options_.unclean_ends_max + options_.lone_ends_max; }
   TopicShard inbox() const { return {InboxTopic(fold_.service()), options_.shard}; }
 
-  // Life: shard_projector.cc
+  // Life: shard_projector.cc, and shard_projector_open.cc
   Task<void> Main();
   Task<Status> Life();
   Task<Status> Work();
   Task<Status> Open();
   Task<Status> ChooseGeneration(std::optional<Generation> newest_begun);
-  Task<Status> OpenGeneration(Generation generation, bool* exists);
+  // `*usable`: it is there, and can be folded on.
+  Task<Status> OpenGeneration(Generation generation, bool* usable);
   Task<Status> BeginGeneration(Generation generation);
+  Task<Status> LoadSnapshot(Generation generation, Snapshot snapshot);
   Task<Status> LoadRuntimeCells();
   Task<Status> BecomeLive();
   Task<Status> AppendOwn(std::vector<Event> events, Offset* last);
@@ -219,8 +226,10 @@ class ShardProjector {
   Generation generation_ = 0;
   Offset catch_up_to_ = 0;  // a generation that nobody reads yet becomes live when it is here
   bool configuration_checked_ = false;
-  Offset rebuilt_ = 0;  // the last request of a rebuild that was served
-  Offset floor_ = 0;    // emission is certain up to here
+  Offset rebuilt_ = 0;    // the last request of a rebuild that was served
+  Offset floor_ = 0;      // emission is certain up to here
+  Offset log_start_ = 0;  // the inbox was cut up to here
+  Time audited_;
   ShardMeta committed_;
   std::optional<Time> next_due_;
   std::map<Offset, std::string> parked_in_log_;  // reason by offset, from the log's metadata

@@ -87,7 +87,7 @@ class ShardProjectorTest : public ::testing::Test {
     return std::move(appended).Wait()->front();
   }
   bool Applied(Offset offset) {
-    const SimGeneration* live = views_.Live(0);
+    const ShardImage* live = views_.Live(0);
     return live != nullptr && live->meta.applied >= offset;
   }
   // Offsets, as the log has them.
@@ -189,7 +189,7 @@ TEST_F(ShardProjectorTest, ATimerOfAnEntityThatWaitsIsHeldUntilTheRecordIsRetrie
   RunFor(seconds(700));
   EXPECT_TRUE(views_.Live(0)->strings.contains("fired:other"));
   EXPECT_FALSE(views_.Live(0)->strings.contains("fired:poison"));
-  EXPECT_FALSE(views_.Live(0)->timers.contains("poison")) << "no Tick is to come for it";
+  EXPECT_FALSE(views_.Live(0)->timers().contains("poison")) << "no Tick is to come for it";
 
   std::vector<Event> retry(1);
   retry[0].mutable_unparked()->set_offset(offsets[2]);

@@ -16,6 +16,7 @@ constexpr uint64_t kBackOffMax = Beats(std::chrono::seconds(5));
 // Who lived as long as this has not failed in a row.
 constexpr uint64_t kLivedLong = Beats(std::chrono::seconds(5));
 constexpr uint64_t kRebuildAgainAfter = Beats(std::chrono::seconds(5));
+constexpr uint64_t kAuditAgainAfter = Beats(std::chrono::minutes(1));
 
 }  // namespace
 
@@ -89,6 +90,7 @@ void ShardSlot::StartAgain() {
     return;
   }
   AbandonRebuild();
+  audit_.reset();
   DropProjector();
   for (const std::string& topic : topics_) host_.Unseek({topic, shard_});
   subscriptions_.clear();
@@ -98,6 +100,7 @@ void ShardSlot::StartAgain() {
 void ShardSlot::Stop() {
   stop_by_beat_ = beat_ + kStopWithin;
   LeaveRebuild();
+  audit_.reset();
   subscriptions_.clear();
   for (const std::string& topic : topics_) host_.Unseek({topic, shard_});
   if (projector_ != nullptr && projector_->state() != ShardProjector::State::kEnded) {
@@ -109,6 +112,7 @@ void ShardSlot::Stop() {
 
 OwnAttempts ShardSlot::Leave() {
   LeaveRebuild();
+  audit_.reset();
   if (projector_ != nullptr && projector_->attempt() != Attempt()) {
     // For the next owner, which does not know that this one lives. Not waited for: what it may
     // overwrite is a newer attempt, so that at worst one death is not counted.
@@ -130,6 +134,7 @@ void ShardSlot::ProjectorOpened(Offset after) {
   }
   if (pausing_) projector_->Stop();
   host_.Seek(inbox_, after);
+  PlanAudit();
   for (Generation generation : projector_->to_drop()) {
     if (generation != projector_->generation()) {
       drops_.try_emplace(generation,
@@ -218,6 +223,11 @@ void ShardSlot::Beat() {
       projector_->live() && beat_ >= rebuild_at_beat_ && host_.MayRebuild()) {
     StartRebuild();
   }
+  if (audit_at_beat_ != 0 && beat_ >= audit_at_beat_ && audit_ == nullptr && rebuild_ == nullptr &&
+      projector_ != nullptr && projector_->state() == ShardProjector::State::kLive &&
+      host_.MayAudit()) {
+    StartAudit();
+  }
   BeatDrops();
 }
 
@@ -283,6 +293,41 @@ void ShardSlot::RebuildEnded(const Status& status) {
   }
 }
 
+void ShardSlot::PlanAudit() {
+  if (audit_at_beat_ != 0 || options_.audit_interval <= Duration::zero()) return;
+  const Time now = host_.Dependencies().scheduler->Now();
+  audited_ = projector_->audited();
+  Duration wait = audited_ + options_.audit_interval - now;
+  if (!audited_.is_set()) {
+    // The first of each shard, one after the other.
+    wait = options_.audit_interval * (shard_ + 1) / options_.shard_count;
+    audited_ = now;
+  }
+  wait = std::clamp(wait, Duration::zero(), options_.audit_interval);
+  audit_at_beat_ = beat_ + 1 + Beats(wait);
+}
+
+void ShardSlot::StartAudit() {
+  audit_ =
+      std::make_unique<Audit>(host_.Dependencies(), host_.ProjectorOptions(shard_), options_.audit,
+                              projector_->generation(), projector_->committed(),
+                              [this](const Status& status) { AuditEnded(status); });
+  audit_->Start();
+}
+
+void ShardSlot::AuditEnded(const Status& status) {
+  audit_.reset();
+  const uint64_t interval = 1 + Beats(options_.audit_interval);
+  const bool differs = status.reason() == "AUDIT_DIFFERS";
+  audit_at_beat_ =
+      beat_ + (status.ok() || differs ? interval : std::min(interval, kAuditAgainAfter));
+  if (status.ok()) audited_ = host_.Dependencies().scheduler->Now();
+  ProjectorObserver* observer = host_.Dependencies().observer;
+  if (observer == nullptr) return;
+  observer->OnAudit(shard_, status);
+  if (differs) observer->OnAlert(ProjectorAlert::kAuditDiffers, shard_, status.message());
+}
+
 void ShardSlot::BeatDrops() {
   for (auto at = drops_.begin(); at != drops_.end();) {
     Drop& drop = at->second;
@@ -340,6 +385,7 @@ ProjectedShard ShardSlot::Describe(Time now) const {
   if (unfolded_since_.has_value()) {
     described.event_age = std::max(Duration::zero(), now - *unfolded_since_);
   }
+  if (audited_.is_set()) described.audit_age = std::max(Duration::zero(), now - audited_);
   if (projector_ == nullptr) return described;
   const ShardMeta& committed = projector_->committed();
   described.generation = projector_->generation();

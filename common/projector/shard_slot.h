@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/projector/audit.h"
 #include "common/projector/projector_host.h"
 #include "common/projector/rebuild.h"
 #include "common/projector/shard_projector.h"
@@ -32,6 +33,7 @@ class SlotHost {
   virtual void Seek(const TopicShard& from, Offset after) = 0;
   virtual void Unseek(const TopicShard& from) = 0;
   virtual bool MayRebuild() = 0;
+  virtual bool MayAudit() = 0;
   // Removes a generation from the view, in time.
   virtual Future<Status> DropGeneration(ShardGeneration which) = 0;
   // The slot has stopped and can be destroyed; called from Scheduler::Post.
@@ -67,6 +69,7 @@ class ShardSlot final : public RebuiltShard {
   void SourceFailed(const TopicShard& from, const Status& status);
 
   bool rebuilding() const { return rebuild_ != nullptr; }
+  bool auditing() const { return audit_ != nullptr; }
   bool clock_trusted() const { return projector_ == nullptr || projector_->clock_trusted(); }
   ProjectedShard Describe(Time now) const;
   void CollectFloors(std::map<TopicShard, Offset>& floors) const;
@@ -93,6 +96,9 @@ class ShardSlot final : public RebuiltShard {
   void LeaveRebuild();
   void AbandonRebuild();
   void RebuildEnded(const Status& status);
+  void PlanAudit();
+  void StartAudit();
+  void AuditEnded(const Status& status);
   void BeatDrops();
   Task<void> DropGeneration(Generation generation);
   uint64_t BackOff(const Status& status);
@@ -126,6 +132,10 @@ class ShardSlot final : public RebuiltShard {
   bool pausing_ = false;
   bool live_paused_ = false;
   std::map<Generation, Drop> drops_;
+
+  std::unique_ptr<Audit> audit_;
+  uint64_t audit_at_beat_ = 0;  // 0: not planned yet
+  Time audited_;                // of the last one; unset: since when this owner has the shard
 };
 
 }  // namespace epigrid

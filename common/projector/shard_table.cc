@@ -215,6 +215,7 @@ void ShardTable::State::OnApplied(std::string_view message) {
   if (shard >= options.shard_count) return;
   // A generation that is being built publishes too: only what the live one may have applied counts,
   // and that only rises but for a fallen back view, which the next round tells.
+  if (applied >= kLoadingFrom) return;
   Entry& entry = entries[shard];
   if (entry.generation == 0 || applied <= entry.applied) return;
   entry.applied = applied;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/projector/emission.h"
+#include "common/projector/log_retention.h"
 
 namespace epigrid {
 namespace {
@@ -102,8 +103,12 @@ Task<void> Subscription::Main() {
 }
 
 Task<Status> Subscription::Life() {
-  auto floors =
-      co_await dependencies_.log->Floors(std::string(dependencies_.fold->service()), {from_});
+  // Before it reads: what it has not copied is kept for it.
+  const std::string group(dependencies_.fold->service());
+  auto known = co_await dependencies_.log->PutShardMetadata(
+      from_, std::string(kSubscriberPrefix) + group, {});
+  if (!known.ok()) co_return known.status();
+  auto floors = co_await dependencies_.log->Floors(group, {from_});
   if (!floors.ok()) co_return floors.status();
   copied_ = floors->front();
   dependencies_.scheduler->Post([self = self_, seek = callbacks_.seek, offset = copied_] {

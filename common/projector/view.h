@@ -37,6 +37,11 @@ namespace epigrid {
 
 using Generation = uint64_t;
 
+// A generation whose applied offset is this or greater is being made from a snapshot, by batches
+// that count on from here; nobody folds it until the last of them brings it to the snapshot's
+// offset.
+inline constexpr Offset kLoadingFrom = Offset{1} << 62;
+
 struct ShardGeneration {
   Shard shard = 0;
   Generation generation = 0;
@@ -54,9 +59,12 @@ struct Mark {
 // The 128-bit sum (each half modulo 2^64) of the hashes of a shard's cells, indexes and timers:
 // equal states have equal digests, whatever the order in which they came about. Shard time is not
 // in it.
+struct CellWrite;
 struct Digest {
   uint64_t low = 0;
   uint64_t high = 0;
+  // What this write adds where nothing was before.
+  void Add(const CellWrite& write);
   void AddCell(std::string_view key, std::string_view field, std::string_view value);
   void RemoveCell(std::string_view key, std::string_view field, std::string_view value);
   void AddTimer(std::string_view id, Time due);

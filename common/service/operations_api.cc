@@ -317,9 +317,9 @@ Task<Status> OperationsApi::DoReadLog(Call&, const pb::ReadLogRequest& request,
   EPIGRID_CO_ASSIGN_OR_RETURN(const Offset end, co_await runtime.log().End(from));
   EPIGRID_CO_ASSIGN_OR_RETURN(
       const std::vector<LogRecord> records,
-      co_await (request.tail() ? runtime.log().ReadNewest(from, page_size)
-                               : runtime.log().Read(from, std::max(request.after_offset(), start),
-                                                    page_size)));
+      co_await (request.tail()
+                    ? runtime.log().ReadNewest(from, page_size)
+                    : Run(ReadWhatIsLeft(runtime.log(), from, request.after_offset(), page_size))));
   for (const LogRecord& record : records) {
     pb::LogEntry& entry = *response.add_entries();
     entry.set_offset(record.offset);

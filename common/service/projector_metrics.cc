@@ -48,6 +48,10 @@ ProjectorMetrics::ProjectorMetrics(std::string service, Metrics& metrics)
       time_lag_(metrics.Gauge(Name(service_, "shard_time_lag_seconds"),
                               "How far the time of the owned live shard that is furthest behind "
                               "lags behind the clock")),
+      audit_age_(
+          metrics.Gauge(Name(service_, "audit_age_seconds"),
+                        "Since the last audit that ended well, of the owned shard whose last "
+                        "one is the oldest")),
       clock_trusted_(metrics.Gauge(
           Name(service_, "clock_trusted"),
           "1, or 0 while this process does not trust its clock, so that timers fire late")) {
@@ -67,16 +71,18 @@ void ProjectorMetrics::OnBatch(Shard, size_t records, size_t events, size_t writ
 }
 
 void ProjectorMetrics::OnLook(const ProjectorSnapshot& snapshot) {
-  Duration oldest{}, lag{};
+  Duration oldest{}, lag{}, audit_age{};
   std::map<std::string_view, int> shards;
   for (const ProjectedShard& shard : snapshot.shards) {
     oldest = std::max(oldest, shard.event_age);
     lag = std::max(lag, shard.time_lag);
+    audit_age = std::max(audit_age, shard.audit_age);
     if (shard.event_age >= kOldRecord) age_.Observe(ToSeconds(shard.event_age));
     ++shards[shard.state];
   }
   oldest_age_.Set(ToSeconds(oldest));
   time_lag_.Set(ToSeconds(lag));
+  audit_age_.Set(ToSeconds(audit_age));
   clock_trusted_.Set(snapshot.clock_trusted ? 1 : 0);
   for (const auto& [state, gauge] : owned_shards_) gauge->Set(shards[state]);
 }
@@ -99,6 +105,15 @@ void ProjectorMetrics::OnAlert(ProjectorAlert alert, Shard shard, std::string_vi
       .Increment();
   EPIGRID_LOG_ERROR("projector.alert", {"projector", Safe(service_)}, {"shard", shard},
                     {"alert", Safe(AlertName(alert))}, {"detail", Redacted(detail)});
+}
+
+void ProjectorMetrics::OnAudit(Shard shard, const Status& status) {
+  Of(audits_, "audits_total", "Audits of shards, by result", "result",
+     status.ok() ? "OK" : status.reason())
+      .Increment();
+  if (status.ok()) return;
+  EPIGRID_LOG_WARN("projector.audit_failed", {"projector", Safe(service_)}, {"shard", shard},
+                   {status});
 }
 
 void ProjectorMetrics::OnViewWait(const Status& why) {

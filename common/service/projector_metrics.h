@@ -13,6 +13,9 @@
 //   epigrid_<service>_owned_shards            by state: OPENING, CATCHING_UP, LIVE, STOPPED
 //   epigrid_<service>_ignored_events_total    by reason: what changed nothing
 //   epigrid_<service>_shard_restarts_total    by reason: a shard began again from its view
+//   epigrid_<service>_audits_total            by result: OK, AUDIT_DIFFERS, or why it was not made
+//   epigrid_<service>_audit_age_seconds       since the last audit that ended well, of the owned shard that has waited
+//                                             longest: it grows while none succeeds, and with it the log
 //   epigrid_<service>_view_retries_total      calls that the views' Redis did not answer or refused: made again
 //   epigrid_<service>_log_retries_total       polls that the log did not answer: made again
 //   epigrid_<service>_projector_alerts_total  by alert: each has a page under docs/playbooks
@@ -37,6 +40,7 @@ class ProjectorMetrics final : public ProjectorObserver {
   void OnIgnored(Shard shard, std::string_view reason) override;
   void OnRestart(Shard shard, const Status& why) override;
   void OnAlert(ProjectorAlert alert, Shard shard, std::string_view detail) override;
+  void OnAudit(Shard shard, const Status& status) override;
   void OnLook(const ProjectorSnapshot& snapshot) override;
   void OnViewWait(const Status& why) override;
   void OnLogWait(const Status& why) override;
@@ -63,6 +67,7 @@ class ProjectorMetrics final : public ProjectorObserver {
   prometheus::Histogram& age_;
   prometheus::Gauge& oldest_age_;
   prometheus::Gauge& time_lag_;
+  prometheus::Gauge& audit_age_;
   prometheus::Gauge& clock_trusted_;
   std::map<std::string, prometheus::Gauge*, std::less<>> owned_shards_;  // by state
   Warning view_waits_{"projector.view_waits", {}};
@@ -70,6 +75,7 @@ class ProjectorMetrics final : public ProjectorObserver {
   std::map<std::string, prometheus::Counter*, std::less<>> ignored_;
   std::map<std::string, prometheus::Counter*, std::less<>> restarts_;
   std::map<std::string, prometheus::Counter*, std::less<>> alerts_;
+  std::map<std::string, prometheus::Counter*, std::less<>> audits_;
 };
 
 }  // namespace epigrid

@@ -1,6 +1,8 @@
 #include "common/service/service_runtime.h"
 
 #include "common/log/log.h"
+#include "common/projector/emission.h"
+#include "common/projector/snapshot.h"
 #include "common/redis/cluster.h"
 
 namespace epigrid {
@@ -49,7 +51,9 @@ struct ServiceRuntime::Projector {
              {.instance = options.instance,
               .configuration = configuration,
               .shard_count = options.shard_count,
-              .cache_bytes_max = options.cache_bytes_max},
+              .cache_bytes_max = options.cache_bytes_max,
+              .audit_interval = options.audit_interval,
+              .audit = options.audit},
              &observer) {}
 
   std::unique_ptr<RedisKeyspace> redis;
@@ -115,7 +119,8 @@ Status ServiceRuntime::OpenLog(EventLog& log) {
   LogIdentity identity{.shard_count = options_.shard_count};
   identity.topics = fold_->subscriptions();
   for (std::string& topic : fold_->publications()) identity.topics.push_back(std::move(topic));
-  identity.topics.push_back(service_ + ".inbox");
+  identity.topics.push_back(InboxTopic(service_));
+  identity.topics.push_back(SnapshotTopic(service_));
   return AwaitAtStart([&] { return log.Open(identity).Wait().status(); });
 }
 

@@ -52,6 +52,8 @@ struct ServiceRuntimeOptions {
   // Whether this process folds (role projector or all).
   bool projector = true;
   size_t cache_bytes_max = 128 << 20;
+  Duration audit_interval = std::chrono::hours(6);
+  AuditLimits audit;
   Duration start_timeout = std::chrono::seconds(30);
 };
 

@@ -64,6 +64,20 @@ void StorageConfig::AddTo(ConfigSpec& spec) {
       .OneOf({"api", "projector", "all"});
   spec.Add(&cache_mib, "instance.cache_mib", "memory for folded state, per service, in MiB")
       .Range(1, 65536);
+  spec.Add(&audit_interval, "audit.interval",
+           "how often each shard is folded aside, compared with its view, kept as a snapshot, and "
+           "its "
+           "log cut behind it; 0s: never, and the log grows for ever")
+      .Range(Duration(0), std::chrono::hours(24 * 7));
+  spec.Add(&audit_memory_mib, "audit.memory_mib",
+           "keys and values of one shard that an audit may hold, in MiB; it takes about twice as "
+           "much "
+           "memory, for one shard of each service at a time")
+      .Range(1, 1 << 20);
+  spec.Add(&log_retention, "log.retention",
+           "how long records stay in the log at least, also after a snapshot holds what came of "
+           "them")
+      .Range(Duration(0), std::chrono::hours(24 * 3650));
   for (const std::string* address : {&log_address, &view_address}) {
     const std::string name = address == &log_address ? "log.redis_address" : "view.redis_address";
     spec.AddCheck({name}, [address, name]() -> std::string {
@@ -140,6 +154,8 @@ ServiceRuntimeOptions StorageConfig::RuntimeOptions() const {
   options.key_prefix = log_key_prefix;
   options.projector = folds();
   options.cache_bytes_max = size_t{cache_mib} << 20;
+  options.audit_interval = audit_interval;
+  options.audit = {.retention = log_retention, .bytes_max = size_t{audit_memory_mib} << 20};
   options.make_log = [config = *this](EventLoop& loop) { return config.MakeLog(loop); };
   options.make_assignment =
       [config = *this](EventLoop& loop, const std::string& group) -> std::unique_ptr<Assignment> {

@@ -28,6 +28,9 @@ struct StorageConfig {
   std::string instance_name;  // empty: "<host>/<pid>"
   std::string role = "all";
   uint32_t cache_mib = 128;
+  Duration audit_interval = std::chrono::hours(6);
+  uint32_t audit_memory_mib = 2048;
+  Duration log_retention = std::chrono::hours(24 * 14);
 
   // Declares the settings and the rules between them.
   void AddTo(ConfigSpec& spec);

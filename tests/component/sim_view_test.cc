@@ -212,7 +212,7 @@ TEST(SimView, AnswersLikeRedis) {
     }
     for (Shard shard = 0; shard < 2; ++shard) {
       for (Generation generation = 1; generation <= 2; ++generation) {
-        const SimGeneration* found = sim.storage().Find(shard, generation);
+        const ShardImage* found = sim.storage().Find(shard, generation);
         if (found == nullptr) continue;
         EXPECT_EQ(found->Recount(), RecountDigest(redis_view, {shard, generation}));
       }

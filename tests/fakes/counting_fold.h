@@ -21,7 +21,7 @@
 
 namespace epigrid {
 
-class CountingFold final : public Fold {
+class CountingFold : public Fold {
  public:
   // `follows`: the topics that it subscribes to.
   explicit CountingFold(std::string service, std::vector<std::string> follows = {});

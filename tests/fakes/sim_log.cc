@@ -61,10 +61,21 @@ void SimLogStorage::Crash() {
 
 void SimLogStorage::Cut(const TopicShard& of, Offset first_kept) {
   ShardData& shard = shards_[of];
-  std::erase_if(shard.records, [&](const LogRecord& record) {
-    if (record.offset < first_kept) shard.start = std::max(shard.start, record.offset);
-    return record.offset < first_kept;
-  });
+  auto kept = std::ranges::lower_bound(shard.records, first_kept, {}, &LogRecord::offset);
+  if (options.cut_too_far && kept != shard.records.begin() && kept != shard.records.end()) ++kept;
+  if (kept == shard.records.begin()) return;
+  shard.start = std::prev(kept)->offset;
+  shard.gone.insert(shard.gone.end(), std::make_move_iterator(shard.records.begin()),
+                    std::make_move_iterator(kept));
+  shard.records.erase(shard.records.begin(), kept);
+}
+
+std::vector<LogRecord> SimLogStorage::Ever(const TopicShard& of) const {
+  const auto found = shards_.find(of);
+  if (found == shards_.end()) return {};
+  std::vector<LogRecord> all = found->second.gone;
+  all.insert(all.end(), found->second.records.begin(), found->second.records.end());
+  return all;
 }
 
 void SimLogStorage::SkipTo(const TopicShard& of, Offset offset) {

@@ -40,6 +40,7 @@ struct SimLogOptions {
   bool acknowledge_before_landing = false;
   bool stamp_by_producers_clock = false;
   bool raise_floors_to_the_end = false;
+  bool cut_too_far = false;
 };
 
 class SimLogStorage {
@@ -49,7 +50,8 @@ class SimLogStorage {
   struct ShardData {
     std::vector<LogRecord> records;
     Offset end = 0;
-    Offset start = 0;  // the last that is gone
+    Offset start = 0;             // the last that is gone
+    std::vector<LogRecord> gone;  // what was cut, for tests that ask what there ever was
     Time last_append;
   };
 
@@ -62,6 +64,8 @@ class SimLogStorage {
   const std::map<TopicShard, ShardData>& shards() const { return shards_; }
   Offset Floor(const std::string& group, const TopicShard& of) { return floors_[{group, of}]; }
   const std::map<std::string, std::string>& metadata(const TopicShard& of) { return metadata_[of]; }
+  // All that was ever appended to a shard and not lost, cut or not.
+  std::vector<LogRecord> Ever(const TopicShard& of) const;
   // The records of a shard after an offset.
   std::vector<LogRecord> Read(const TopicShard& from, Offset after, size_t limit) const;
   std::vector<LogRecord> ReadNewest(const TopicShard& from, size_t limit) const;

@@ -37,83 +37,20 @@ auto Restore(const Map& map, const std::string& key) {
 
 }  // namespace
 
-std::optional<Time> SimGeneration::NextDue() const {
-  std::optional<Time> next;
-  for (const auto& [id, due] : timers) next = std::min(next.value_or(kEndOfTime), due);
-  return next;
-}
-
-Digest SimGeneration::Recount() const {
-  Digest digest;
-  for (const auto& [key, value] : strings) digest.AddCell(key, {}, value);
-  for (const auto& [key, members] : hashes) {
-    for (const auto& [field, value] : members) digest.AddCell(key, field, value);
-  }
-  for (const auto& [key, members] : indexes) {
-    for (const std::string& member : members) digest.AddCell(key, member, {});
-  }
-  for (const auto& [id, due] : timers) digest.AddTimer(id, due);
-  return digest;
-}
-
-CellFound SimGeneration::Read(const CellRead& read) const {
-  CellFound found;
-  if (read.kind == CellRead::Kind::kString) {
-    if (auto at = strings.find(read.key); at != strings.end()) found.value = at->second;
-  } else if (read.kind == CellRead::Kind::kTimers) {
-    for (const auto& [id, due] : timers) {
-      if (due <= read.until) found.timers.push_back({due, id});
-    }
-    std::sort(found.timers.begin(), found.timers.end());
-    if (found.timers.size() > kTimersPerTick) found.timers.resize(kTimersPerTick);
-  } else if (auto at = hashes.find(read.key); at != hashes.end()) {
-    if (read.kind == CellRead::Kind::kMembers) {
-      found.members = at->second;
-    } else if (auto member = at->second.find(read.field); member != at->second.end()) {
-      found.value = member->second;
-    }
-  }
-  return found;
-}
-
-void SimGeneration::Write(const CellWrite& write) {
-  // A key without members is gone, as in Redis.
-  auto erase_from = [&](auto& map) {
-    auto at = map.find(write.key);
-    if (at == map.end()) return;
-    at->second.erase(write.field);
-    if (at->second.empty()) map.erase(at);
-  };
-  switch (write.kind) {
-    case CellWrite::Kind::kSet: strings[write.key] = write.value; break;
-    case CellWrite::Kind::kDelete:
-      strings.erase(write.key);
-      hashes.erase(write.key);
-      indexes.erase(write.key);
-      break;
-    case CellWrite::Kind::kSetMember: hashes[write.key][write.field] = write.value; break;
-    case CellWrite::Kind::kDeleteMember: erase_from(hashes); break;
-    case CellWrite::Kind::kAddToIndex: indexes[write.key].insert(write.field); break;
-    case CellWrite::Kind::kRemoveFromIndex: erase_from(indexes); break;
-    case CellWrite::Kind::kSetTimer: timers[write.field] = write.due; break;
-    case CellWrite::Kind::kDeleteTimer: timers.erase(write.field); break;
-  }
-}
-
-const SimGeneration* SimViewStorage::Live(Shard shard) const {
+const ShardImage* SimViewStorage::Live(Shard shard) const {
   auto state = shards_.find(shard);
   if (state == shards_.end() || !state->second.live.has_value()) return nullptr;
   return Find(shard, *state->second.live);
 }
 
-const SimGeneration* SimViewStorage::Find(Shard shard, Generation generation) const {
+const ShardImage* SimViewStorage::Find(Shard shard, Generation generation) const {
   auto state = shards_.find(shard);
   if (state == shards_.end()) return nullptr;
   auto found = state->second.generations.find(generation);
   return found == state->second.generations.end() ? nullptr : &found->second;
 }
 
-SimGeneration* SimViewStorage::Find(ShardState& state, Generation generation) {
+ShardImage* SimViewStorage::Find(ShardState& state, Generation generation) {
   auto found = state.generations.find(generation);
   return found == state.generations.end() ? nullptr : &found->second;
 }
@@ -133,18 +70,21 @@ void SimViewStorage::LoseTail(Shard shard, size_t writes) {
 }
 
 std::function<void(SimViewStorage::ShardState&)> SimViewStorage::UndoOf(
-    const SimGeneration& before, const GuardedBatch& batch) const {
-  std::vector<std::function<void(SimGeneration&)>> steps;
+    const ShardImage& before, const GuardedBatch& batch) const {
+  std::vector<std::function<void(ShardImage&)>> steps;
   for (const CellWrite& write : batch.writes) {
     if (write.kind == CellWrite::Kind::kSetTimer || write.kind == CellWrite::Kind::kDeleteTimer) {
-      steps.push_back([restore = Restore(before.timers, write.field)](SimGeneration& in) {
-        restore(in.timers);
-      });
+      CellWrite restore{CellWrite::Kind::kDeleteTimer, {}, write.field, {}, {}};
+      if (auto armed = before.timers().find(write.field); armed != before.timers().end()) {
+        restore.kind = CellWrite::Kind::kSetTimer;
+        restore.due = armed->second;
+      }
+      steps.push_back([restore = std::move(restore)](ShardImage& in) { in.Write(restore); });
       continue;
     }
     steps.push_back([strings = Restore(before.strings, write.key),
                      hashes = Restore(before.hashes, write.key),
-                     indexes = Restore(before.indexes, write.key)](SimGeneration& in) {
+                     indexes = Restore(before.indexes, write.key)](ShardImage& in) {
       strings(in.strings);
       hashes(in.hashes);
       indexes(in.indexes);
@@ -161,7 +101,7 @@ std::function<void(SimViewStorage::ShardState&)> SimViewStorage::UndoOf(
 
 Committed SimViewStorage::Commit(Shard shard, const GuardedBatch& batch) {
   ShardState& state = shards_[shard];
-  SimGeneration* generation = Find(state, batch.generation);
+  ShardImage* generation = Find(state, batch.generation);
   if (generation == nullptr || generation->meta.fold_version != batch.fold_version) return {};
   ShardMeta& meta = generation->meta;
   if (meta.applied == batch.next && meta.digest == batch.digest) {
@@ -196,7 +136,7 @@ Future<Result<std::optional<Generation>>> SimView::Live(Shard shard) {
 Future<Result<std::optional<View::Opened>>> SimView::Open(Shard shard, Generation generation) {
   return Call<std::optional<Opened>>(
       [&storage = storage_, told = told_, shard, generation]() -> std::optional<Opened> {
-        const SimGeneration* found = storage.Find(storage.shards_[shard], generation);
+        const ShardImage* found = storage.Find(storage.shards_[shard], generation);
         if (found == nullptr) return std::nullopt;
         (*told)[{shard, generation}] = found->meta.applied;
         Opened opened{found->meta, found->NextDue()};
@@ -219,7 +159,7 @@ Future<Result<Done>> SimView::Create(Shard shard, Generation generation, uint32_
 Future<Result<bool>> SimView::SetLive(Shard shard, Generation generation, Offset applied) {
   return Call<bool>([&storage = storage_, shard, generation, applied] {
     SimViewStorage::ShardState& state = storage.shards_[shard];
-    const SimGeneration* found = storage.Find(state, generation);
+    const ShardImage* found = storage.Find(state, generation);
     if (found == nullptr || found->meta.applied != applied) return false;
     storage.Remember(state,
                      [before = state.live](SimViewStorage::ShardState& in) { in.live = before; });
@@ -235,9 +175,8 @@ Future<Result<Done>> SimView::Drop(std::vector<ShardGeneration> generations) {
       auto dropped = state.generations.extract(generation);
       if (dropped.empty()) continue;
       storage.Remember(
-          state,
-          [generation, before = std::make_shared<SimGeneration>(std::move(dropped.mapped()))](
-              SimViewStorage::ShardState& in) { in.generations[generation] = *before; });
+          state, [generation, before = std::make_shared<ShardImage>(std::move(dropped.mapped()))](
+                     SimViewStorage::ShardState& in) { in.generations[generation] = *before; });
     }
     return Done{};
   });
@@ -247,7 +186,7 @@ Future<Result<Done>> SimView::SetAttempt(Shard shard, Generation generation, Off
                                          uint32_t count) {
   return Call<Done>([&storage = storage_, shard, generation, offset, count] {
     SimViewStorage::ShardState& state = storage.shards_[shard];
-    SimGeneration* found = storage.Find(state, generation);
+    ShardImage* found = storage.Find(state, generation);
     if (found == nullptr || storage.options.drop_attempts) return Done{};
     ShardMeta& meta = found->meta;
     storage.Remember(state, [generation, before = meta.attempt_offset,
@@ -269,7 +208,7 @@ Future<Result<ViewRead>> SimView::Read(Shard shard, Generation generation,
       [&storage = storage_, told = told_, shard, generation, reads = std::move(reads)] {
         ViewRead answer;
         answer.found.resize(reads.size());
-        const SimGeneration* found = storage.Find(storage.shards_[shard], generation);
+        const ShardImage* found = storage.Find(storage.shards_[shard], generation);
         if (found != nullptr) {
           answer.applied = found->meta.applied;
           for (size_t i = 0; i < reads.size(); ++i) answer.found[i] = found->Read(reads[i]);

@@ -21,25 +21,11 @@
 #include <string>
 #include <vector>
 
+#include "common/projector/shard_image.h"
 #include "common/projector/view.h"
 #include "tests/fakes/sim_link.h"
 
 namespace epigrid {
-
-// A shard's state in one generation.
-struct SimGeneration {
-  ShardMeta meta;
-  std::map<std::string, std::string> strings;
-  std::map<std::string, std::map<std::string, std::string>> hashes;
-  std::map<std::string, std::set<std::string>> indexes;
-  std::map<std::string, Time> timers;
-
-  std::optional<Time> NextDue() const;
-  // Counted anew from the cells.
-  Digest Recount() const;
-  CellFound Read(const CellRead& read) const;
-  void Write(const CellWrite& write);
-};
 
 struct SimViewOptions {
   // To break the view, so that a test can show that it notices.
@@ -59,8 +45,8 @@ class SimViewStorage {
   std::function<void(Shard, const GuardedBatch&)> on_commit;
 
   // The live generation; null: there is none.
-  const SimGeneration* Live(Shard shard) const;
-  const SimGeneration* Find(Shard shard, Generation generation) const;
+  const ShardImage* Live(Shard shard) const;
+  const ShardImage* Find(Shard shard, Generation generation) const;
   // Writes that LoseTail could take back now.
   size_t history(Shard shard) { return shards_[shard].undo.size(); }
   // Takes back the shard's last writes, at most kHistory.
@@ -73,13 +59,13 @@ class SimViewStorage {
 
   struct ShardState {
     std::optional<Generation> live;
-    std::map<Generation, SimGeneration> generations;
+    std::map<Generation, ShardImage> generations;
     std::deque<std::function<void(ShardState&)>> undo;  // newest last
   };
 
-  SimGeneration* Find(ShardState& state, Generation generation);
+  ShardImage* Find(ShardState& state, Generation generation);
   void Remember(ShardState& state, std::function<void(ShardState&)> undo);
-  std::function<void(ShardState&)> UndoOf(const SimGeneration& before,
+  std::function<void(ShardState&)> UndoOf(const ShardImage& before,
                                           const GuardedBatch& batch) const;
   Committed Commit(Shard shard, const GuardedBatch& batch);
 

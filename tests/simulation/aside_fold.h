@@ -31,7 +31,7 @@ class AsideFold {
 
   void Fold(const std::vector<LogRecord>& records);
 
-  const SimGeneration& state() const { return state_; }
+  const ShardImage& state() const { return state_; }
   const std::vector<NewRecord>& emitted() const { return emitted_; }
   // After each record.
   struct After {
@@ -50,7 +50,7 @@ class AsideFold {
   const epigrid::Fold& fold_;
   const std::map<Offset, std::string> parked_;
   RecordFolder folder_;
-  SimGeneration state_;
+  ShardImage state_;
   std::vector<NewRecord> emitted_;
   std::map<Offset, After> after_;
   std::vector<std::string> problems_;

@@ -1,5 +1,8 @@
 #include "tests/simulation/breaks.h"
 
+#include "common/projector/snapshot.h"
+#include "epigrid/internal/v1/snapshot.pb.h"
+
 namespace epigrid {
 namespace {
 
@@ -18,6 +21,20 @@ void Restamp(World& world) {
       }
       envelope.mutable_position()->set_offset(++next);
       record.value = envelope.SerializeAsString();
+    }
+  };
+}
+
+// What a snapshot says of itself.
+template <typename Change>
+void TamperWithSnapshots(World& world, Change change) {
+  world.log().options.tamper = [change](std::vector<NewRecord>& records) {
+    for (NewRecord& record : records) {
+      if (!record.to.topic.ends_with(SnapshotTopic(""))) continue;
+      internal::v1::SnapshotRecord snapshot;
+      if (!snapshot.ParseFromString(record.value) || !snapshot.has_header()) continue;
+      change(*snapshot.mutable_header());
+      record.value = snapshot.SerializeAsString();
     }
   };
 }
@@ -51,6 +68,19 @@ const std::vector<Break>& AllBreaks() {
        [](World& world) { OnEveryView(world, &SimViewOptions::drop_attempts); }},
       {"clock", "the log stamps records by its producers' clocks",
        [](World& world) { world.log().options.stamp_by_producers_clock = true; }},
+      {"snapshot_ahead", "a snapshot says that it goes further than it does",
+       [](World& world) {
+         TamperWithSnapshots(world, [](internal::v1::SnapshotHeader& header) {
+           header.set_offset(header.offset() + 3);
+         });
+       }},
+      {"snapshot_marks", "a snapshot has no high-water marks",
+       [](World& world) {
+         TamperWithSnapshots(world,
+                             [](internal::v1::SnapshotHeader& header) { header.clear_marks(); });
+       }},
+      {"cut_ahead", "the log is cut beyond the snapshot",
+       [](World& world) { world.log().options.cut_too_far = true; }},
   };
   return kBreaks;
 }

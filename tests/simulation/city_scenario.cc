@@ -42,7 +42,7 @@ class CityScenario final : public Scenario {
 
  private:
   static ShardCells CellsOf(World& world, const std::string& service, Shard shard) {
-    const SimGeneration* live = world.service(service).view().Live(shard);
+    const ShardImage* live = world.service(service).view().Live(shard);
     return {live->meta.shard_time, &live->strings, &live->hashes};
   }
   static NewRecord DrawRubbish(World& world);
@@ -131,9 +131,9 @@ NewRecord CityScenario::DrawRubbish(World& world) {
 
 std::string CityScenario::UnsentMessages(World& world) {
   for (Shard shard = 0; shard < world.options().shard_count; ++shard) {
-    const SimGeneration* live = world.service(kNotification).view().Live(shard);
+    const ShardImage* live = world.service(kNotification).view().Live(shard);
     if (live->indexes.contains(notification::keys::kDueIndex)) return "messages are due";
-    for (const auto& [id, due] : live->timers) {
+    for (const auto& [id, due] : live->timers()) {
       if (!id.starts_with(notification::keys::kTimerPrefix)) continue;
       const Duration left = due - live->meta.shard_time;
       // A sender whose clock was wrong makes a message wait for minutes, which nobody has to watch.
@@ -216,7 +216,7 @@ void CityScenario::CheckMessages(World& world) {
   std::map<std::string, std::set<std::string>> wanted;                // message ids by person
   std::map<std::string, std::pair<uint64_t, std::string>> newest_of;  // version and id, by person
   for (Shard shard = 0; shard < world.options().shard_count; ++shard) {
-    for (const LogRecord& record : world.log().shard({"health_code.code.v1", shard}).records) {
+    for (const LogRecord& record : world.log().Ever({"health_code.code.v1", shard})) {
       Envelope envelope;
       if (!envelope.ParseFromString(record.value)) continue;  // a stranger's
       for (const Event& event : envelope.events()) {
@@ -279,7 +279,7 @@ void CityScenario::CheckVersions(World& world) {
   std::map<std::string, uint64_t> last;
   std::set<std::string> seen;
   for (Shard shard = 0; shard < world.options().shard_count; ++shard) {
-    for (const LogRecord& record : world.log().shard({"health_code.inbox", shard}).records) {
+    for (const LogRecord& record : world.log().Ever({"health_code.inbox", shard})) {
       Envelope envelope;
       if (!envelope.ParseFromString(record.value) || !envelope.has_position()) continue;
       if (!seen.insert(fmt::format("{} {}", shard, envelope.position().ShortDebugString()))

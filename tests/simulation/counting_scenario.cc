@@ -36,7 +36,7 @@ class ShardOfLog {
  public:
   ShardOfLog(World& world, const std::string& service, Shard shard) : fold_(service) {
     const TopicShard inbox{service + ".inbox", shard};
-    for (const LogRecord& record : world.log().shard(inbox).records) {
+    for (const LogRecord& record : world.log().Ever(inbox)) {
       Read(record, world.IsRubbish(inbox, record.value));
     }
   }
@@ -211,7 +211,7 @@ class CountingScenario final : public Scenario {
     std::map<std::string, uint64_t> published, by_counting;
     std::set<std::string> seen;
     for (Shard shard = 0; shard < world.options().shard_count; ++shard) {
-      for (const LogRecord& record : world.log().shard({kPublic, shard}).records) {
+      for (const LogRecord& record : world.log().Ever({kPublic, shard})) {
         Envelope envelope;
         if (!envelope.ParseFromString(record.value)) continue;
         if (!seen.insert(PositionOf(record.value)).second) continue;

@@ -53,7 +53,7 @@ class LostLeaseTest : public ::testing::TestWithParam<size_t> {
     }
   }
   bool AtEnd() {
-    const SimGeneration* live = views_.Live(0);
+    const ShardImage* live = views_.Live(0);
     return live != nullptr && live->meta.applied == storage_.shard(kInbox).end;
   }
 

@@ -36,7 +36,7 @@ class LostViewTest : public ::testing::Test {
       world.RunUntil([&] { return appended.ready(); });
     };
     const auto at_end = [&] {
-      const SimGeneration* live = views.Live(0);
+      const ShardImage* live = views.Live(0);
       return live != nullptr && live->meta.applied == storage.shard(kInbox).end;
     };
     for (int i = 0; i < 20; ++i) append(MembershipStated(fmt::format("home{}", i), "person"));

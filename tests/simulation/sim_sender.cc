@@ -92,7 +92,7 @@ Task<Result<std::vector<std::string>>> SimOutbox::Offered(Shard shard, std::stri
                                                           size_t limit) {
   std::function<Result<std::vector<std::string>>()> read =
       [&view = service_.view(), shard, after, limit]() -> Result<std::vector<std::string>> {
-    const SimGeneration* live = view.Live(shard);
+    const ShardImage* live = view.Live(shard);
     if (live == nullptr) return ViewRebuilding();
     std::vector<std::string> page;
     auto index = live->indexes.find(keys::kDueIndex);
@@ -119,7 +119,7 @@ Task<Result<std::vector<std::optional<notification::state::v1::StoredMessage>>>>
                                             shards = service_.shard_count()]() -> Result<Messages> {
     Messages found;
     for (const MessageRef& message : messages) {
-      const SimGeneration* live = view.Live(ShardOf(message.person_id, shards));
+      const ShardImage* live = view.Live(ShardOf(message.person_id, shards));
       if (live == nullptr) return ViewRebuilding();
       const CellFound cell = live->Read(
           {CellRead::Kind::kMember, keys::Messages(message.person_id), message.message_id, {}});
@@ -157,7 +157,7 @@ Task<Result<std::vector<ShardPosition>>> SimOutbox::Append(std::vector<PersonEve
 }
 
 bool SimOutbox::IsParked(const std::string& person_id) const {
-  const SimGeneration* live = service_.view().Live(ShardOf(person_id, service_.shard_count()));
+  const ShardImage* live = service_.view().Live(ShardOf(person_id, service_.shard_count()));
   if (live == nullptr) return false;
   const auto cell = live->strings.find(std::string(kParkedCell));
   if (cell == live->strings.end()) return false;
@@ -170,7 +170,7 @@ Task<Status> SimOutbox::AwaitApplied(std::vector<ShardPosition> positions, Time 
   while (true) {
     std::function<Result<bool>()> look = [&view = service_.view(), positions]() -> Result<bool> {
       return std::ranges::all_of(positions, [&](const ShardPosition& position) {
-        const SimGeneration* live = view.Live(position.shard);
+        const ShardImage* live = view.Live(position.shard);
         return live != nullptr && live->meta.applied >= position.offset;
       });
     };

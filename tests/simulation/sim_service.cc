@@ -28,8 +28,10 @@ SimService::SimService(SimScheduler& world, SimLogStorage& log, ServiceSpec spec
       spec_(std::move(spec)),
       inbox_(InboxTopic(spec_.name)),
       shard_count_(shard_count),
-      fold_(std::make_unique<WitnessFold>(spec_.make_fold())) {
+      fold_(std::make_unique<WitnessFold>(spec_.make_fold())),
+      audits_(world.random().Chance(0.7)) {
   view_.on_commit = [this](Shard shard, const GuardedBatch& batch) {
+    if (batch.next >= kLoadingFrom) return;  // a part of a snapshot
     commits_.push_back({shard, batch.generation, batch.next, batch.digest, batch.shard_time});
   };
 }
@@ -44,6 +46,13 @@ void SimService::Start(size_t instance, Duration clock_error) {
   // Small numbers, so that caches forget and queues fill up.
   options.cache_bytes_max =
       size_t{shard_count_} * (world_.random().Chance(0.5) ? 2'000 : 1'000'000);
+  if (audits_) {
+    options.audit_interval =
+        world_.random().Between(std::chrono::seconds(1), std::chrono::seconds(20));
+    options.audit.retention = world_.random().Between({}, std::chrono::seconds(10));
+  } else {
+    options.audit_interval = {};
+  }
   options.queued_records_max = world_.random().Chance(0.5) ? 10 : 2'000;
   if (world_.random().Chance(0.3)) options.queued_bytes_max = size_t{2'000} * options.shard_count;
   auto folding = std::make_unique<WitnessFold>(

@@ -86,6 +86,7 @@ class SimService {
   struct Observer final : ProjectorObserver {
     void OnIgnored(Shard, std::string_view reason) override { ++counts[std::string(reason)]; }
     void OnRestart(Shard, const Status& why) override { ++counts["RESTART_" + why.reason()]; }
+    void OnAudit(Shard, const Status& status) override { ++counts["AUDIT_" + status.reason()]; }
     void OnAlert(ProjectorAlert alert, Shard, std::string_view what) override {
       const bool given_up = what.find("never ended") != std::string_view::npos;
       ++counts[given_up ? "REBUILD_GIVEN_UP" : "ALERT_" + std::string(AlertName(alert))];
@@ -101,6 +102,7 @@ class SimService {
   const std::string inbox_;
   const uint32_t shard_count_;
   const std::unique_ptr<Fold> fold_;
+  const bool audits_;  // in some runs nothing is ever cut
   SimViewStorage view_;
   Observer observer_;
   uint64_t crashes_ = 0;

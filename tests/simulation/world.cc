@@ -109,7 +109,7 @@ bool World::ComeToRest() {
     std::map<std::pair<std::string, Shard>, Offset> quiet;
     for (const auto& service : services_) {
       for (Shard shard = 0; shard < options_.shard_count; ++shard) {
-        const SimGeneration* live = service->view().Live(shard);
+        const ShardImage* live = service->view().Live(shard);
         quiet[{service->name(), shard}] = live == nullptr ? 0 : live->meta.quiet;
       }
     }
@@ -157,7 +157,7 @@ void World::TraceHosts() {
 std::string World::IdleOwner() {
   std::string idle;
   ForEachOwned([&](SimService& service, size_t instance, const ProjectedShard& shard) {
-    const SimGeneration* live = service.view().Live(shard.shard);
+    const ShardImage* live = service.view().Live(shard.shard);
     const bool folds = shard.state == "LIVE" && shard.live && live != nullptr &&
                        shard.applied == live->meta.applied;
     if (folds) return;
@@ -172,7 +172,7 @@ std::string World::Unrest() {
   if (log_.parts_under_way() > 0) return "records are on their way to the log";
   for (const auto& service : services_) {
     for (Shard shard = 0; shard < options_.shard_count; ++shard) {
-      const SimGeneration* live = service->view().Live(shard);
+      const ShardImage* live = service->view().Live(shard);
       const Offset end = log_.shard({service->inbox(), shard}).end;
       if (live == nullptr) return fmt::format("{} shard {} has no view", service->name(), shard);
       if (live->meta.applied != end) {
@@ -213,7 +213,7 @@ void World::CheckParked() {
     for (Shard shard = 0; shard < options_.shard_count; ++shard) {
       const TopicShard inbox{service->inbox(), shard};
       std::set<std::string> seen;
-      for (const LogRecord& record : log_.shard(inbox).records) {
+      for (const LogRecord& record : log_.Ever(inbox)) {
         const std::string position = PositionOf(record.value);
         const bool repeated = !position.empty() && !seen.insert(position).second;
         const std::string_view want = repeated ? std::string_view() : ReasonOf(record);

@@ -127,6 +127,11 @@ class EpigridDev(Process):
         except (urllib.error.URLError, OSError):
             return False
 
+    def metrics(self):
+        """What Prometheus would scrape."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=5) as answer:
+            return answer.read().decode()
+
     def channel(self, caller):
         """A gRPC channel whose calls carry that caller's token. What errors say is read by harness.errors."""
         return grpc.intercept_channel(self.bare_channel(), Token(self.token(caller)))
