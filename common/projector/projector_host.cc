@@ -60,7 +60,7 @@ class ProjectorHost::Impl final : public ShardOwner,
   void Seek(const TopicShard& from, Offset after) override;
   void Unseek(const TopicShard& from) override;
   bool MayRebuild() override;
-  bool MayAudit() override;
+  bool MayAudit(Shard shard) override;
   Future<Status> DropGeneration(ShardGeneration which) override { return dropper_.Drop(which); }
   void SlotStopped(Shard shard) override;
 
@@ -309,9 +309,11 @@ bool ProjectorHost::Impl::MayRebuild() {
 }
 
 // One at a time: it holds a whole shard in memory.
-bool ProjectorHost::Impl::MayAudit() {
-  return std::none_of(owned_.begin(), owned_.end(),
-                      [](const auto& owned) { return owned.second.slot->auditing(); });
+bool ProjectorHost::Impl::MayAudit(Shard shard) {
+  const uint64_t waits = owned_.at(shard).slot->audit_waits();
+  return std::ranges::none_of(owned_, [waits](const auto& owned) {
+    return owned.second.slot->auditing() || owned.second.slot->audit_waits() > waits;
+  });
 }
 
 ProjectorSnapshot ProjectorHost::Impl::Snapshot() const {

@@ -223,11 +223,7 @@ void ShardSlot::Beat() {
       projector_->live() && beat_ >= rebuild_at_beat_ && host_.MayRebuild()) {
     StartRebuild();
   }
-  if (audit_at_beat_ != 0 && beat_ >= audit_at_beat_ && audit_ == nullptr && rebuild_ == nullptr &&
-      projector_ != nullptr && projector_->state() == ShardProjector::State::kLive &&
-      host_.MayAudit()) {
-    StartAudit();
-  }
+  if (audit_waits() > 0 && host_.MayAudit(shard_)) StartAudit();
   BeatDrops();
 }
 
@@ -291,6 +287,13 @@ void ShardSlot::RebuildEnded(const Status& status) {
     DropProjector();
     StartProjector();
   }
+}
+
+uint64_t ShardSlot::audit_waits() const {
+  const bool due = audit_at_beat_ != 0 && beat_ >= audit_at_beat_;
+  const bool can = audit_ == nullptr && rebuild_ == nullptr && projector_ != nullptr &&
+                   projector_->state() == ShardProjector::State::kLive;
+  return due && can ? beat_ - audit_at_beat_ + 1 : 0;
 }
 
 void ShardSlot::PlanAudit() {

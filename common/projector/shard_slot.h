@@ -33,7 +33,8 @@ class SlotHost {
   virtual void Seek(const TopicShard& from, Offset after) = 0;
   virtual void Unseek(const TopicShard& from) = 0;
   virtual bool MayRebuild() = 0;
-  virtual bool MayAudit() = 0;
+  // Of all that wait for an audit, the one that has waited longest.
+  virtual bool MayAudit(Shard shard) = 0;
   // Removes a generation from the view, in time.
   virtual Future<Status> DropGeneration(ShardGeneration which) = 0;
   // The slot has stopped and can be destroyed; called from Scheduler::Post.
@@ -70,6 +71,8 @@ class ShardSlot final : public RebuiltShard {
 
   bool rebuilding() const { return rebuild_ != nullptr; }
   bool auditing() const { return audit_ != nullptr; }
+  // For so many beats the shard could have been audited; 0: it is not to be, or cannot be now.
+  uint64_t audit_waits() const;
   bool clock_trusted() const { return projector_ == nullptr || projector_->clock_trusted(); }
   ProjectedShard Describe(Time now) const;
   void CollectFloors(std::map<TopicShard, Offset>& floors) const;

@@ -41,7 +41,7 @@ def cut(directory, receiver):
             return all(read_log(city, f"{service}.inbox", shard).log_start >= end - 1
                        for (service, shard), end in ends.items())
 
-        wait_until(all_cut, "every inbox to be cut", timeout_s=180, poll_s=0.5)
+        wait_until(all_cut, "every inbox to be cut", timeout_s=240, poll_s=1)
         yield city, people, city.digests(), list(receiver.requests)
         for service in SERVICES:
             assert metric(city, f'epigrid_{service}_audits_total{{result="OK"}}') > 0
