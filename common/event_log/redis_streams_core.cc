@@ -159,6 +159,7 @@ Offset StreamInfo::start() const {
 }
 
 Task<Result<StreamInfos>> FetchStreamInfo(RedisStreamsCore& core, std::vector<TopicShard> of) {
+  if (of.empty()) co_return StreamInfos();
   std::vector<std::string> keys;
   keys.reserve(of.size());
   for (const TopicShard& shard : of) keys.push_back(core.StreamKey(shard));
