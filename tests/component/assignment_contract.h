@@ -21,18 +21,11 @@
 
 #include "common/base/event_loop.h"
 #include "common/event_log/assignment.h"
+#include "tests/fakes/wait_until.h"
 
 namespace epigrid {
 
 inline constexpr uint32_t kAssignedShards = 16;
-
-inline void WaitUntil(const std::function<bool()>& condition) {
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) {
-    EPIGRID_CHECK(std::chrono::steady_clock::now() < give_up, "waited for a minute");
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-}
 
 // Where a group's members meet.
 class AssignmentUnderTest {

@@ -23,6 +23,7 @@
 #include "epigrid/operations/v1/operations.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "services/health_code/app.h"
+#include "tests/fakes/wait_until.h"
 
 namespace epigrid {
 
@@ -32,14 +33,6 @@ using health_code::v1::HealthCodeService;
 using operations::v1::OperationsService;
 
 inline constexpr auto kPatience = std::chrono::seconds(60);
-
-inline void WaitUntil(const std::function<bool()>& condition) {
-  const auto give_up = std::chrono::steady_clock::now() + kPatience;
-  while (!condition()) {
-    ASSERT_LT(std::chrono::steady_clock::now(), give_up) << "waited for a minute";
-    std::this_thread::yield();
-  }
-}
 
 struct Servers {
   explicit Servers(std::vector<std::string> view_config = {})

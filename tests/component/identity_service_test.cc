@@ -19,6 +19,7 @@
 #include "services/identity/domain/identity_fold.h"
 #include "services/identity/view/keys.h"
 #include "services/identity/worker/lost_claims.h"
+#include "tests/fakes/wait_until.h"
 
 namespace epigrid::identity {
 namespace {
@@ -33,14 +34,6 @@ constexpr Duration kPatience = 60s;
 template <typename T>
 T Await(Task<T> task) {
   return Run(std::move(task)).Wait();
-}
-
-void WaitUntil(const std::function<bool()>& condition) {
-  const auto give_up = std::chrono::steady_clock::now() + kPatience;
-  while (!condition()) {
-    EPIGRID_CHECK(std::chrono::steady_clock::now() < give_up, "waited for a minute");
-    std::this_thread::sleep_for(5ms);
-  }
 }
 
 std::string UnixAddress(const RedisServer& server) {

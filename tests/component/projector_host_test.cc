@@ -16,6 +16,7 @@
 #include "common/redis/client.h"
 #include "common/redis/testing/redis_server.h"
 #include "tests/fakes/counting_fold.h"
+#include "tests/fakes/wait_until.h"
 
 namespace epigrid {
 namespace {
@@ -24,14 +25,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr uint32_t kShards = 4;
-
-void WaitUntil(const std::function<bool()>& condition) {
-  const auto give_up = std::chrono::steady_clock::now() + seconds(60);
-  while (!condition()) {
-    ASSERT_LT(std::chrono::steady_clock::now(), give_up) << "waited for a minute";
-    std::this_thread::yield();
-  }
-}
 
 // What one process has of one service's projector.
 class HostProcess {

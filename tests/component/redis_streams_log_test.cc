@@ -8,20 +8,13 @@
 
 #include "common/redis/testing/redis_server.h"
 #include "tests/component/event_log_contract.h"
+#include "tests/fakes/wait_until.h"
 
 namespace epigrid {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-void WaitUntil(const std::function<bool()>& condition) {
-  const auto give_up = std::chrono::steady_clock::now() + seconds(60);
-  while (!condition()) {
-    EPIGRID_CHECK(std::chrono::steady_clock::now() < give_up, "waited for a minute");
-    std::this_thread::yield();
-  }
-}
 
 class RedisStreamsUnderTest final : public EventLogUnderTest {
  public:
