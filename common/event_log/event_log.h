@@ -79,8 +79,12 @@ inline constexpr size_t kAppendBytesMax = 16 << 20;
 // What one Read or ReadNewest answers at the most, but for its last record.
 inline constexpr size_t kReadBytesMax = 4 << 20;
 
+// With the metadata "topic" and "shard" that name the shard.
+Status OfShard(Status status, const TopicShard& shard);
 // OUT_OF_RANGE LOG_START_MOVED: what followed on `after` is gone, up to `start`.
 Status LogStartMoved(const TopicShard& of, Offset start, Offset after);
+// DATA_LOSS LOG_CUT_SHORT: the shard ends at `end`, but was read up to `after` before.
+Status LogCutShort(const TopicShard& of, Offset end, Offset after);
 
 class Producer {
  public:

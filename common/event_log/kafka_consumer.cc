@@ -41,7 +41,6 @@ class KafkaConsumer::State : public std::enable_shared_from_this<State> {
     Offset gap_to = 0;  // where a gap was seen to end
   };
 
-  KafkaPartitions ListOf(const TopicShard& shard, int64_t position) const;
   void Fill();
   void Heed(rd_kafka_event_t* event);
   void Take(const rd_kafka_message_t& message);
@@ -100,19 +99,11 @@ void KafkaConsumer::State::Close() {
   core_.Dispose(std::move(client_));
 }
 
-KafkaPartitions KafkaConsumer::State::ListOf(const TopicShard& shard, int64_t position) const {
-  KafkaPartitions list = NewKafkaPartitions(1);
-  rd_kafka_topic_partition_list_add(list.get(), core_.TopicName(shard.topic).c_str(),
-                                    static_cast<int32_t>(shard.shard))
-      ->offset = position;
-  return list;
-}
-
 void KafkaConsumer::State::Assign(const TopicShard& from, Offset after) {
   if (client_ == nullptr) return;
   Unassign(from);
   shards_[from] = {.after = after, .epoch = ++epochs_, .paused = false};
-  const KafkaPartitions list = ListOf(from, KafkaCore::PositionAfter(after));
+  const KafkaPartitions list = core_.ListOf({from}, KafkaCore::PositionAfter(after));
   const KafkaError error(rd_kafka_incremental_assign(client_.get(), list.get()));
   if (error == nullptr) return;
   FailShard(from, LogUnavailable(rd_kafka_error_string(error.get())));
@@ -121,7 +112,7 @@ void KafkaConsumer::State::Assign(const TopicShard& from, Offset after) {
 
 void KafkaConsumer::State::Unassign(const TopicShard& from) {
   if (client_ == nullptr || shards_.erase(from) == 0) return;
-  const KafkaPartitions list = ListOf(from, RD_KAFKA_OFFSET_INVALID);
+  const KafkaPartitions list = core_.ListOf({from}, RD_KAFKA_OFFSET_INVALID);
   // It may only say that the partition is not assigned.
   const KafkaError ignored(rd_kafka_incremental_unassign(client_.get(), list.get()));
 }
@@ -130,7 +121,7 @@ void KafkaConsumer::State::SetPaused(const TopicShard& from, bool paused) {
   const auto found = shards_.find(from);
   if (found == shards_.end() || found->second.paused == paused) return;
   found->second.paused = paused;
-  const KafkaPartitions list = ListOf(from, RD_KAFKA_OFFSET_INVALID);
+  const KafkaPartitions list = core_.ListOf({from}, RD_KAFKA_OFFSET_INVALID);
   if (paused) {
     rd_kafka_pause_partitions(client_.get(), list.get());
   } else {

@@ -50,10 +50,10 @@ Result<std::vector<Offsets>> AskForAll(
   return answers;
 }
 
-Result<std::vector<Offsets>> AnswerEnds(const KafkaCore& core, const ShardLists& asked) {
-  return AskForAll(asked, [&](const std::vector<TopicShard>& all) {
-    return core.FetchBounds(all, RD_KAFKA_OFFSET_END);
-  });
+Result<std::vector<Offsets>> AnswerBounds(const KafkaCore& core, const ShardLists& asked,
+                                          int64_t which) {
+  return AskForAll(
+      asked, [&](const std::vector<TopicShard>& all) { return core.FetchBounds(all, which); });
 }
 
 Result<std::vector<Offsets>> AnswerFloors(KafkaCore& core,
@@ -87,7 +87,12 @@ Result<std::vector<KafkaMetadata::Fields>> AnswerMetadata(const KafkaCore& core,
 KafkaCore::KafkaCore(EventLoop& event_loop, KafkaLogOptions with)
     : loop(event_loop),
       options(std::move(with)),
-      ends(*this, [this](const auto& asked) { return AnswerEnds(*this, asked); }),
+      ends(*this,
+           [this](const auto& asked) { return AnswerBounds(*this, asked, RD_KAFKA_OFFSET_END); }),
+      starts(*this,
+             [this](const auto& asked) {
+               return AnswerBounds(*this, asked, RD_KAFKA_OFFSET_BEGINNING);
+             }),
       floors_of(*this, [this](const auto& asked) { return AnswerFloors(*this, asked); }),
       metadata_of(*this, [this](const auto& asked) { return AnswerMetadata(*this, asked); }) {}
 

@@ -98,6 +98,7 @@ struct KafkaCore {
     std::vector<TopicShard> shards;
   };
   KafkaQuestions<std::vector<TopicShard>, std::vector<Offset>> ends;
+  KafkaQuestions<std::vector<TopicShard>, std::vector<Offset>> starts;
   KafkaQuestions<FloorsOf, std::vector<Offset>> floors_of;
   KafkaQuestions<TopicShard, KafkaMetadata::Fields> metadata_of;
 

@@ -75,12 +75,8 @@ Status CutShard(const KafkaCore& core, const TopicShard& of, Offset first_kept) 
   const KafkaAdminOptions options = NewKafkaAdminOptions(
       core.client.get(), RD_KAFKA_ADMIN_OP_DELETERECORDS, core.options.kafka.deadline);
   rd_kafka_DeleteRecords(core.client.get(), &raw, 1, options.get(), queue.get());
-  const KafkaEvent answer = AwaitKafkaAnswer(queue.get(), core.options.kafka.deadline);
-  if (answer == nullptr) return KafkaStatus(RD_KAFKA_RESP_ERR__TIMED_OUT, kDoing);
-  if (rd_kafka_event_error(answer.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return KafkaStatus(rd_kafka_event_error(answer.get()), kDoing,
-                       rd_kafka_event_error_string(answer.get()));
-  }
+  EPIGRID_ASSIGN_OR_RETURN(const KafkaEvent answer,
+                           AwaitKafkaAnswer(queue.get(), core.options.kafka.deadline, kDoing));
   const rd_kafka_topic_partition_list_t* cut =
       rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(answer.get()));
   for (int i = 0; i < cut->cnt; ++i) {
@@ -152,7 +148,7 @@ Status RaiseFloors(KafkaCore& core, const std::string& group,
     const rd_kafka_resp_err_t error =
         rd_kafka_commit_queue(client, list.get(), queue.get(), nullptr, nullptr);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
-    const KafkaEvent answer = AwaitKafkaAnswer(queue.get(), deadline);
+    const KafkaEvent answer(rd_kafka_queue_poll(queue.get(), KafkaMillis(deadline)));
     return answer == nullptr ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(answer.get());
   };
   const rd_kafka_resp_err_t error = AskWhileChanging(commit, deadline);
@@ -221,9 +217,7 @@ Future<Result<Offsets>> KafkaLog::Ends(std::vector<TopicShard> of) {
 }
 
 Future<Result<Offsets>> KafkaLog::Starts(std::vector<TopicShard> of) {
-  return core_->Ask<Offsets>(core_->questions, [core = core_.get(), of = std::move(of)] {
-    return core->FetchBounds(of, RD_KAFKA_OFFSET_BEGINNING);
-  });
+  return core_->starts.Ask(std::move(of));
 }
 
 Future<Result<Done>> KafkaLog::Cut(const TopicShard& of, Offset first_kept) {

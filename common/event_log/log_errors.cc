@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <utility>
-
 namespace epigrid {
 
 Status LogUnavailable(std::string_view detail) {
@@ -15,20 +13,6 @@ Status AppendUnknown(std::string_view detail) {
       "OUTCOME_UNKNOWN",
       fmt::format("the event log did not acknowledge; the records may or may not be in it: {}",
                   detail));
-}
-
-Status OfShard(Status status, const TopicShard& shard) {
-  return std::move(status).With("topic", shard.topic).With("shard", std::to_string(shard.shard));
-}
-
-Status LogCutShort(const TopicShard& shard, Offset end, Offset after) {
-  return OfShard(
-      Status(
-          Code::kDataLoss, "LOG_CUT_SHORT",
-          fmt::format("{} ends at {}, but was read up to {} before: the log lost its tail; rebuild "
-                      "the view of this shard",
-                      TopicShardName(shard), end, after)),
-      shard);
 }
 
 }  // namespace epigrid

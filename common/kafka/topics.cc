@@ -70,12 +70,8 @@ Status CreateTopics(rd_kafka_t* client, const std::vector<KafkaTopicSpec>& missi
   const KafkaAdminOptions options =
       NewKafkaAdminOptions(client, RD_KAFKA_ADMIN_OP_CREATETOPICS, deadline);
   rd_kafka_CreateTopics(client, raw.data(), raw.size(), options.get(), queue.get());
-  const KafkaEvent answer = AwaitKafkaAnswer(queue.get(), deadline);
-  if (answer == nullptr) return KafkaStatus(RD_KAFKA_RESP_ERR__TIMED_OUT, "create topics");
-  if (rd_kafka_event_error(answer.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return KafkaStatus(rd_kafka_event_error(answer.get()), "create topics",
-                       rd_kafka_event_error_string(answer.get()));
-  }
+  EPIGRID_ASSIGN_OR_RETURN(const KafkaEvent answer,
+                           AwaitKafkaAnswer(queue.get(), deadline, "create topics"));
   size_t count = 0;
   const rd_kafka_topic_result_t** results =
       rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer.get()), &count);
@@ -112,13 +108,8 @@ Result<std::map<std::string, std::map<std::string, std::string>>> DescribeTopics
   const KafkaAdminOptions options =
       NewKafkaAdminOptions(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, deadline);
   rd_kafka_DescribeConfigs(client, raw.data(), raw.size(), options.get(), queue.get());
-  const KafkaEvent answer = AwaitKafkaAnswer(queue.get(), deadline);
-  static constexpr std::string_view kDoing = "describe the topics";
-  if (answer == nullptr) return KafkaStatus(RD_KAFKA_RESP_ERR__TIMED_OUT, kDoing);
-  if (rd_kafka_event_error(answer.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return KafkaStatus(rd_kafka_event_error(answer.get()), kDoing,
-                       rd_kafka_event_error_string(answer.get()));
-  }
+  EPIGRID_ASSIGN_OR_RETURN(const KafkaEvent answer,
+                           AwaitKafkaAnswer(queue.get(), deadline, "describe the topics"));
   size_t count = 0;
   const rd_kafka_ConfigResource_t** described = rd_kafka_DescribeConfigs_result_resources(
       rd_kafka_event_DescribeConfigs_result(answer.get()), &count);
@@ -254,8 +245,14 @@ Status KafkaStatus(rd_kafka_resp_err_t error, std::string_view doing, std::strin
   }
 }
 
-KafkaEvent AwaitKafkaAnswer(rd_kafka_queue_t* queue, Duration deadline) {
-  return KafkaEvent(rd_kafka_queue_poll(queue, KafkaMillis(deadline) + 500));
+Result<KafkaEvent> AwaitKafkaAnswer(rd_kafka_queue_t* queue, Duration deadline,
+                                    std::string_view doing) {
+  // The client itself answers when the deadline has passed.
+  KafkaEvent answer(rd_kafka_queue_poll(queue, KafkaMillis(deadline) + 500));
+  if (answer == nullptr) return KafkaStatus(RD_KAFKA_RESP_ERR__TIMED_OUT, doing);
+  const rd_kafka_resp_err_t error = rd_kafka_event_error(answer.get());
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return answer;
+  return KafkaStatus(error, doing, rd_kafka_event_error_string(answer.get()));
 }
 
 KafkaAdminOptions NewKafkaAdminOptions(rd_kafka_t* client, rd_kafka_admin_op_t operation,

@@ -43,9 +43,10 @@ Status EnsureKafkaTopics(rd_kafka_t* client, KafkaTopicCare care,
 // `doing`: "describe the topics".
 Status KafkaStatus(rd_kafka_resp_err_t error, std::string_view doing, std::string_view detail = {});
 
-// Waits for the answer to a question of the admin API that was asked with this queue; null: none
-// came.
-KafkaEvent AwaitKafkaAnswer(rd_kafka_queue_t* queue, Duration deadline);
+// Waits for the answer to a question of the admin API that was asked with this queue and deadline.
+// What it says of each thing that was asked for is still to be looked at.
+Result<KafkaEvent> AwaitKafkaAnswer(rd_kafka_queue_t* queue, Duration deadline,
+                                    std::string_view doing);
 KafkaAdminOptions NewKafkaAdminOptions(rd_kafka_t* client, rd_kafka_admin_op_t operation,
                                        Duration deadline);
 

@@ -118,10 +118,7 @@ Task<Status> Audit::Fold(Offset limit) {
     if (builder_->fed() >= limit || !builder_->Reached(builder_->fed())) continue;
     auto end = co_await dependencies_.log->End(inbox());
     if (!end.ok()) co_return end.status();
-    if (*end < limit) {
-      co_return Status(Code::kDataLoss, "LOG_CUT_SHORT",
-                       "the log ends before what the live view has applied");
-    }
+    if (*end < limit) co_return LogCutShort(inbox(), *end, limit);
   }
   co_return OkStatus();
 }

@@ -31,7 +31,7 @@ class GroupUnderTest final : public AssignmentUnderTest {
     EPIGRID_CHECK(made.ok(), made.ToString());
   }
   ~GroupUnderTest() override {
-    if (killed_) Server().Start(1);
+    if (killed_) Server().Start();
   }
 
   std::unique_ptr<Assignment> Join(EventLoop& loop, const std::string& name,
@@ -45,7 +45,7 @@ class GroupUnderTest final : public AssignmentUnderTest {
     return std::make_unique<KafkaGroup>(loop, options);
   }
   void Kill() override {
-    Server().Kill(1);
+    Server().Kill();
     killed_ = true;
   }
   Duration Short() const override { return milliseconds(1'500); }
@@ -84,10 +84,10 @@ TEST(KafkaGroup, ASilentBrokerTakesNothingForASessionAndGivesItBackThen) {
   GroupUnderTest group;
   Instance a(group, "a", group.Short());
   WaitUntil([&] { return Shared({&a}); });
-  Server().Pause(1);
+  Server().Pause();
   WaitUntil([&] { return a.lost().size() == kAssignedShards; });
   EXPECT_THAT(a.working(), testing::IsEmpty());
-  Server().Resume(1);
+  Server().Resume();
   WaitUntil([&] { return Shared({&a}); });
 }
 

@@ -11,20 +11,13 @@
 #include "common/kafka/testing/kafka_server.h"
 #include "common/kafka/topics.h"
 #include "tests/component/event_log_contract.h"
+#include "tests/fakes/wait_until.h"
 
 namespace epigrid {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-void WaitUntil(const std::function<bool()>& condition) {
-  const auto give_up = std::chrono::steady_clock::now() + seconds(60);
-  while (!condition()) {
-    EPIGRID_CHECK(std::chrono::steady_clock::now() < give_up, "waited for a minute");
-    std::this_thread::sleep_for(milliseconds(1));
-  }
-}
 
 // One for all tests of this process.
 KafkaServer& Server() {
@@ -72,12 +65,12 @@ class KafkaUnderTest final : public EventLogUnderTest {
     return true;
   }
   bool SetFrozen(bool frozen) override {
-    frozen ? Server().Pause(1) : Server().Resume(1);
+    frozen ? Server().Pause() : Server().Resume();
     return true;
   }
   bool CrashAndRestart() override {
-    Server().Kill(1);
-    Server().Start(1);
+    Server().Kill();
+    Server().Start();
     return true;
   }
   // Brokers write starts down once a minute (log.flush.start.offset.checkpoint.interval.ms).
@@ -96,8 +89,8 @@ class KafkaUnderTest final : public EventLogUnderTest {
     rd_kafka_ConfigResource_t* raw = resource.get();
     const KafkaQueue queue(rd_kafka_queue_new(admin_.get()));
     rd_kafka_AlterConfigs(admin_.get(), &raw, 1, nullptr, queue.get());
-    const KafkaEvent answer = AwaitKafkaAnswer(queue.get(), seconds(10));
-    EPIGRID_CHECK(answer != nullptr && rd_kafka_event_error(answer.get()) == 0, "not altered");
+    const auto answer = AwaitKafkaAnswer(queue.get(), seconds(10), "alter a topic");
+    EPIGRID_CHECK(answer.ok(), answer.status().ToString());
   }
 
   // Whether a record to the topic's last shard, which no test looks at, is taken.
@@ -301,7 +294,7 @@ TEST(KafkaLog, MoreReplicasThanBrokersAreRefusedWithTheBrokersWords) {
 }
 
 TEST(KafkaLog, SpeaksTlsToBrokersThatItKnows) {
-  const KafkaServer server({.tls = true});
+  const KafkaServer server(/*tls=*/true);
   EventLoop loop("test");
   const KafkaLogOptions options = OptionsFor(server.options());
   {

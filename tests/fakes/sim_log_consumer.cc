@@ -71,9 +71,7 @@ SimConsumerState::Answer SimConsumerState::Take() {
       const Offset after = position.after;
       positions_.erase(at);
       if (moved) return LogStartMoved(of, shard.start, after);
-      return Status(Code::kDataLoss, "LOG_CUT_SHORT", "the log ends before the reader's offset")
-          .With("topic", of.topic)
-          .With("shard", std::to_string(of.shard));
+      return LogCutShort(of, shard.end, after);
     }
     const size_t limit = 1 + process_.world().random().Below(storage_.options.polled_records_max);
     std::vector<LogRecord> records = storage_.Read(from, position.after, limit);

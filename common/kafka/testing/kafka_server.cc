@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include "common/base/status.h"
+#include "tests/fakes/wait_until.h"
 
 namespace epigrid {
 namespace {
@@ -15,15 +18,14 @@ const char* const kScript = EPIGRID_SOURCE_DIR "/deploy/kafka/kafka";
 
 }  // namespace
 
-KafkaServer::KafkaServer(Options options) : options_(options) {
+KafkaServer::KafkaServer(bool tls) : tls_(tls) {
   const std::string directory = directory_.path().string();
   const std::string stop =
       fmt::format("cat >/dev/null; exec '{}' stop --directory '{}' >>'{}/script.log' 2>&1", kScript,
                   directory, directory);
   stopper_ = popen(stop.c_str(), "we");
   EPIGRID_CHECK(stopper_ != nullptr, "no process to stop Kafka by");
-  Run(fmt::format("start --brokers {}{}{}", options.brokers, options.tls ? " --tls" : "",
-                  options.sasl ? " --sasl" : ""));
+  Run(tls ? "start --tls" : "start");
 }
 
 KafkaServer::~KafkaServer() { pclose(stopper_); }
@@ -32,22 +34,29 @@ KafkaOptions KafkaServer::options() const {
   KafkaOptions options;
   options.brokers = Read("bootstrap");
   options.client_id = "test";
-  options.tls = options_.tls;
-  if (options_.tls) options.tls_ca = (directory_.path() / "ca.pem").string();
-  if (options_.sasl) {
-    options.sasl_user = Read("user");
-    options.sasl_password = Read("password");
-  }
+  options.tls = tls_;
+  if (tls_) options.tls_ca = (directory_.path() / "ca.pem").string();
   return options;
 }
 
-void KafkaServer::Call(const std::string& command, int broker) const {
-  Run(fmt::format("{} {}", command, broker));
+pid_t KafkaServer::pid() const { return std::stoi(Read("broker-1/pid")); }
+
+void KafkaServer::Signal(int signal) const {
+  EPIGRID_CHECK(kill(pid(), signal) == 0, "the broker runs");
 }
 
-void KafkaServer::Signal(int broker, int signal) const {
-  const pid_t pid = std::stoi(Read(fmt::format("broker-{}/pid", broker)));
-  EPIGRID_CHECK(kill(pid, signal) == 0, "a broker runs");
+void KafkaServer::Pause() const {
+  Signal(SIGSTOP);
+  const std::filesystem::path threads = fmt::format("/proc/{}/task", pid());
+  WaitUntil([&] {
+    return std::ranges::all_of(
+        std::filesystem::directory_iterator(threads), [](const auto& thread) {
+          std::string stat;
+          std::getline(std::ifstream(thread.path() / "stat"), stat);
+          const size_t state = stat.rfind(") ") + 2;  // behind the name, which may hold anything
+          return state < stat.size() && stat[state] == 'T';
+        });
+  });
 }
 
 void KafkaServer::Run(const std::string& arguments) const {
