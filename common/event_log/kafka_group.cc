@@ -13,12 +13,18 @@
 #include "common/event_log/calls_under_way.h"
 #include "common/kafka/handle.h"
 #include "common/kafka/worker.h"
+#include "common/log/log.h"
 
 namespace epigrid {
 namespace {
 
+using SteadyClock = std::chrono::steady_clock;
+
 constexpr Duration kPollEvery = std::chrono::milliseconds(20);
 constexpr Duration kOwnersDeadline = std::chrono::seconds(2);
+// When a member that was given nothing asks whether anybody was given anything; then ever later.
+constexpr Duration kDoubtAfterMin = std::chrono::seconds(1);
+constexpr Duration kDoubtAfterMax = std::chrono::seconds(30);
 
 void DestroyGroups(const struct rd_kafka_group_list* groups) {
   rd_kafka_group_list_destroy(groups);
@@ -82,7 +88,12 @@ class KafkaGroup::State : public std::enable_shared_from_this<State> {
   void Start(ShardOwner* owner);
   void Stop(Promise<Done> stopped);
   void Abandon();
-  Result<std::map<Shard, std::string>> FetchOwners();
+
+  struct Group {
+    bool stable = false;  // else the brokers are deciding
+    std::map<Shard, std::string> owners;
+  };
+  Result<Group> FetchGroup();
 
   EventLoop& loop;
   CallsUnderWay calls;
@@ -103,7 +114,9 @@ class KafkaGroup::State : public std::enable_shared_from_this<State> {
   static Task<void> AwaitOwner(std::weak_ptr<State> weak, Shard shard, Future<Done> stopped);
 
   Status MakeClient();
+  Status Subscribe();
   void Poll();
+  void DoubtThatNothingIsGiven();
   void Rebalance(rd_kafka_resp_err_t what, const rd_kafka_topic_partition_list_t& partitions);
   void Pursue();
   void Revoke(Shard shard, Held& held, Revocation why);
@@ -115,7 +128,11 @@ class KafkaGroup::State : public std::enable_shared_from_this<State> {
   std::optional<LoopTimer> timer_;
   // What the brokers have given; nullopt while they are deciding, and everybody goes on.
   std::optional<std::set<Shard>> given_;
-  std::chrono::steady_clock::time_point deciding_since_;
+  SteadyClock::time_point deciding_since_;
+  // While nothing is given: when to ask whether others have something.
+  SteadyClock::time_point doubt_at_;
+  Duration doubt_after_ = kDoubtAfterMin;
+  bool doubting_ = false;
   std::map<Shard, Held> held_;
   bool stopping_ = false;
   std::atomic<bool> over_ = false;
@@ -142,6 +159,10 @@ Status KafkaGroup::State::MakeClient() {
   EPIGRID_RETURN_IF_ERROR(client.status());
   client_ = std::move(client).value();
   rd_kafka_poll_set_consumer(client_.get());
+  return Subscribe();
+}
+
+Status KafkaGroup::State::Subscribe() {
   const KafkaPartitions topics = NewKafkaPartitions(1);
   rd_kafka_topic_partition_list_add(topics.get(), options_.topic.c_str(), RD_KAFKA_PARTITION_UA);
   const rd_kafka_resp_err_t error = rd_kafka_subscribe(client_.get(), topics.get());
@@ -169,14 +190,35 @@ void KafkaGroup::State::Poll() {
     }
   }
   const bool undecided_too_long =
-      !given_.has_value() &&
-      std::chrono::steady_clock::now() - deciding_since_ > options_.session_timeout;
+      !given_.has_value() && SteadyClock::now() - deciding_since_ > options_.session_timeout;
   if (undecided_too_long && !held_.empty()) {
     for (auto& [shard, held] : held_) {
       if (held.phase == Phase::kHeld) Revoke(shard, held, Revocation::kLeaseLost);
     }
   }
+  if (given_.has_value() && given_->empty() && !doubting_ && SteadyClock::now() >= doubt_at_) {
+    DoubtThatNothingIsGiven();
+  }
   if (timer_.has_value()) timer_->Start(kPollEvery);
+}
+
+// The member that shares the partitions out asks some broker how many there are. If that broker has
+// not heard of a topic that was made a moment ago, nobody is given anything; librdkafka, which was
+// told the number by another broker before, sees no change later and leaves it at that.
+void KafkaGroup::State::DoubtThatNothingIsGiven() {
+  doubting_ = true;
+  doubt_after_ = std::min(2 * doubt_after_, kDoubtAfterMax);
+  doubt_at_ = SteadyClock::now() + doubt_after_;
+  worker.Do([this, token = calls.Enter()] {
+    loop.Post([this, token, group = FetchGroup()] {
+      doubting_ = false;
+      const bool still = !over_ && !stopping_ && given_.has_value() && given_->empty();
+      if (!still || !group.ok() || !group->stable || !group->owners.empty()) return;
+      EPIGRID_LOG_INFO("assignment.joined_again", {"group", Safe(options_.group)},
+                       {"why", Safe("nobody in it was given a shard")});
+      (void)Subscribe();  // asked again later
+    });
+  });
 }
 
 void KafkaGroup::State::OnRebalance(rd_kafka_t* client, rd_kafka_resp_err_t what,
@@ -197,11 +239,13 @@ void KafkaGroup::State::Rebalance(rd_kafka_resp_err_t what,
     for (int i = 0; i < partitions.cnt; ++i) {
       given_->insert(static_cast<Shard>(partitions.elems[i].partition));
     }
+    if (!given_->empty()) doubt_after_ = kDoubtAfterMin;
+    doubt_at_ = SteadyClock::now() + doubt_after_;
     return Pursue();
   }
   rd_kafka_assign(client_.get(), nullptr);
   given_.reset();
-  deciding_since_ = std::chrono::steady_clock::now();
+  deciding_since_ = SteadyClock::now();
   if (!lost) return;
   for (auto& [shard, held] : held_) {
     if (held.phase == Phase::kHeld) Revoke(shard, held, Revocation::kLeaseLost);
@@ -277,7 +321,7 @@ void KafkaGroup::State::Abandon() {
   for (const Promise<Done>& promise : std::exchange(stops_, {})) promise.Set(Done{});
 }
 
-Result<std::map<Shard, std::string>> KafkaGroup::State::FetchOwners() {
+Result<KafkaGroup::State::Group> KafkaGroup::State::FetchGroup() {
   if (asker_ == nullptr) {
     auto client = NewKafkaClient(RD_KAFKA_PRODUCER, options_.kafka, {}, RD_KAFKA_EVENT_NONE);
     if (!client.ok()) return client.status();
@@ -289,9 +333,10 @@ Result<std::map<Shard, std::string>> KafkaGroup::State::FetchOwners() {
                                                          KafkaMillis(kOwnersDeadline));
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return AssignmentUnavailable(KafkaErrorText(error));
   const Groups groups(raw);
-  std::map<Shard, std::string> owners;
+  Group found;
   for (int g = 0; g < groups->group_cnt; ++g) {
     const rd_kafka_group_info& group = groups->groups[g];
+    found.stable = group.state == std::string_view("Stable");
     for (int m = 0; m < group.member_cnt; ++m) {
       const rd_kafka_group_member_info& member = group.members[m];
       const std::string_view bytes(static_cast<const char*>(member.member_assignment),
@@ -299,10 +344,10 @@ Result<std::map<Shard, std::string>> KafkaGroup::State::FetchOwners() {
       if (bytes.empty()) continue;  // the brokers are deciding
       const auto shards = AssignmentBytes(bytes).PartitionsOf(options_.topic);
       if (!shards.has_value()) return AssignmentUnavailable("a member's assignment is unreadable");
-      for (const Shard shard : *shards) owners[shard] = member.client_id;
+      for (const Shard shard : *shards) found.owners[shard] = member.client_id;
     }
   }
-  return owners;
+  return found;
 }
 
 KafkaGroup::KafkaGroup(EventLoop& loop, KafkaGroupOptions options)
@@ -328,8 +373,9 @@ Future<Result<std::map<Shard, std::string>>> KafkaGroup::Owners() {
   Promise<Result<std::map<Shard, std::string>>> promise;
   auto future = promise.future();
   state_->worker.Do([state = state_.get(), token = state_->calls.Enter(), promise] {
-    state->loop.Post([token, promise, owners = state->FetchOwners()]() mutable {
-      promise.Set(std::move(owners));
+    state->loop.Post([token, promise, group = state->FetchGroup()]() mutable {
+      if (!group.ok()) return promise.Set(group.status());
+      promise.Set(std::move(group->owners));
     });
   });
   return future;

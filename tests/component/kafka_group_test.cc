@@ -22,6 +22,9 @@ class GroupUnderTest final : public AssignmentUnderTest {
   GroupUnderTest() {
     static int count = 0;
     name_ = "test-" + std::to_string(++count);
+    MakeTopic();
+  }
+  void MakeTopic() {
     const KafkaClient admin =
         NewKafkaClient(RD_KAFKA_PRODUCER, Server().options(), {}, RD_KAFKA_EVENT_NONE).value();
     const Status made = EnsureKafkaTopics(
@@ -43,6 +46,16 @@ class GroupUnderTest final : public AssignmentUnderTest {
     options.topic = name_;
     options.session_timeout = patience;
     return std::make_unique<KafkaGroup>(loop, options);
+  }
+  void DeleteTopic() const {
+    const KafkaClient admin =
+        NewKafkaClient(RD_KAFKA_PRODUCER, Server().options(), {}, RD_KAFKA_EVENT_NONE).value();
+    const KafkaQueue queue(rd_kafka_queue_new(admin.get()));
+    rd_kafka_DeleteTopic_t* topic = rd_kafka_DeleteTopic_new(name_.c_str());
+    rd_kafka_DeleteTopics(admin.get(), &topic, 1, nullptr, queue.get());
+    rd_kafka_DeleteTopic_destroy(topic);
+    const auto answer = AwaitKafkaAnswer(queue.get(), seconds(30), "delete a topic");
+    EPIGRID_CHECK(answer.ok(), answer.status().ToString());
   }
   void Kill() override {
     Server().Kill();
@@ -78,6 +91,18 @@ TEST(KafkaGroup, AShardThatStaysIsNeverRevoked) {
   WaitUntil([&] { return Shared({&a}); });
   EXPECT_EQ(a.revoked_count(), before.size() - kept.size());
   EXPECT_THAT(a.lost(), testing::IsEmpty());
+}
+
+// What a leader does whose broker does not know the topic.
+TEST(KafkaGroup, AGroupThatWasGivenNothingAsksAgain) {
+  GroupUnderTest group;
+  Instance a(group, "a", group.Long()), b(group, "b", group.Long());
+  WaitUntil([&] { return Shared({&a, &b}); });
+  group.DeleteTopic();
+  b.assignment().Stop().Wait();
+  WaitUntil([&] { return a.working().empty(); });
+  group.MakeTopic();
+  WaitUntil([&] { return Shared({&a}); });
 }
 
 TEST(KafkaGroup, ASilentBrokerTakesNothingForASessionAndGivesItBackThen) {
