@@ -94,7 +94,11 @@ KafkaCore::KafkaCore(EventLoop& event_loop, KafkaLogOptions with)
                return AnswerBounds(*this, asked, RD_KAFKA_OFFSET_BEGINNING);
              }),
       floors_of(*this, [this](const auto& asked) { return AnswerFloors(*this, asked); }),
-      metadata_of(*this, [this](const auto& asked) { return AnswerMetadata(*this, asked); }) {}
+      metadata_of(*this, [this](const auto& asked) { return AnswerMetadata(*this, asked); }),
+      metadata_changes(*this, [this](const auto& changes) -> Result<std::vector<Done>> {
+        EPIGRID_RETURN_IF_ERROR(metadata->Put(changes));
+        return std::vector<Done>(changes.size());
+      }) {}
 
 KafkaCore::~KafkaCore() { calls.WaitForNone(); }
 

@@ -101,6 +101,7 @@ struct KafkaCore {
   KafkaQuestions<std::vector<TopicShard>, std::vector<Offset>> starts;
   KafkaQuestions<FloorsOf, std::vector<Offset>> floors_of;
   KafkaQuestions<TopicShard, KafkaMetadata::Fields> metadata_of;
+  KafkaQuestions<KafkaMetadata::Change, Done> metadata_changes;
 
   // Last: they end first, with all that they were given. `questions` has the above to itself, but
   // for `reader`, which is that of `reads` once it is there.

@@ -256,16 +256,11 @@ Future<Result<StringMap>> KafkaLog::ShardMetadata(const TopicShard& of) {
 
 Future<Result<Done>> KafkaLog::PutShardMetadata(const TopicShard& of, std::string field,
                                                 std::string value) {
-  return core_->Ask<Done>(core_->questions, [core = core_.get(), of, field = std::move(field),
-                                             value = std::move(value)] {
-    return ToDone(core->metadata->Put(of, field, value));
-  });
+  return core_->metadata_changes.Ask({of, std::move(field), std::move(value)});
 }
 
 Future<Result<Done>> KafkaLog::DeleteShardMetadata(const TopicShard& of, std::string field) {
-  return core_->Ask<Done>(core_->questions, [core = core_.get(), of, field = std::move(field)] {
-    return ToDone(core->metadata->Put(of, field, std::nullopt));
-  });
+  return core_->metadata_changes.Ask({of, std::move(field), std::nullopt});
 }
 
 }  // namespace epigrid

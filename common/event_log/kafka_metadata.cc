@@ -50,7 +50,7 @@ KafkaMetadata::KafkaMetadata(const KafkaLogOptions& options, rd_kafka_t* writer,
 Status KafkaMetadata::CheckIdentity(const LogIdentity& wanted) {
   EPIGRID_RETURN_IF_ERROR(CatchUp());
   if (!identity_.has_value()) {
-    EPIGRID_RETURN_IF_ERROR(Write(ToRecord(wanted)));
+    EPIGRID_RETURN_IF_ERROR(Write({ToRecord(wanted)}));
     EPIGRID_RETURN_IF_ERROR(CatchUp());
   }
   EPIGRID_CHECK(identity_.has_value(), "an identity was written and everything read");
@@ -72,14 +72,16 @@ KafkaMetadata::Fields KafkaMetadata::Of(const TopicShard& shard) const {
   return found == fields_.end() ? Fields() : found->second;
 }
 
-Status KafkaMetadata::Put(const TopicShard& shard, const std::string& field,
-                          const std::optional<std::string>& value) {
-  LogMetadataRecord record;
-  record.mutable_shard_field()->set_topic(shard.topic);
-  record.mutable_shard_field()->set_shard(shard.shard);
-  record.mutable_shard_field()->set_field(field);
-  if (value.has_value()) record.mutable_shard_field()->set_value(*value);
-  return Write(record);
+Status KafkaMetadata::Put(const std::vector<Change>& changes) {
+  std::vector<LogMetadataRecord> records;
+  for (const Change& change : changes) {
+    internal::v1::ShardFieldRecord& field = *records.emplace_back().mutable_shard_field();
+    field.set_topic(change.of.topic);
+    field.set_shard(change.of.shard);
+    field.set_field(change.field);
+    if (change.value.has_value()) field.set_value(*change.value);
+  }
+  return Write(records);
 }
 
 Status KafkaMetadata::CatchUp() {
@@ -125,20 +127,26 @@ Status KafkaMetadata::Heed(const LogRecord& logged) {
   return OkStatus();
 }
 
-Status KafkaMetadata::Write(const LogMetadataRecord& record) {
+Status KafkaMetadata::Produce(const LogMetadataRecord& record) {
   std::string value = record.SerializeAsString();
-  void* const number = reinterpret_cast<void*>(++writes_);  // NOLINT(performance-no-int-to-ptr)
+  void* const flush = reinterpret_cast<void*>(flushes_);  // NOLINT(performance-no-int-to-ptr)
   std::array<rd_kafka_vu_t, 4> arguments{};
   arguments[0] = {.vtype = RD_KAFKA_VTYPE_TOPIC, .u = {.cstr = topic_name_.c_str()}};
   arguments[1] = {.vtype = RD_KAFKA_VTYPE_VALUE, .u = {.mem = {value.data(), value.size()}}};
   arguments[2] = {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u = {.i = RD_KAFKA_MSG_F_COPY}};
-  arguments[3] = {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u = {.ptr = number}};
+  arguments[3] = {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u = {.ptr = flush}};
   const KafkaError refused(rd_kafka_produceva(writer_, arguments.data(), arguments.size()));
   if (refused != nullptr) return LogUnavailable(rd_kafka_error_string(refused.get()));
+  return OkStatus();
+}
+
+Status KafkaMetadata::Write(const std::vector<LogMetadataRecord>& records) {
+  ++flushes_;
+  for (const LogMetadataRecord& record : records) EPIGRID_RETURN_IF_ERROR(Produce(record));
 
   const SteadyClock::time_point give_up = SteadyClock::now() + deadline_;
   const KafkaQueue queue(rd_kafka_queue_get_main(writer_));
-  for (;;) {
+  for (size_t acknowledged = 0; acknowledged < records.size();) {
     const auto left = std::chrono::duration_cast<Duration>(give_up - SteadyClock::now());
     if (left <= Duration::zero()) {
       // What is not on its way yet shall not come after what is written next.
@@ -148,11 +156,15 @@ Status KafkaMetadata::Write(const LogMetadataRecord& record) {
     const KafkaEvent event(rd_kafka_queue_poll(queue.get(), KafkaMillis(left)));
     if (event == nullptr || rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_DR) continue;
     while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event.get())) {
-      if (message->_private != number) continue;  // of one that was given up
-      if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) return OkStatus();
-      return KafkaStatus(message->err, "write the log's metadata");
+      // Else of a flush that was given up.
+      if (reinterpret_cast<uintptr_t>(message->_private) != flushes_) continue;
+      if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return KafkaStatus(message->err, "write the log's metadata");
+      }
+      ++acknowledged;
     }
   }
+  return OkStatus();
 }
 
 }  // namespace epigrid

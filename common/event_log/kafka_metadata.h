@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/event_log/event_log.h"
 #include "common/event_log/kafka_reader.h"
@@ -33,20 +34,25 @@ class KafkaMetadata {
   // As far as was read: CatchUp first.
   Status CatchUp();
   Fields Of(const TopicShard& shard) const;
-  // Without a value: deletes the field.
-  Status Put(const TopicShard& shard, const std::string& field,
-             const std::optional<std::string>& value);
+  struct Change {
+    TopicShard of;
+    std::string field;
+    std::optional<std::string> value;  // unset: the field is deleted
+  };
+  // One after the other, in one flush. After an error some may be there, or come to be.
+  Status Put(const std::vector<Change>& changes);
 
  private:
   Status Heed(const LogRecord& record);
-  Status Write(const internal::v1::LogMetadataRecord& record);
+  Status Write(const std::vector<internal::v1::LogMetadataRecord>& records);
+  Status Produce(const internal::v1::LogMetadataRecord& record);
 
   const std::string topic_name_;
   const Duration deadline_;
   rd_kafka_t* const writer_;
   KafkaReader reader_;
   int64_t position_ = 0;  // of the next record to be read
-  uintptr_t writes_ = 0;
+  uintptr_t flushes_ = 0;
   std::optional<internal::v1::LogIdentityRecord> identity_;
   std::map<TopicShard, Fields> fields_;
 };
