@@ -65,8 +65,8 @@ void ServerConfig::AddTo(ConfigSpec& spec) {
   spec.Add(&pipeline.in_flight_max, "server.in_flight_max", "calls in flight; operators are exempt")
       .Range(1, 1 << 20);
   constexpr std::array<const char*, kCallerClassCount> kNames = {
-      "server.gate_in_flight_max", "server.agency_in_flight_max", "server.bulk_in_flight_max",
-      "server.operator_in_flight_max"};
+      "server.gate_in_flight_max", "server.agency_in_flight_max", "server.resident_in_flight_max",
+      "server.bulk_in_flight_max", "server.operator_in_flight_max"};
   for (size_t i = 0; i < kCallerClassCount; ++i) {
     spec.Add(
             &pipeline.class_in_flight_max[i], kNames[i],

@@ -9,12 +9,11 @@
 
 #include "common/base/clock.h"
 #include "common/log/log.h"
+#include "common/rpc/admission.h"
 #include "common/rpc/callers.h"
 #include "common/rpc/trace.h"
 
 namespace epigrid {
-
-using SteadyTime = std::chrono::steady_clock::time_point;
 
 // Valid until the handler's Task has ended. A handler may outlive its client: it is not stopped by
 // a cancellation or a deadline, since a fact may be half way into the log; it asks cancelled()
@@ -44,6 +43,14 @@ class Call {
                                                     deadline_ - std::chrono::steady_clock::now()));
     return left - std::min<Duration>(std::chrono::milliseconds(250), left / 4);
   }
+  // What its work counts as: work_class.h.
+  WorkClass work() const { return work_; }
+  // On the pipeline's loop: what remains waits for others than this server's loop and view, as for
+  // a fold. It gives its place in flight back, and how long it takes says nothing of the load here.
+  void HandOver() {
+    handed_over_ = true;
+    place_ = {};
+  }
   // Whether the client has been answered already: it went away, or the deadline has passed.
   bool cancelled() const { return answered_.load(std::memory_order_acquire); }
 
@@ -60,6 +67,9 @@ class Call {
   const Caller* caller_ = nullptr;
   std::shared_ptr<const Callers> callers_;  // keeps caller_
   std::atomic<bool> answered_{false};
+  WorkClass work_ = WorkClass::kCritical;
+  bool handed_over_ = false;
+  AdmissionPlace place_;
 };
 
 }  // namespace epigrid

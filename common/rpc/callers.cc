@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <optional>
 #include <set>
 
@@ -17,8 +18,9 @@ namespace {
 
 constexpr size_t kFileBytesMax = 4 << 20;
 constexpr size_t kHashBytes = 32;
-constexpr std::array<std::string_view, kCallerClassCount> kClassNames = {"GATE", "AGENCY", "BULK",
-                                                                         "OPERATOR"};
+constexpr std::array<std::string_view, kCallerClassCount> kClassNames = {
+    "GATE", "AGENCY", "RESIDENT", "BULK", "OPERATOR"};
+constexpr double kQuotaMax = 1e9;
 
 // 64 hexadecimal digits.
 std::optional<std::string> ParseHash(std::string_view digits) {
@@ -63,7 +65,12 @@ const Caller* Callers::FindByMtlsName(std::string_view name) const {
 std::shared_ptr<const Callers> Callers::EveryoneIsOperator() {
   auto callers = std::make_shared<Callers>();
   callers->callers_.push_back(
-      std::make_unique<Caller>(Caller{"local", "local", CallerClass::kOperator, {"*"}}));
+      std::make_unique<Caller>(Caller{.name = "local",
+                                      .agency = "local",
+                                      .caller_class = CallerClass::kOperator,
+                                      .methods = {"*"},
+                                      .calls = {},
+                                      .items = {}}));
   callers->anonymous_ = callers->callers_.front().get();
   return callers;
 }
@@ -139,12 +146,11 @@ class CallersReader {
       } else if (key == "credentials") {
         ReadCredentials(entry.second, *caller);
       } else if (key == "quotas") {
-        Error(entry.first, "quotas is reserved for a later version; leave it out");
+        ReadQuotas(entry.second, *caller);
       } else {
-        Error(
-            entry.first,
-            fmt::format(
-                "unknown key \"{}\"; name, agency, class, methods and credentials are known", key));
+        Error(entry.first, fmt::format("unknown key \"{}\"; name, agency, class, methods, "
+                                       "credentials and quotas are known",
+                                       key));
       }
     }
     for (const char* key : {"name", "agency", "class", "methods", "credentials"}) {
@@ -203,12 +209,58 @@ class CallersReader {
     }
   }
 
+  void ReadQuotas(const YAML::Node& node, Caller& caller) {
+    if (!node.IsMap()) {
+      return Error(node,
+                   "quotas is a map with calls_per_second, calls_burst, items_per_second and "
+                   "items_burst");
+    }
+    for (const auto& entry : node) {
+      const std::string key = Text(entry.first);
+      if (key == "calls_per_second") {
+        caller.calls.per_second = Amount(entry.second, key, 0);
+      } else if (key == "calls_burst") {
+        caller.calls.burst = Amount(entry.second, key, 1);
+      } else if (key == "items_per_second") {
+        caller.items.per_second = Amount(entry.second, key, 0);
+      } else if (key == "items_burst") {
+        caller.items.burst = Amount(entry.second, key, 1);
+      } else {
+        Error(entry.first, fmt::format("unknown key \"{}\"; calls_per_second, calls_burst, "
+                                       "items_per_second and items_burst are known",
+                                       key));
+      }
+    }
+    for (Quota* quota : {&caller.calls, &caller.items}) {
+      if (quota->burst > 0 && quota->per_second == 0)
+        Error(node,
+              "a burst needs the rate that fills it: give calls_per_second, or "
+              "items_per_second, too");
+      if (quota->burst == 0) quota->burst = std::max(1.0, quota->per_second);
+    }
+  }
+
+  // Over 0, and at least `least`.
+  double Amount(const YAML::Node& node, std::string_view key, double least) {
+    const std::string text = Text(node);
+    double amount = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), amount);
+    if (error == std::errc() && end == text.data() + text.size() && amount > 0 && amount >= least &&
+        amount <= kQuotaMax) {
+      return amount;
+    }
+    Error(node, fmt::format("{} must be a number {} {:.0f}", key,
+                            least == 0 ? "above 0, at most" : "from 1 to", kQuotaMax));
+    return 1;
+  }
+
   CallerClass Class(const YAML::Node& node) {
     const std::string text = Text(node);
     for (size_t i = 0; i < kCallerClassCount; ++i) {
       if (kClassNames[i] == text) return static_cast<CallerClass>(i);
     }
-    Error(node, fmt::format("\"{}\" is no class; GATE, AGENCY, BULK and OPERATOR are", text));
+    Error(node,
+          fmt::format("\"{}\" is no class; GATE, AGENCY, RESIDENT, BULK and OPERATOR are", text));
     return CallerClass::kAgency;
   }
 

@@ -7,13 +7,18 @@
 //   callers:
 //     - name: east-lab                 # unique; a-z, 0-9 and '-', at most 63 characters; it appears in logs
 //       agency: city-cdc               # on whose behalf; same characters
-//       class: AGENCY                  # GATE, AGENCY, BULK or OPERATOR
+//       class: AGENCY                  # GATE, AGENCY, RESIDENT, BULK or OPERATOR
 //       methods:                       # full names, or prefixes ending in '*'
 //         - epigrid.health_code.v1.HealthCodeService/BatchRecordEvidence
 //         - epigrid.contact_tracing.*
 //       credentials:                   # any of them will do
 //         - token_sha256: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
 //         - mtls_name: lab.city.example    # a DNS name in the client's certificate
+//       quotas:                        # optional, each of its pairs too; of each process by itself
+//         calls_per_second: 50         # over 0
+//         calls_burst: 100             # how many may come at once; without it: of one second, at least 1
+//         items_per_second: 20000      # what batches hold; any other call counts as one
+//         items_burst: 40000
 //
 // Tokens are not stored, only their SHA-256 in hexadecimal (printf %s "$TOKEN" | sha256sum).
 //
@@ -33,24 +38,33 @@
 
 namespace epigrid {
 
-// What kind of traffic a caller makes. Each class has a limit of its own (pipeline.h), so that bulk
-// never crowds out a gate.
+// What kind of traffic a caller makes. Each class has a limit of its own (pipeline.h) and a place
+// in the order of work (work_class.h), so that bulk never crowds out a gate.
 enum class CallerClass : uint8_t {
   kGate,      // shows and checks codes
   kAgency,    // partner agencies: cases, tests, queries
+  kResident,  // what residents use themselves: apps that show codes and take check-ins
   kBulk,      // imports
   kOperator,  // those who run the system
 };
-inline constexpr size_t kCallerClassCount = 4;
+inline constexpr size_t kCallerClassCount = 5;
 
-// "GATE", "AGENCY", "BULK", "OPERATOR".
+// "GATE", "AGENCY", "RESIDENT", "BULK", "OPERATOR".
 std::string_view CallerClassName(CallerClass caller_class);
+
+// How much a caller may do on an average, and at once.
+struct Quota {
+  double per_second = 0;  // 0: as much as it likes
+  double burst = 0;
+};
 
 struct Caller {
   std::string name;
   std::string agency;
   CallerClass caller_class = CallerClass::kAgency;
   std::vector<std::string> methods;  // as in the file
+  Quota calls;
+  Quota items;
 
   // `method` is "package.Service/Method".
   bool MayCall(std::string_view method) const;

@@ -49,14 +49,37 @@ callers:
   EXPECT_FALSE(caller->MayCall("epigrid.identity.v1.IdentityService/GetPerson"));
 }
 
+TEST(CallersTest, QuotasAreTheCallersOwn) {
+  const std::string rest = "agency: a, methods: ['*'], credentials: [{mtls_name: ";
+  const Callers::Parsed parsed =
+      Callers::Parse("callers.yaml",
+                     "version: 1\ncallers:\n"
+                     "  - {name: a, class: RESIDENT, " +
+                         rest +
+                         "a}], quotas: {calls_per_second: 0.5}}\n"
+                         "  - {name: b, class: BULK, " +
+                         rest + "b}], quotas: {items_per_second: 20, items_burst: 50}}\n");
+  ASSERT_THAT(parsed.errors, IsEmpty());
+  const Caller& a = *parsed.callers->FindByMtlsName("a");
+  EXPECT_EQ(a.caller_class, CallerClass::kResident);
+  EXPECT_EQ(a.calls.per_second, 0.5);
+  EXPECT_EQ(a.calls.burst, 1);
+  EXPECT_EQ(a.items.per_second, 0);
+  const Caller& b = *parsed.callers->FindByMtlsName("b");
+  EXPECT_EQ(b.calls.per_second, 0);
+  EXPECT_EQ(b.items.per_second, 20);
+  EXPECT_EQ(b.items.burst, 50);
+}
+
 TEST(CallersTest, EveryMistakeIsNamedWithItsLine) {
-  EXPECT_THAT(Errors(R"(version: 2
+  EXPECT_THAT(
+      Errors(R"(version: 2
 callers:
   - name: East Lab
     agency: a
     class: VIP
     methods: [GetCode, 'a b*']
-    quotas: {}
+    quotas: {calls_per_second: 0, items_burst: 0.5, burst: 1}
     colour: red
     credentials:
       - token_sha256: sesame
@@ -67,23 +90,26 @@ callers:
   - 7
 extra: 1
 )"),
-              UnorderedElementsAre(HasSubstr("callers.yaml:1: version must be 1"),
-                                   HasSubstr("callers.yaml:3: name must be 1 to 63"),
-                                   HasSubstr("callers.yaml:5: \"VIP\" is no class"),
-                                   HasSubstr("callers.yaml:6: \"GetCode\" is no method"),
-                                   HasSubstr("callers.yaml:6: \"a b*\" is no method"),
-                                   HasSubstr("callers.yaml:7: quotas is reserved"),
-                                   HasSubstr("callers.yaml:8: unknown key \"colour\""),
-                                   AllOf(HasSubstr("callers.yaml:10: token_sha256 must be the 64"),
-                                         Not(HasSubstr("sesame"))),
-                                   HasSubstr("callers.yaml:11: unknown credential \"oauth2\""),
-                                   HasSubstr("callers.yaml:13: the mtls_name x is given twice"),
-                                   HasSubstr("callers.yaml:14: agency is missing"),
-                                   HasSubstr("callers.yaml:14: class is missing"),
-                                   HasSubstr("callers.yaml:14: methods is missing"),
-                                   HasSubstr("callers.yaml:14: credentials is missing"),
-                                   HasSubstr("callers.yaml:15: a caller is a map"),
-                                   HasSubstr("callers.yaml:16: unknown key \"extra\"")));
+      UnorderedElementsAre(HasSubstr("callers.yaml:1: version must be 1"),
+                           HasSubstr("callers.yaml:3: name must be 1 to 63"),
+                           HasSubstr("callers.yaml:5: \"VIP\" is no class"),
+                           HasSubstr("callers.yaml:6: \"GetCode\" is no method"),
+                           HasSubstr("callers.yaml:6: \"a b*\" is no method"),
+                           HasSubstr("callers.yaml:7: calls_per_second must be a number above 0"),
+                           HasSubstr("callers.yaml:7: items_burst must be a number from 1"),
+                           HasSubstr("callers.yaml:7: unknown key \"burst\""),
+                           HasSubstr("callers.yaml:7: a burst needs the rate"),
+                           HasSubstr("callers.yaml:8: unknown key \"colour\""),
+                           AllOf(HasSubstr("callers.yaml:10: token_sha256 must be the 64"),
+                                 Not(HasSubstr("sesame"))),
+                           HasSubstr("callers.yaml:11: unknown credential \"oauth2\""),
+                           HasSubstr("callers.yaml:13: the mtls_name x is given twice"),
+                           HasSubstr("callers.yaml:14: agency is missing"),
+                           HasSubstr("callers.yaml:14: class is missing"),
+                           HasSubstr("callers.yaml:14: methods is missing"),
+                           HasSubstr("callers.yaml:14: credentials is missing"),
+                           HasSubstr("callers.yaml:15: a caller is a map"),
+                           HasSubstr("callers.yaml:16: unknown key \"extra\"")));
 }
 
 TEST(CallersTest, RubbishIsRefused) {

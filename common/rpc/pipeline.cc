@@ -13,7 +13,7 @@
 namespace epigrid {
 namespace {
 
-constexpr auto kSweepEvery = std::chrono::milliseconds(20);
+constexpr Duration kSweepEvery = Admission::kTickEvery;
 constexpr auto kDrainPollEvery = std::chrono::milliseconds(5);
 // Calls of a method that gRPC can hand over before we ask for more.
 constexpr int kRequestedPerMethod = 16;
@@ -54,7 +54,11 @@ std::string DashboardCode(Code code) {
 
 Pipeline::Pipeline(const PipelineOptions& options, EventLoop& loop, CallerDirectory& callers,
                    Metrics& metrics, RandomSource& random)
-    : options_(options), loop_(loop), callers_(callers), metrics_(metrics) {
+    : options_(options),
+      loop_(loop),
+      callers_(callers),
+      metrics_(metrics),
+      admission_(options.in_flight_max, [this] { loop_.Post([this] { admission_.Turn(); }); }) {
   random.Fill(reinterpret_cast<uint8_t*>(&random_seed_), sizeof(random_seed_));
   for (size_t i = 0; i < kCallerClassCount; ++i) {
     class_gauges_[i] =
@@ -62,11 +66,26 @@ Pipeline::Pipeline(const PipelineOptions& options, EventLoop& loop, CallerDirect
                        {{"class", std::string(CallerClassName(static_cast<CallerClass>(i)))}});
   }
   constexpr std::array<const char*, kRefusals> kReasons = {
-      "DRAINING",     "UNAUTHENTICATED", "METHOD_NOT_ALLOWED", "DEADLINE_EXCEEDED", "CLASS_LIMIT",
-      "SERVER_LIMIT", "METHOD_UNKNOWN",  "REQUEST_MALFORMED",  "REQUEST_TOO_LARGE"};
+      "DRAINING",          "UNAUTHENTICATED", "METHOD_NOT_ALLOWED", "DEADLINE_EXCEEDED",
+      "CLASS_LIMIT",       "SERVER_LIMIT",    "METHOD_UNKNOWN",     "REQUEST_MALFORMED",
+      "REQUEST_TOO_LARGE", "QUOTA_EXCEEDED",  "OVERLOADED"};
   for (size_t i = 0; i < kRefusals; ++i) {
-    refused_[i] = &metrics.Counter("epigrid_rpc_refused_total",
-                                   "Calls refused before their handler", {{"reason", kReasons[i]}});
+    for (size_t k = 0; k <= kCallerClassCount; ++k) {
+      const std::string_view caller_class =
+          k < kCallerClassCount ? CallerClassName(static_cast<CallerClass>(k)) : "unknown";
+      refused_[i][k] =
+          &metrics.Counter("epigrid_rpc_refused_total", "Calls refused before their handler",
+                           {{"reason", kReasons[i]}, {"class", std::string(caller_class)}});
+    }
+  }
+  limit_gauge_ = &metrics.Gauge("epigrid_rpc_limit_calls",
+                                "Calls in flight up to which interactive work is begun");
+  for (size_t i = 0; i < kWorkClassCount; ++i) {
+    const MetricLabels labels{{"work", std::string(WorkClassName(static_cast<WorkClass>(i)))}};
+    places_gauges_[i] = &metrics.Gauge(
+        "epigrid_rpc_places_calls", "Calls begun whose work is not done, by class of work", labels);
+    waiting_gauges_[i] =
+        &metrics.Gauge("epigrid_rpc_waiting_calls", "Calls that wait for their turn", labels);
   }
   // Under one name, whatever they are called: clients choose those.
   unknown_method_.name_ = "unknown";
@@ -98,6 +117,10 @@ Method& Pipeline::AddMethod(std::string_view name, MethodOptions options) {
     method.options_.default_deadline = options_.default_deadline;
   if (options.deadline_max == Duration(0)) method.options_.deadline_max = options_.deadline_max;
   Measure(method, MethodLabels(name));
+  // Operators' methods wait on purpose, and batches take as long as they are large.
+  if (!options.operators_only && options.work != WorkClass::kBulk) {
+    method.latency_ = &admission_.limit().AddMethod();
+  }
   return method;
 }
 
@@ -158,23 +181,54 @@ Status Pipeline::Authenticate(internal::PipelineCall& call, std::string_view aut
 }
 
 void Pipeline::Refuse(internal::PipelineCall& call, Refusal refusal, const Status& status) {
-  refused_[static_cast<size_t>(refusal)]->Increment();
+  CountRefusal(call, refusal);
   call.Answer(status);
 }
 
-Status Pipeline::RefusalOf(internal::RequestFault fault, const Method& method) const {
-  if (fault == internal::RequestFault::kTooLarge) {
-    return InvalidArgument("REQUEST_TOO_LARGE",
-                           fmt::format("the request is longer than {} bytes; send it in parts",
-                                       options_.message_bytes_max));
-  }
+void Pipeline::CountRefusal(const internal::PipelineCall& call, Refusal refusal) {
+  const size_t caller_class =
+      call.caller_ == nullptr ? kCallerClassCount : static_cast<size_t>(call.caller_->caller_class);
+  refused_[static_cast<size_t>(refusal)][caller_class]->Increment();
+}
+
+Status Pipeline::MalformedRequest(const Method& method) {
   return InvalidArgument("REQUEST_MALFORMED",
                          fmt::format("the bytes are no {}; make the client from this server's "
                                      "protos, and put nothing but UTF-8 into texts",
                                      method.descriptor()->input_type()->full_name()));
 }
 
-bool Pipeline::Admit(internal::PipelineCall& call, internal::RequestFault fault) {
+Status Pipeline::Overloaded(WorkClass work) const {
+  return WithRetryAfter(
+      ResourceExhausted("OVERLOADED",
+                        fmt::format("the server has more {} work than it can do beside what comes "
+                                    "first; nothing was done: call again later",
+                                    WorkClassName(work))),
+      options_.retry_after);
+}
+
+Status Pipeline::MayCall(const internal::PipelineCall& call) const {
+  const auto refusal = [&](const char* reason, std::string message) {
+    return Status(Code::kPermissionDenied, reason, std::move(message))
+        .With("method", std::string(call.method()))
+        .With("caller", call.caller_->name);
+  };
+  if (!call.caller_->MayCall(call.method())) {
+    return refusal("METHOD_NOT_ALLOWED",
+                   fmt::format("the caller {} may not call {}; ask the operator",
+                               call.caller_->name, call.method()));
+  }
+  if (call.method_.options_.operators_only &&
+      call.caller_->caller_class != CallerClass::kOperator) {
+    return refusal(
+        "OPERATORS_ONLY",
+        fmt::format("{} is for callers of class OPERATOR, and {} is of class {}", call.method(),
+                    call.caller_->name, CallerClassName(call.caller_->caller_class)));
+  }
+  return OkStatus();
+}
+
+bool Pipeline::Admit(internal::PipelineCall& call, size_t request_bytes) {
   call.method_.started_->Increment();
   const auto refuse = [&](Refusal refusal, const Status& status) {
     Refuse(call, refusal, status);
@@ -193,27 +247,14 @@ bool Pipeline::Admit(internal::PipelineCall& call, internal::RequestFault fault)
 
   if (Status status = Authenticate(call, authorization); !status.ok())
     return refuse(Refusal::kUnauthenticated, status);
-  if (!call.caller_->MayCall(call.method())) {
-    return refuse(Refusal::kNotAllowed,
-                  Status(Code::kPermissionDenied, "METHOD_NOT_ALLOWED",
-                         fmt::format("the caller {} may not call {}; ask the operator",
-                                     call.caller_->name, call.method()))
-                      .With("method", std::string(call.method()))
-                      .With("caller", call.caller_->name));
-  }
-  if (method.operators_only && call.caller_->caller_class != CallerClass::kOperator) {
-    return refuse(Refusal::kNotAllowed,
-                  Status(Code::kPermissionDenied, "OPERATORS_ONLY",
-                         fmt::format("{} is for callers of class OPERATOR, and {} is of class {}",
-                                     call.method(), call.caller_->name,
-                                     CallerClassName(call.caller_->caller_class)))
-                      .With("method", std::string(call.method()))
-                      .With("caller", call.caller_->name));
-  }
-  if (fault != internal::RequestFault::kNone) {
+  call.work_ = WorkClassOf(method.work, call.caller_->caller_class);
+  if (Status status = MayCall(call); !status.ok()) return refuse(Refusal::kNotAllowed, status);
+  if (request_bytes > options_.message_bytes_max) {
     return refuse(
-        fault == internal::RequestFault::kTooLarge ? Refusal::kTooLarge : Refusal::kMalformed,
-        RefusalOf(fault, call.method_));
+        Refusal::kTooLarge,
+        InvalidArgument("REQUEST_TOO_LARGE",
+                        fmt::format("the request is longer than {} bytes; send it in parts",
+                                    options_.message_bytes_max)));
   }
   if (given <= Duration(0)) {
     return refuse(
@@ -224,6 +265,46 @@ bool Pipeline::Admit(internal::PipelineCall& call, internal::RequestFault fault)
   if (Status status = TakePlace(call, refusal); !status.ok()) return refuse(refusal, status);
   Watch(call);
   return true;
+}
+
+void Pipeline::ChargeItems(const internal::PipelineCall& call,
+                           const google::protobuf::Message& request) {
+  if (call.caller_->items.per_second == 0) return;
+  const google::protobuf::Descriptor& type = *request.GetDescriptor();
+  size_t items = 0;
+  for (int i = 0; i < type.field_count(); ++i) {
+    if (!type.field(i)->is_repeated()) continue;
+    items += static_cast<size_t>(request.GetReflection()->FieldSize(request, type.field(i)));
+  }
+  quotas_.ChargeItems(*call.caller_, std::max<size_t>(items, 1), std::chrono::steady_clock::now());
+}
+
+Duration Pipeline::WaitedFor(SteadyTime now) const {
+  if (queue_->last_empty() == SteadyTime()) return Duration(0);
+  return std::chrono::duration_cast<Duration>(now - queue_->last_empty());
+}
+
+void Pipeline::SampleLatency(const internal::PipelineCall& call) {
+  if (call.method_.latency_ == nullptr || call.handed_over_ || call.work_ == WorkClass::kBulk) {
+    return;
+  }
+  const auto took = std::chrono::steady_clock::now() - call.began_;
+  admission_.limit().Sample(*call.method_.latency_,
+                            std::chrono::duration_cast<Duration>(took) + call.waited_before_);
+}
+
+void Pipeline::LeaveLine(internal::PipelineCall& call) {
+  admission_.Withdraw(call);
+  LeavePlace(call);
+  call.Release();  // gRPC, which has to say that the answer is sent, still owns it
+}
+
+void Pipeline::ShowAdmission() {
+  limit_gauge_->Set(admission_.limit().value());
+  for (size_t i = 0; i < kWorkClassCount; ++i) {
+    places_gauges_[i]->Set(admission_.in_flight(static_cast<WorkClass>(i)));
+    waiting_gauges_[i]->Set(admission_.waiting(static_cast<WorkClass>(i)));
+  }
 }
 
 Status Pipeline::TakePlace(const internal::PipelineCall& call, Refusal& refusal) {
@@ -246,11 +327,26 @@ Status Pipeline::TakePlace(const internal::PipelineCall& call, Refusal& refusal)
     refusal = Refusal::kServerLimit;
     status = ResourceExhausted("SERVER_LIMIT",
                                fmt::format("{} calls are in flight; send fewer at once", in_all));
+  } else if (const std::optional<Duration> wait = TakeFromQuota(call)) {
+    refusal = Refusal::kQuota;
+    LeavePlace(call);
+    return WithRetryAfter(
+        ResourceExhausted(
+            "QUOTA_EXCEEDED",
+            fmt::format("the caller {} has used its quota up; it is filled again in {} "
+                        "ms, and its size is the operator's to say",
+                        call.caller().name, wait->count() / 1000)),
+        *wait);
   } else {
     return OkStatus();
   }
   LeavePlace(call);
   return WithRetryAfter(std::move(status), options_.retry_after);
+}
+
+std::optional<Duration> Pipeline::TakeFromQuota(const internal::PipelineCall& call) {
+  if (call.caller().caller_class == CallerClass::kOperator) return std::nullopt;
+  return quotas_.Take(call.caller(), call.started_);
 }
 
 void Pipeline::LeavePlace(const internal::PipelineCall& call) {
@@ -293,12 +389,15 @@ Task<void> Pipeline::RunSweeper() {
     co_await loop_.Sleep(kSweepEvery);
     const SteadyTime now = std::chrono::steady_clock::now();
     Sweep([now](const internal::PipelineCall& call) { return call.deadline() <= now; }, status);
+    admission_.Tick(now);
+    ShowAdmission();
   }
 }
 
 void Pipeline::Open(RpcQueue& queue, const std::vector<grpc::Service*>& services) {
   EPIGRID_CHECK(&queue.loop() == &loop_, "calls are served on the pipeline's loop");
   loop_.RunOnLoop([&] {
+    queue_ = &queue;
     for (const auto& registration : registrations_) {
       if (std::ranges::find(services, registration->service()) == services.end()) continue;
       for (int i = 0; i < kRequestedPerMethod; ++i) registration->RequestCall(queue);

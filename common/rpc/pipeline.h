@@ -17,9 +17,10 @@
 //   pipeline.Open(queue, {&api});
 //
 // In this order: request id and trace; caller (authorization: Bearer, or the client's certificate);
-// allowed method; a request that can be read; deadline; draining and limits in flight; the handler;
-// error mapping (status_details.h); metrics and access log. Every error, and what a client has
-// named, is answered with its x-request-id as trailing metadata.
+// allowed method; size; deadline; draining and limits in flight; quotas (quotas.h); its turn by
+// class of work (admission.h); a request that can be read; the handler; error mapping
+// (status_details.h); metrics and access log. Every error, and what a client has named, is answered
+// with its x-request-id as trailing metadata. What is refused costs no reading of its request.
 //
 // Refusals, each with a RetryInfo where trying again helps:
 //   UNIMPLEMENTED      METHOD_UNKNOWN           no service of this server has it; whoever calls
@@ -30,7 +31,7 @@
 //   PERMISSION_DENIED  OPERATORS_ONLY           the same
 //   INVALID_ARGUMENT   REQUEST_MALFORMED, REQUEST_TOO_LARGE
 //   DEADLINE_EXCEEDED  DEADLINE_EXCEEDED        it had passed on arrival, or passed while the handler worked
-//   RESOURCE_EXHAUSTED CLASS_LIMIT, SERVER_LIMIT
+//   RESOURCE_EXHAUSTED CLASS_LIMIT, SERVER_LIMIT, QUOTA_EXCEEDED, OVERLOADED
 //   CANCELLED          CANCELLED                the client went away (nobody reads it but the metrics)
 //
 // The handler is a member function that is a coroutine: its object must outlive the pipeline's
@@ -54,6 +55,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,10 +64,13 @@
 #include "common/base/ids.h"
 #include "common/base/task.h"
 #include "common/metrics/metrics.h"
+#include "common/rpc/admission.h"
 #include "common/rpc/call.h"
 #include "common/rpc/callers.h"
+#include "common/rpc/quotas.h"
 #include "common/rpc/received.h"
 #include "common/rpc/rpc_queue.h"
+#include "common/rpc/work_class.h"
 
 namespace epigrid {
 
@@ -76,7 +81,7 @@ struct PipelineOptions {
   // full.
   uint32_t in_flight_max = 4096;
   // Calls in flight by class, in the order of CallerClass.
-  std::array<uint32_t, kCallerClassCount> class_in_flight_max = {4096, 1024, 128, 64};
+  std::array<uint32_t, kCallerClassCount> class_in_flight_max = {4096, 1024, 1024, 128, 64};
   Duration retry_after = std::chrono::milliseconds(200);  // what a refused caller is told to wait
   // Of a request. What is longer than gRPC's own limit, which is to be higher, does not come here.
   uint32_t message_bytes_max = 4 << 20;
@@ -88,6 +93,7 @@ struct MethodOptions {
   Duration default_deadline{0};  // 0: the pipeline's
   Duration deadline_max{0};
   bool operators_only = false;  // whatever methods other classes were given
+  WorkClass work = WorkClass::kInteractive;
 };
 
 namespace internal {
@@ -120,7 +126,9 @@ class Method {
   prometheus::Counter* started_ = nullptr;
   std::array<prometheus::Counter*, kCodes> handled_{};
   prometheus::Histogram* seconds_ = nullptr;
-  uint32_t successes_ = 0;  // for sampling the access log
+  MethodLatency* latency_ = nullptr;  // nullptr: how long it takes says nothing of load
+  uint32_t successes_ = 0;            // for sampling the access log
+  uint32_t exhausted_ = 0;            // the same
 };
 
 class Pipeline {
@@ -166,21 +174,34 @@ class Pipeline {
     kServerLimit,
     kUnknownMethod,
     kMalformed,
-    kTooLarge
+    kTooLarge,
+    kQuota,
+    kOverloaded
   };
-  static constexpr size_t kRefusals = 9;
+  static constexpr size_t kRefusals = 11;
 
   // The reference lasts.
   Method& AddMethod(std::string_view name, MethodOptions options);
   void Measure(Method& method, const MetricLabels& labels);
 
-  // True: the handler may begin, and a place in flight is taken. False: the call has been answered.
-  bool Admit(internal::PipelineCall& call, internal::RequestFault fault);
+  // True: a place in flight is taken, and the call may go to its turn. False: it has been answered.
+  bool Admit(internal::PipelineCall& call, size_t request_bytes);
   // Answers the call and counts it.
   void Refuse(internal::PipelineCall& call, Refusal refusal, const Status& status);
+  void CountRefusal(const internal::PipelineCall& call, Refusal refusal);
   Status Authenticate(internal::PipelineCall& call, std::string_view authorization);
-  Status RefusalOf(internal::RequestFault fault, const Method& method) const;
+  Status MayCall(const internal::PipelineCall& call) const;
   Status TakePlace(const internal::PipelineCall& call, Refusal& refusal);
+  // The answers of what is refused further on.
+  static Status MalformedRequest(const Method& method);
+  Status Overloaded(WorkClass work) const;
+  void ChargeItems(const internal::PipelineCall& call, const google::protobuf::Message& request);
+  // How long what is handed over now may have waited for the loop.
+  Duration WaitedFor(SteadyTime now) const;
+  void SampleLatency(const internal::PipelineCall& call);
+  // A call that is answered while it waits for its turn.
+  void LeaveLine(internal::PipelineCall& call);
+  std::optional<Duration> TakeFromQuota(const internal::PipelineCall& call);
   void LeavePlace(const internal::PipelineCall& call);
   void Watch(internal::PipelineCall& call);
   void Unwatch(internal::PipelineCall& call);
@@ -188,6 +209,7 @@ class Pipeline {
   void Sweep(const std::function<bool(const internal::PipelineCall&)>& is_late,
              const Status& status);
   Task<void> RunSweeper();
+  void ShowAdmission();
   uint64_t NextRandom();
 
   const PipelineOptions options_;
@@ -206,11 +228,18 @@ class Pipeline {
   std::atomic<uint32_t> in_flight_{0};
   std::array<std::atomic<uint32_t>, kCallerClassCount> class_in_flight_{};
   std::array<prometheus::Gauge*, kCallerClassCount> class_gauges_{};
-  std::array<prometheus::Counter*, kRefusals> refused_{};
+  // By reason and the caller's class, the last for who is not known.
+  std::array<std::array<prometheus::Counter*, kCallerClassCount + 1>, kRefusals> refused_{};
+  prometheus::Gauge* limit_gauge_ = nullptr;
+  std::array<prometheus::Gauge*, kWorkClassCount> places_gauges_{};
+  std::array<prometheus::Gauge*, kWorkClassCount> waiting_gauges_{};
 
   std::atomic<uint32_t> with_grpc_{0};  // calls of which gRPC still has something to say
 
   // The loop's thread only.
+  Admission admission_;
+  Quotas quotas_;
+  RpcQueue* queue_ = nullptr;
   internal::PipelineCall* watched_ = nullptr;  // a doubly linked list through the calls
   Task<void> sweeper_;
 };

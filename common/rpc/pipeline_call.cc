@@ -11,6 +11,7 @@ namespace epigrid::internal {
 namespace {
 
 constexpr char kRequestIdHeader[] = "x-request-id";
+constexpr uint32_t kExhaustedLoggedOneIn = 100;
 
 std::string_view View(const grpc::string_ref& text) { return {text.data(), text.size()}; }
 
@@ -79,6 +80,8 @@ class UnknownMethodCall final : public PipelineCall {
   grpc::ServerContext& context() override { return grpc_->context; }
   void RequestNextCall() override { RequestUnknownMethod(pipeline_, method_, service_, queue_); }
   void Begin() override { RefuseAsUnknown(grpc_->context.method()); }
+  const google::protobuf::Message* ReadRequest() override { return nullptr; }
+  Task<Status> Handle() override { co_return Internal("METHOD_UNKNOWN", "nobody handles it"); }
   void SendResponse(RpcQueue::Tag*) override { EPIGRID_CHECK(false, "nobody handles it"); }
   void SendError(const grpc::Status& status, RpcQueue::Tag* sent) override {
     grpc_->stream.Finish(status, sent);
@@ -107,6 +110,7 @@ PipelineCall::PipelineCall(Pipeline& pipeline, Method& method)
 void PipelineCall::OnArrival(bool ok) {
   if (!ok) return GrpcHasSaid();  // the server is shut down, and OnDone will not come
   started_ = std::chrono::steady_clock::now();
+  waited_before_ = pipeline_.WaitedFor(started_);
   RequestNextCall();
   ++awaited_of_grpc_;  // OnDone
   ReadHeaders();
@@ -114,10 +118,30 @@ void PipelineCall::OnArrival(bool ok) {
   GrpcHasSaid();
 }
 
-bool PipelineCall::Admit(RequestFault fault) {
-  if (!pipeline_.Admit(*this, fault)) return false;
+void PipelineCall::LetIn(size_t request_bytes) {
+  if (!pipeline_.Admit(*this, request_bytes)) return;
   AddOwner();
-  return true;
+  if (pipeline_.admission_.Enter(work_, *this, started_)) OnPlace();
+}
+
+void PipelineCall::OnPlace() {
+  place_ = AdmissionPlace(pipeline_.admission_, work_);
+  const google::protobuf::Message* const request = ReadRequest();
+  if (request == nullptr) {
+    return EndRefused(Pipeline::Refusal::kMalformed, Pipeline::MalformedRequest(method_));
+  }
+  pipeline_.ChargeItems(*this, *request);
+  began_ = std::chrono::steady_clock::now();
+  RunHandler(this, Handle());
+}
+
+void PipelineCall::OnTooLate() {
+  EndRefused(Pipeline::Refusal::kOverloaded, pipeline_.Overloaded(work_));
+}
+
+void PipelineCall::EndRefused(Pipeline::Refusal refusal, const Status& status) {
+  pipeline_.CountRefusal(*this, refusal);
+  End(status);
 }
 
 void PipelineCall::RefuseAsUnknown(std::string_view method) {
@@ -163,7 +187,9 @@ void PipelineCall::HandlerEnded(const Status& status) {
 }
 
 void PipelineCall::End(const Status& status) {
+  if (status.ok()) pipeline_.SampleLatency(*this);
   Answer(status);
+  place_ = {};
   pipeline_.LeavePlace(*this);
   Release();
 }
@@ -183,6 +209,7 @@ void PipelineCall::OnDone(bool) {
 void PipelineCall::Answer(const Status& status, bool gone) {
   if (answered_.exchange(true, std::memory_order_acq_rel)) return;
   pipeline_.Unwatch(*this);
+  if (in_line()) pipeline_.LeaveLine(*this);
   Record(status);
   if (gone) return;
   ++awaited_of_grpc_;  // OnSent
@@ -215,6 +242,11 @@ void PipelineCall::Record(const Status& status) {
              status.code() == Code::kDataLoss) {
     EPIGRID_LOG_ERROR("rpc.failed", {log_context()}, {"method", Safe(method())}, {"caller", caller},
                       {"took_ms", took}, {status});
+  } else if (status.code() == Code::kResourceExhausted) {
+    // Under a flood one line each would be a good part of what a refusal costs.
+    if (method_.exhausted_++ % kExhaustedLoggedOneIn != 0) return;
+    EPIGRID_LOG_INFO("rpc.failed", {log_context()}, {"method", Safe(method())}, {"caller", caller},
+                     {"took_ms", took}, {"one_in", kExhaustedLoggedOneIn}, {status});
   } else {
     EPIGRID_LOG_INFO("rpc.failed", {log_context()}, {"method", Safe(method())}, {"caller", caller},
                      {"took_ms", took}, {status});

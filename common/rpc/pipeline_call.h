@@ -11,10 +11,10 @@
 namespace epigrid::internal {
 
 // Waits for a client, then serves it once. Owners: gRPC while it has something to say of the call,
-// and the handler until its Task has ended. The client is answered once, by whatever comes first:
-// the handler, a cancellation, the deadline or the drain. On the loop's thread, but for
-// HandlerEnded.
-class PipelineCall : public Call {
+// and who is to begin the handler, and then that until its Task has ended. The client is answered
+// once, by whatever comes first: the handler, a cancellation, the deadline or the drain. On the
+// loop's thread, but for HandlerEnded.
+class PipelineCall : public Call, private Admission::Waiting {
  public:
   PipelineCall(Pipeline& pipeline, Method& method);
 
@@ -33,15 +33,18 @@ class PipelineCall : public Call {
   virtual ~PipelineCall() = default;
   virtual grpc::ServerContext& context() = 0;
   virtual void RequestNextCall() = 0;
-  // Has the handler begin, or answers the call.
+  // Lets the call in (LetIn), or answers it.
   virtual void Begin() = 0;
+  // Once it is let in: what came as bytes is read; nullptr: they are no such message.
+  virtual const google::protobuf::Message* ReadRequest() = 0;
+  virtual Task<Status> Handle() = 0;
   virtual void SendResponse(RpcQueue::Tag* sent) = 0;
   virtual void SendError(const grpc::Status& status, RpcQueue::Tag* sent) = 0;
   // gRPC has said all: what it keeps of the call may go.
   virtual void LetGoOfGrpc() = 0;
 
-  // True: the handler may begin, and HandlerEnded is to follow. False: the call has been answered.
-  bool Admit(RequestFault fault);
+  // The handler begins, now or when its turn comes, or the call is answered.
+  void LetIn(size_t request_bytes);
   void RefuseAsUnknown(std::string_view method);
 
   void OnArrival(bool ok);
@@ -55,7 +58,12 @@ class PipelineCall : public Call {
   friend class epigrid::Pipeline;
 
   void ReadHeaders();
+  void OnPlace() override;
+  void OnTooLate() override;
+  // Of a call that was let in.
   void End(const Status& status);
+  // Before its handler began.
+  void EndRefused(Pipeline::Refusal refusal, const Status& status);
   // Answers the client, unless it was answered before. `gone`: there is nobody to send it to.
   void Answer(const Status& status, bool gone = false);
   void Record(const Status& status);
@@ -69,6 +77,8 @@ class PipelineCall : public Call {
   std::string_view authorization_;  // only while it is admitted
   bool authorization_repeated_ = false;
   bool client_named_it_ = false;  // the client sent a harmless x-request-id
+  SteadyTime began_;              // its handler; not set: it has not
+  Duration waited_before_{};      // for the loop to look at it
   int owners_ = 1;
   int awaited_of_grpc_ = 1;
   bool watched_ = false;
@@ -95,10 +105,7 @@ class UnaryMethod final : public Registration {
   class UnaryCall final : public PipelineCall {
    public:
     UnaryCall(UnaryMethod& method, RpcQueue& queue)
-        : PipelineCall(method.pipeline_, method.method_),
-          unary_(method),
-          queue_(queue),
-          request_(method.pipeline_.message_bytes_max()) {
+        : PipelineCall(method.pipeline_, method.method_), unary_(method), queue_(queue) {
       grpc_.emplace();
       grpc_->context.AsyncNotifyWhenDone(&done_);
       UnaryRequests::RequestNext(*unary_.service_, unary_.method_.descriptor()->index(),
@@ -114,9 +121,12 @@ class UnaryMethod final : public Registration {
 
     grpc::ServerContext& context() override { return grpc_->context; }
     void RequestNextCall() override { unary_.RequestCall(queue_); }
-    void Begin() override {
-      if (!Admit(request_.fault)) return;
-      RunHandler(this, (unary_.service_->*unary_.handler_)(*this, request_.message, response_));
+    void Begin() override { LetIn(request_.bytes.Length()); }
+    const google::protobuf::Message* ReadRequest() override {
+      return request_.Read() ? &request_.message : nullptr;
+    }
+    Task<Status> Handle() override {
+      return (unary_.service_->*unary_.handler_)(*this, request_.message, response_);
     }
     void SendResponse(RpcQueue::Tag* sent) override {
       grpc_->writer.Finish(response_, grpc::Status::OK, sent);

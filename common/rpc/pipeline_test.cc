@@ -499,6 +499,86 @@ TEST_F(PipelineTest, AFullServerStillLetsOperatorsIn) {
   EXPECT_TRUE(first.get().status.ok());
 }
 
+// Sixteen gates at work, half of what is let in: bulk may have one call beside them.
+class FullPipelineTest : public PipelineTest {
+ protected:
+  FullPipelineTest() {
+    PipelineOptions options;
+    options.in_flight_max = 32;
+    Start(options, {.work = WorkClass::kCritical});
+    for (int i = 0; i < 16; ++i) calls_.push_back(EchoLater(Waiting()));
+    calls_.push_back(EchoLater(Waiting("bulk-token")));
+    api_->WaitFor(17);
+  }
+  // Whose tests have let all go on.
+  ~FullPipelineTest() override {
+    for (auto& call : calls_) EXPECT_TRUE(call.get().status.ok());
+  }
+  bool Shows(const std::string& line) {
+    return metrics_.Text().find(line + "\n") != std::string::npos;
+  }
+
+  std::vector<std::future<Answered>> calls_;
+};
+
+TEST_F(FullPipelineTest, BulkWaitsForAPlaceWhileGatesBegin) {
+  auto bulk = EchoLater({.token = "bulk-token"});
+  EXPECT_TRUE(Eventually([&] { return Shows("epigrid_rpc_waiting_calls{work=\"bulk\"} 1"); }));
+  EXPECT_TRUE(Echo({}).status.ok());
+  EXPECT_TRUE(Shows("epigrid_rpc_places_calls{work=\"bulk\"} 1"));
+  api_->Release(17);
+  EXPECT_TRUE(bulk.get().status.ok());
+}
+
+TEST_F(FullPipelineTest, BulkIsRefusedWhenNoPlaceComesFree) {
+  const Status error = Echo({.token = "bulk-token"}).error();
+  EXPECT_EQ(error.reason(), "OVERLOADED");
+  EXPECT_EQ(error.code(), Code::kResourceExhausted);
+  EXPECT_TRUE(Shows("epigrid_rpc_refused_total{class=\"BULK\",reason=\"OVERLOADED\"} 1"));
+  EXPECT_EQ(pipeline_->in_flight(), 17u);
+  api_->Release(17);
+}
+
+TEST_F(FullPipelineTest, WhoGoesAwayWhileItWaitsLeavesTheLine) {
+  EXPECT_EQ(Echo({.token = "bulk-token", .deadline = milliseconds(100)}).status.error_code(),
+            grpc::DEADLINE_EXCEEDED);
+  EXPECT_TRUE(Eventually([&] { return pipeline_->in_flight() == 17; }));
+  EXPECT_TRUE(Eventually([&] { return Shows("epigrid_rpc_waiting_calls{work=\"bulk\"} 0"); }));
+  api_->Release(17);
+}
+
+TEST_F(FullPipelineTest, ADrainAwaitsWhoStandsInLine) {
+  auto bulk = EchoLater({.token = "bulk-token"});
+  EXPECT_TRUE(Eventually([&] { return pipeline_->in_flight() == 18; }));
+  auto drained = std::async(std::launch::async, [&] { return pipeline_->Drain(kPatience); });
+  EXPECT_TRUE(Eventually([&] { return Echo({}).error().reason() == "DRAINING"; }));
+  api_->Release(17);
+  EXPECT_EQ(drained.get(), 0u);
+  // Accepted, so answered: with its turn or, where that was too late, without having begun.
+  const Answered answered = bulk.get();
+  EXPECT_TRUE(answered.status.ok() || answered.error().reason() == "OVERLOADED");
+}
+
+TEST_F(PipelineTest, AQuotaIsToldWithTheTimeOfTheNextCall) {
+  Start();
+  std::string text = WithHashes(kCallers);
+  const std::string gate = "class: GATE, ";
+  text.insert(text.find(gate) + gate.size(), "quotas: {calls_per_second: 0.01, calls_burst: 2}, ");
+  directory_.Replace(Callers::Parse("callers.yaml", text).callers);
+  EXPECT_TRUE(Echo({}).status.ok());
+  EXPECT_TRUE(Echo({}).status.ok());
+  const Answered third = Echo({});
+  EXPECT_EQ(third.error().reason(), "QUOTA_EXCEEDED");
+  google::rpc::Status status;
+  google::rpc::RetryInfo retry;
+  ASSERT_TRUE(status.ParseFromString(third.status.error_details()));
+  ASSERT_TRUE(status.details(status.details_size() - 1).UnpackTo(&retry));
+  EXPECT_GT(retry.retry_delay().seconds(), 50);
+  EXPECT_LE(retry.retry_delay().seconds(), 100);
+  EXPECT_TRUE(Echo({.token = "bulk-token"}).status.ok());
+  EXPECT_TRUE(Eventually([&] { return pipeline_->in_flight() == 0; }));
+}
+
 TEST_F(PipelineTest, ADrainLetsWhatIsInFlightFinishAndRefusesTheRest) {
   Start();
   auto in_flight = EchoLater(Waiting());

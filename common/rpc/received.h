@@ -1,6 +1,7 @@
-// Received: the request of a unary call as it came, well or not. gRPC by itself ends a call whose
-// bytes it cannot read without telling anybody on this side; given this in place of the message it
-// hands the call over, so that the pipeline answers it as any other.
+// Received: the request of a unary call as it came: its bytes, which are read into the message once
+// the call is let in. A call that is refused so costs no reading, and one whose bytes are no
+// message is answered as any other: gRPC by itself would end it without telling anybody on this
+// side.
 #pragma once
 
 #include <grpcpp/impl/codegen/proto_utils.h>
@@ -11,15 +12,13 @@
 
 namespace epigrid::internal {
 
-enum class RequestFault : uint8_t { kNone, kMalformed, kTooLarge };
-
 template <typename Request>
 struct Received {
-  explicit Received(size_t most) : bytes_max(most) {}
+  grpc::ByteBuffer bytes;
+  Request message;
 
-  const size_t bytes_max;  // a longer one is not read
-  RequestFault fault = RequestFault::kNone;
-  Request message;  // without a fault
+  // Once. False: the bytes are no Request.
+  bool Read() { return grpc::SerializationTraits<Request>::Deserialize(&bytes, &message).ok(); }
 };
 
 // Has gRPC hand over the next call of a method, the index'th of the service. It is what the
@@ -41,13 +40,7 @@ template <typename Request>
 class grpc::SerializationTraits<epigrid::internal::Received<Request>> {
  public:
   static Status Deserialize(ByteBuffer* bytes, epigrid::internal::Received<Request>* received) {
-    using epigrid::internal::RequestFault;
-    if (bytes->Length() > received->bytes_max) {
-      received->fault = RequestFault::kTooLarge;
-      bytes->Clear();
-    } else if (!SerializationTraits<Request>::Deserialize(bytes, &received->message).ok()) {
-      received->fault = RequestFault::kMalformed;
-    }
+    received->bytes.Swap(bytes);
     return Status::OK;
   }
 };

@@ -32,7 +32,11 @@ RpcQueue::~RpcQueue() {
 bool RpcQueue::Poll() {
   const auto end = std::chrono::steady_clock::now() + kPollMax;
   int events = 0;
-  while (events < kEventsPerPollMax && Next(gpr_time_0(GPR_CLOCK_MONOTONIC))) {
+  while (events < kEventsPerPollMax) {
+    if (!Next(gpr_time_0(GPR_CLOCK_MONOTONIC), /*was_empty=*/false)) {
+      last_empty_ = std::chrono::steady_clock::now();
+      break;
+    }
     ++events;
     if (events % kEventsPerLookAtClock == 0 && std::chrono::steady_clock::now() > end) break;
   }
@@ -42,7 +46,8 @@ bool RpcQueue::Poll() {
 void RpcQueue::Wait(Duration longest) {
   if (closing_) longest = Duration(0);  // nobody interrupts any more
   Next(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                    gpr_time_from_micros(longest.count(), GPR_TIMESPAN)));
+                    gpr_time_from_micros(longest.count(), GPR_TIMESPAN)),
+       /*was_empty=*/true);
 }
 
 void RpcQueue::Interrupt() {
@@ -52,10 +57,12 @@ void RpcQueue::Interrupt() {
   alarm_.Set(queue_.get(), gpr_time_0(GPR_CLOCK_MONOTONIC), &interruption_);
 }
 
-bool RpcQueue::Next(gpr_timespec until) {
+bool RpcQueue::Next(gpr_timespec until, bool was_empty) {
   void* tag = nullptr;
   bool ok = false;
-  switch (queue_->AsyncNext(&tag, &ok, until)) {
+  const auto next = queue_->AsyncNext(&tag, &ok, until);
+  if (was_empty) last_empty_ = std::chrono::steady_clock::now();
+  switch (next) {
     case grpc::CompletionQueue::GOT_EVENT: static_cast<Tag*>(tag)->OnEvent(ok); return true;
     case grpc::CompletionQueue::SHUTDOWN: empty_.store(true); return false;
     case grpc::CompletionQueue::TIMEOUT: return false;

@@ -18,6 +18,7 @@
 #include <grpcpp/completion_queue.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 
@@ -43,6 +44,9 @@ class RpcQueue final : public LoopGuest {
 
   EventLoop& loop() { return loop_; }
   grpc::ServerCompletionQueue* completion_queue() { return queue_.get(); }
+  // On the loop's thread: when there was last nothing to do. What is being handed over now has
+  // waited no longer than since then.
+  std::chrono::steady_clock::time_point last_empty() const { return last_empty_; }
 
   bool Poll() override;
   void Wait(Duration longest) override;
@@ -55,11 +59,12 @@ class RpcQueue final : public LoopGuest {
     RpcQueue& queue;
   };
 
-  // Whether there was an event before then.
-  bool Next(gpr_timespec until);
+  // Whether there was an event before then. `was_empty`: there was none when it was called.
+  bool Next(gpr_timespec until, bool was_empty);
 
   EventLoop& loop_;
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  std::chrono::steady_clock::time_point last_empty_;
   Interruption interruption_{*this};
   std::mutex mutex_;  // for the next two
   grpc::Alarm alarm_;

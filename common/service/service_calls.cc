@@ -5,8 +5,9 @@
 
 namespace epigrid {
 
-Task<Status> ServiceCalls::AwaitRevision(const Call& call, const std::string& revision) {
+Task<Status> ServiceCalls::AwaitRevision(Call& call, const std::string& revision) {
   if (revision.empty()) co_return OkStatus();
+  call.HandOver();
   EPIGRID_CO_ASSIGN_OR_RETURN(std::vector<ShardPosition> positions,
                               ParseRevision(revision, runtime_.service(), runtime_.shard_count()));
   co_return co_await runtime_.shards().WaitFor(std::move(positions),
@@ -17,12 +18,20 @@ std::string ServiceCalls::Revision(const std::vector<ShardPosition>& positions) 
   return MakeRevision(runtime_.service(), positions);
 }
 
-Task<Result<std::vector<ShardPosition>>> ServiceCalls::Append(const Call& call,
+Task<Result<std::vector<ShardPosition>>> ServiceCalls::Append(Call& call,
                                                               std::vector<Command> commands) {
-  return runtime_.commands().Append(OriginOf(call), std::move(commands));
+  call.HandOver();
+  FoldGate& gate = runtime_.fold_gate();
+  EPIGRID_CO_ASSIGN_OR_RETURN(
+      FoldGate::Place place,
+      co_await gate.Enter(call.work(), FoldGate::Kind::kObserved, ShardsOf(commands)));
+  Result<std::vector<ShardPosition>> appended =
+      co_await runtime_.commands().Append(OriginOf(call), std::move(commands));
+  if (appended.ok()) gate.AwaitFolded(std::move(place), *appended);
+  co_return appended;
 }
 
-Task<std::vector<Decision>> ServiceCalls::Decide(const Call& call, std::string request_id,
+Task<std::vector<Decision>> ServiceCalls::Decide(Call& call, std::string request_id,
                                                  std::vector<Asked> asked) {
   if (request_id.empty()) request_id = MakeId(kRequestId, random_.NextIdBytes());
   std::vector<Command> commands;
@@ -35,8 +44,26 @@ Task<std::vector<Decision>> ServiceCalls::Decide(const Call& call, std::string r
     key.set_fingerprint(Sha256(one.content));
     commands.push_back(std::move(one.command));
   }
-  return runtime_.commands().Decide(OriginOf(call), std::move(commands),
-                                    clock_.Now() + call.wait_time());
+  call.HandOver();
+  FoldGate& gate = runtime_.fold_gate();
+  Result<FoldGate::Place> place =
+      co_await gate.Enter(call.work(), FoldGate::Kind::kDecided, ShardsOf(commands));
+  if (!place.ok()) {
+    co_return std::vector<Decision>(commands.size(), Decision{{place.status(), {}}, {}});
+  }
+  std::vector<Decision> decisions = co_await runtime_.commands().Decide(
+      OriginOf(call), std::move(commands), clock_.Now() + call.wait_time());
+  gate.AwaitFolded(*std::move(place), decisions);
+  co_return decisions;
+}
+
+std::vector<Shard> ServiceCalls::ShardsOf(const std::vector<Command>& commands) const {
+  std::vector<Shard> shards;
+  shards.reserve(commands.size());
+  for (const Command& command : commands) {
+    shards.push_back(runtime_.shards().ShardOf(command.entity));
+  }
+  return shards;
 }
 
 Origin ServiceCalls::OriginOf(const Call& call) const {

@@ -40,20 +40,20 @@ class ServiceCalls {
 
   // Waits until what the revision names has been applied. Empty: at once. REVISION_MALFORMED,
   // REVISION_OF_ANOTHER_SERVICE, REVISION_NOT_YET_APPLIED.
-  Task<Status> AwaitRevision(const Call& call, const std::string& revision);
+  Task<Status> AwaitRevision(Call& call, const std::string& revision);
   std::string Revision(const std::vector<ShardPosition>& positions) const;
 
-  // Observations: where they are in the log.
-  Task<Result<std::vector<ShardPosition>>> Append(const Call& call, std::vector<Command> commands);
+  // Observations: where they are in the log. FOLD_BUSY, PROJECTOR_BEHIND: fold_gate.h.
+  Task<Result<std::vector<ShardPosition>>> Append(Call& call, std::vector<Command> commands);
 
   // Decided commands, one decision for each. Their request keys are made here: the caller, the
   // method, the request_id (random if the client sent none), the item's place and the fingerprint
-  // of the item's content.
-  Task<std::vector<Decision>> Decide(const Call& call, std::string request_id,
-                                     std::vector<Asked> asked);
+  // of the item's content. FOLD_BUSY and PROJECTOR_BEHIND too.
+  Task<std::vector<Decision>> Decide(Call& call, std::string request_id, std::vector<Asked> asked);
 
  private:
   Origin OriginOf(const Call& call) const;
+  std::vector<Shard> ShardsOf(const std::vector<Command>& commands) const;
 
   ServiceRuntime& runtime_;
   const Clock& clock_;

@@ -97,6 +97,14 @@ ServiceRuntime::ServiceRuntime(ServiceRuntimeOptions options, EventLoop& api_loo
                                        options_.view.seeds.empty() ? kReadServer : kReadCluster);
   commands_ =
       std::make_unique<CommandLog>(*api_log_, *shards_, *cells_, service_, options_.shard_count);
+  fold_gate_ = std::make_unique<FoldGate>(
+      service_, api_loop_,
+      FoldGate::Progress{
+          .shard_count = options_.shard_count,
+          .applied = [this](Shard shard) { return shards_->Applied(shard); },
+          .wait_for = [this](std::vector<ShardPosition> positions,
+                             Time deadline) { return shards_->WaitFor(positions, deadline); }},
+      clock_, metrics);
   durability_watch_ = std::make_unique<LogDurabilityWatch>(api_loop_, *api_log_, service_, metrics);
 }
 
@@ -130,6 +138,8 @@ Status ServiceRuntime::Start() {
   api_loop_.RunOnLoop([this] {
     watching_durability_ = durability_watch_->Run();
     watching_durability_.Start();
+    watching_fold_ = fold_gate_->Run();
+    watching_fold_.Start();
   });
   started_ = true;
   if (shards_->AwaitFirstRound(kAwaitView).Wait()) {
@@ -161,7 +171,11 @@ void ServiceRuntime::Stop() {
   if (projector_ != nullptr) projector_->host.Stop().Wait();
   shards_->Stop().Wait();
   projector_.reset();
-  api_loop_.RunOnLoop([this] { watching_durability_ = {}; });
+  api_loop_.RunOnLoop([this] {
+    watching_durability_ = {};
+    watching_fold_ = {};
+    fold_gate_->Close();
+  });
 }
 
 Future<Result<std::map<Shard, std::string>>> ServiceRuntime::Owners() {

@@ -33,6 +33,7 @@
 #include "common/projector/redis_view.h"
 #include "common/projector/shard_table.h"
 #include "common/redis/keyspace.h"
+#include "common/service/fold_gate.h"
 #include "common/service/log_durability_watch.h"
 #include "common/service/projector_metrics.h"
 #include "common/service/view_watch.h"
@@ -92,6 +93,7 @@ class ServiceRuntime {
   ShardTable& shards() { return *shards_; }
   const CellQuery& cells() const { return *cells_; }
   CommandLog& commands() { return *commands_; }
+  FoldGate& fold_gate() { return *fold_gate_; }
   EventLog& log() { return *api_log_; }
   RedisView& view() { return *api_view_; }
   // Says what is pending; what is tried again only after `until` counts as backed off.
@@ -135,6 +137,9 @@ class ServiceRuntime {
   std::unique_ptr<ShardTable> shards_;
   std::unique_ptr<CellQuery> cells_;
   std::unique_ptr<CommandLog> commands_;
+  SystemClock clock_;
+  std::unique_ptr<FoldGate> fold_gate_;
+  Task<void> watching_fold_;
   std::unique_ptr<LogDurabilityWatch> durability_watch_;
   Task<void> watching_durability_;
   std::unique_ptr<Projector> projector_;

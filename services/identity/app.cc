@@ -30,6 +30,7 @@ App::App(const Config& config, const StorageConfig& storage, const ServiceRuntim
       calls_(runtime_, clock_, process.random()),
       commands_({.keys = keys_->store(),
                  .commands = runtime_.commands(),
+                 .gate = runtime_.fold_gate(),
                  .log = runtime_.log(),
                  .shards = runtime_.shards(),
                  .cells = runtime_.cells(),

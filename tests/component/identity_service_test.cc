@@ -59,6 +59,7 @@ class Instance {
         directory_(runtime_.cells(), keys_.store),
         commands_({.keys = keys_.store,
                    .commands = runtime_.commands(),
+                   .gate = runtime_.fold_gate(),
                    .log = runtime_.log(),
                    .shards = runtime_.shards(),
                    .cells = runtime_.cells(),

@@ -31,25 +31,25 @@ ContactTracingApi::ContactTracingApi(Pipeline& pipeline, ServiceCalls& calls,
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/UpdateSetting", this,
                  &ContactTracingApi::DoUpdateSetting);
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/BatchUpdateSettings", this,
-                 &ContactTracingApi::DoBatchUpdateSettings);
+                 &ContactTracingApi::DoBatchUpdateSettings, {.work = WorkClass::kBulk});
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/GetSetting", this,
                  &ContactTracingApi::DoGetSetting);
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/RecordPresence", this,
                  &ContactTracingApi::DoRecordPresence);
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/BatchRecordPresences", this,
-                 &ContactTracingApi::DoBatchRecordPresences);
+                 &ContactTracingApi::DoBatchRecordPresences, {.work = WorkClass::kBulk});
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/ListPresences", this,
                  &ContactTracingApi::DoListPresences);
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/ReportCase", this,
-                 &ContactTracingApi::DoReportCase);
+                 &ContactTracingApi::DoReportCase, {.work = WorkClass::kCritical});
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/UpdateCase", this,
-                 &ContactTracingApi::DoUpdateCase);
+                 &ContactTracingApi::DoUpdateCase, {.work = WorkClass::kCritical});
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/GetCase", this,
-                 &ContactTracingApi::DoGetCase);
+                 &ContactTracingApi::DoGetCase, {.work = WorkClass::kCritical});
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/ListPersonCases", this,
-                 &ContactTracingApi::DoListPersonCases);
+                 &ContactTracingApi::DoListPersonCases, {.work = WorkClass::kCritical});
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/ListContacts", this,
-                 &ContactTracingApi::DoListContacts);
+                 &ContactTracingApi::DoListContacts, {.work = WorkClass::kCritical});
   pipeline.Serve("epigrid.contact_tracing.v1.ContactTracingService/ListExposures", this,
                  &ContactTracingApi::DoListExposures);
 }

@@ -22,11 +22,11 @@ Command EvidenceCommand(v1::Evidence evidence) {
 HealthCodeApi::HealthCodeApi(Pipeline& pipeline, ServiceCalls& calls, Duration evidence_age_max)
     : calls_(calls), evidence_age_max_(evidence_age_max) {
   pipeline.Serve("epigrid.health_code.v1.HealthCodeService/RecordEvidence", this,
-                 &HealthCodeApi::DoRecordEvidence);
+                 &HealthCodeApi::DoRecordEvidence, {.work = WorkClass::kCritical});
   pipeline.Serve("epigrid.health_code.v1.HealthCodeService/BatchRecordEvidence", this,
-                 &HealthCodeApi::DoBatchRecordEvidence);
+                 &HealthCodeApi::DoBatchRecordEvidence, {.work = WorkClass::kCritical});
   pipeline.Serve("epigrid.health_code.v1.HealthCodeService/GetCode", this,
-                 &HealthCodeApi::DoGetCode);
+                 &HealthCodeApi::DoGetCode, {.work = WorkClass::kCritical});
   pipeline.Serve("epigrid.health_code.v1.HealthCodeService/BatchGetCodes", this,
                  &HealthCodeApi::DoBatchGetCodes);
   pipeline.Serve("epigrid.health_code.v1.HealthCodeService/ListEvidence", this,

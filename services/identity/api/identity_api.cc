@@ -27,28 +27,30 @@ IdentityApi::IdentityApi(Pipeline& pipeline, Metrics& metrics, ServiceCalls& cal
   pipeline.Serve("epigrid.identity.v1.IdentityService/RegisterPerson", this,
                  &IdentityApi::DoRegisterPerson);
   pipeline.Serve("epigrid.identity.v1.IdentityService/BatchRegisterPersons", this,
-                 &IdentityApi::DoBatchRegisterPersons);
+                 &IdentityApi::DoBatchRegisterPersons, {.work = WorkClass::kBulk});
   pipeline.Serve("epigrid.identity.v1.IdentityService/GetPerson", this, &IdentityApi::DoGetPerson);
   pipeline.Serve("epigrid.identity.v1.IdentityService/UpdatePerson", this,
                  &IdentityApi::DoUpdatePerson);
   pipeline.Serve("epigrid.identity.v1.IdentityService/UpdateHousehold", this,
                  &IdentityApi::DoUpdateHousehold);
   pipeline.Serve("epigrid.identity.v1.IdentityService/BatchUpdateMemberships", this,
-                 &IdentityApi::DoBatchUpdateMemberships);
+                 &IdentityApi::DoBatchUpdateMemberships, {.work = WorkClass::kBulk});
   pipeline.Serve("epigrid.identity.v1.IdentityService/GetHousehold", this,
                  &IdentityApi::DoGetHousehold);
   pipeline.Serve("epigrid.identity.v1.IdentityService/ResolveContactPoints", this,
-                 &IdentityApi::DoResolveContactPoints);
+                 &IdentityApi::DoResolveContactPoints, {.work = WorkClass::kCritical});
 }
 
-CommandContext IdentityApi::ContextOf(const Call& call) const {
+CommandContext IdentityApi::HandOver(Call& call) const {
+  call.HandOver();
   const Time now = calls_.Now();
   return {.origin = {.recorded_at = now,
                      .actor = call.caller().name,
                      .purpose = kPurpose,
                      .traceparent = std::string(call.traceparent())},
           .method = std::string(call.method()),
-          .deadline = now + call.wait_time()};
+          .deadline = now + call.wait_time(),
+          .work = call.work()};
 }
 
 void IdentityApi::Count(const IdentityCommands::Registered& result) const {
@@ -59,7 +61,7 @@ Task<Status> IdentityApi::DoRegisterPerson(Call& call, const v1::RegisterPersonR
                                            v1::RegisterPersonResponse& response) {
   EPIGRID_CO_RETURN_IF_ERROR(CheckRequestId(request.request_id()));
   const IdentityCommands::RegisteredBatch batch = co_await commands_.Register(
-      ContextOf(call), {request.registration()}, request.request_id(), "registration");
+      HandOver(call), {request.registration()}, request.request_id(), "registration");
   const IdentityCommands::Registered& result = batch.results[0];
   Count(result);
   EPIGRID_CO_RETURN_IF_ERROR(result.status);
@@ -76,7 +78,7 @@ Task<Status> IdentityApi::DoBatchRegisterPersons(Call& call,
   EPIGRID_CO_RETURN_IF_ERROR(CheckBatchSize(static_cast<size_t>(request.registrations_size()),
                                             kBatchMax, "registrations"));
   const IdentityCommands::RegisteredBatch batch = co_await commands_.Register(
-      ContextOf(call), {request.registrations().begin(), request.registrations().end()},
+      HandOver(call), {request.registrations().begin(), request.registrations().end()},
       request.request_id(), "registrations");
   for (const IdentityCommands::Registered& result : batch.results) {
     Count(result);
@@ -103,7 +105,7 @@ Task<Status> IdentityApi::DoGetPerson(Call& call, const v1::GetPersonRequest& re
 Task<Status> IdentityApi::DoUpdatePerson(Call& call, const v1::UpdatePersonRequest& request,
                                          v1::UpdatePersonResponse& response) {
   EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<ShardPosition> revision,
-                              co_await commands_.UpdatePerson(ContextOf(call), request));
+                              co_await commands_.UpdatePerson(HandOver(call), request));
   response.set_revision(calls_.Revision(revision));
   co_return OkStatus();
 }
@@ -111,7 +113,7 @@ Task<Status> IdentityApi::DoUpdatePerson(Call& call, const v1::UpdatePersonReque
 Task<Status> IdentityApi::DoUpdateHousehold(Call& call, const v1::UpdateHouseholdRequest& request,
                                             v1::UpdateHouseholdResponse& response) {
   EPIGRID_CO_ASSIGN_OR_RETURN(const IdentityCommands::UpdatedHousehold updated,
-                              co_await commands_.UpdateHousehold(ContextOf(call), request));
+                              co_await commands_.UpdateHousehold(HandOver(call), request));
   response.set_household_id(updated.household_id);
   response.set_revision(calls_.Revision(updated.revision));
   co_return OkStatus();
@@ -124,7 +126,7 @@ Task<Status> IdentityApi::DoBatchUpdateMemberships(Call& call,
   EPIGRID_CO_RETURN_IF_ERROR(
       CheckBatchSize(static_cast<size_t>(request.memberships_size()), kBatchMax, "memberships"));
   const IdentityCommands::UpdatedMemberships updated = co_await commands_.UpdateMemberships(
-      ContextOf(call), {request.memberships().begin(), request.memberships().end()},
+      HandOver(call), {request.memberships().begin(), request.memberships().end()},
       request.request_id());
   for (const Status& status : updated.results) SetProtoStatus(status, response.add_results());
   response.set_revision(calls_.Revision(updated.revision));

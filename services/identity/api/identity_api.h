@@ -37,7 +37,8 @@ class IdentityApi final : public v1::IdentityService::AsyncService {
   Task<Status> DoResolveContactPoints(Call& call, const v1::ResolveContactPointsRequest& request,
                                       v1::ResolveContactPointsResponse& response);
 
-  CommandContext ContextOf(const Call& call) const;
+  // What remains of the call waits for keys and for the fold.
+  CommandContext HandOver(Call& call) const;
   void Count(const IdentityCommands::Registered& result) const;
 
   ServiceCalls& calls_;

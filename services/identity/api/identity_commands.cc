@@ -52,6 +52,21 @@ Task<std::vector<ShardPosition>> IdentityCommands::EndsOf(std::set<std::string> 
   co_return positions;
 }
 
+Task<std::vector<Decision>> IdentityCommands::Decide(CommandContext context,
+                                                     std::vector<Command> commands) const {
+  std::vector<Shard> shards;
+  for (const Command& command : commands) shards.push_back(parts_.shards.ShardOf(command.entity));
+  Result<FoldGate::Place> place =
+      co_await parts_.gate.Enter(context.work, FoldGate::Kind::kDecided, std::move(shards));
+  if (!place.ok()) {
+    co_return std::vector<Decision>(commands.size(), Decision{{place.status(), {}}, {}});
+  }
+  std::vector<Decision> decisions =
+      co_await parts_.commands.Decide(context.origin, std::move(commands), context.deadline);
+  parts_.gate.AwaitFolded(*std::move(place), decisions);
+  co_return decisions;
+}
+
 Task<Status> IdentityCommands::CheckPeopleExist(const v1::UpdatePersonRequest& request,
                                                 SecretKey* key) const {
   const std::string& guardian = request.guardian_person_id();
@@ -96,8 +111,7 @@ Task<Result<std::vector<ShardPosition>>> IdentityCommands::UpdatePerson(
   FillRequestKey(context, request.request_id(), 0, content.SerializeAsString(), event);
   std::vector<Command> commands;
   commands.push_back({person_id, std::move(event)});
-  const std::vector<Decision> decisions =
-      co_await parts_.commands.Decide(context.origin, std::move(commands), context.deadline);
+  const std::vector<Decision> decisions = co_await Decide(context, std::move(commands));
   EPIGRID_CO_RETURN_IF_ERROR(decisions[0].outcome.status);
   std::vector<ShardPosition> revision;
   if (!request.guardian_person_id().empty()) {
@@ -127,8 +141,7 @@ Task<Result<IdentityCommands::UpdatedHousehold>> IdentityCommands::UpdateHouseho
                  event.household_update_requested().SerializeAsString(), event);
   std::vector<Command> commands;
   commands.push_back({updated.household_id, std::move(event)});
-  const std::vector<Decision> decisions =
-      co_await parts_.commands.Decide(context.origin, std::move(commands), context.deadline);
+  const std::vector<Decision> decisions = co_await Decide(context, std::move(commands));
   EPIGRID_CO_RETURN_IF_ERROR(decisions[0].outcome.status);
   updated.revision.push_back(decisions[0].at);
   co_return updated;
@@ -151,8 +164,7 @@ Task<IdentityCommands::UpdatedMemberships> IdentityCommands::UpdateMemberships(
     items.push_back(i);
   }
   if (commands.empty()) co_return updated;
-  const std::vector<Decision> decisions =
-      co_await parts_.commands.Decide(context.origin, std::move(commands), context.deadline);
+  const std::vector<Decision> decisions = co_await Decide(context, std::move(commands));
   std::set<std::string> people;
   for (size_t n = 0; n < items.size(); ++n) {
     updated.results[items[n]] = decisions[n].outcome.status;

@@ -7,6 +7,7 @@
 //   NOT_FOUND            PERSON_UNKNOWN, GUARDIAN_UNKNOWN
 //   FAILED_PRECONDITION  PERSON_ERASED, DEPENDANTS_TOO_MANY
 //   UNAVAILABLE          KEY_STORE_UNAVAILABLE
+//   RESOURCE_EXHAUSTED   those of common/service/fold_gate.h
 //
 // Threads: any; Tasks go on on the loop of the service's API, where the log's calls must be made.
 #pragma once
@@ -21,6 +22,7 @@
 #include "common/event_log/event_log.h"
 #include "common/projector/cell_query.h"
 #include "common/projector/commands.h"
+#include "common/service/fold_gate.h"
 #include "services/identity/api/checks.h"
 #include "services/identity/domain/identity_hashes.h"
 #include "services/identity/view/person_directory.h"
@@ -32,12 +34,14 @@ struct CommandContext {
   Origin origin;
   std::string method;  // "package.Service/Method"
   Time deadline;       // of the outcome
+  WorkClass work = WorkClass::kCritical;
 };
 
 // What commands work with; all of it outlives them.
 struct CommandParts {
   KeyStore& keys;
   CommandLog& commands;
+  FoldGate& gate;
   EventLog& log;
   const ShardTable& shards;
   const CellQuery& cells;
@@ -94,6 +98,8 @@ class IdentityCommands {
   Task<void> AnswerForgotten(CommandContext context, std::string request_id,
                              std::vector<Proposal> proposals,
                              std::vector<Registered>* results) const;
+  // One decision for each, once the fold has room for them.
+  Task<std::vector<Decision>> Decide(CommandContext context, std::vector<Command> commands) const;
   Task<Status> CheckPeopleExist(const v1::UpdatePersonRequest& request, SecretKey* key) const;
   // A request key for one item; without a request_id of the caller's, one that nobody else has.
   void FillRequestKey(const CommandContext& context, const std::string& request_id, size_t item,

@@ -85,6 +85,18 @@ Task<void> IdentityCommands::FindKnown(std::vector<Proposal>* proposals,
 Task<void> IdentityCommands::Propose(CommandContext context, std::string request_id,
                                      std::vector<Proposal> proposals,
                                      std::vector<Registered>* results) const {
+  std::vector<Shard> shards;
+  for (const Proposal& proposal : proposals) {
+    shards.push_back(
+        parts_.shards.ShardOf(parts_.document_shards.EntityFor(proposal.content.document_hash())));
+  }
+  // Before there are keys: what is refused leaves none behind.
+  Result<FoldGate::Place> place =
+      co_await parts_.gate.Enter(context.work, FoldGate::Kind::kDecided, std::move(shards));
+  if (!place.ok()) {
+    for (const Proposal& proposal : proposals) (*results)[proposal.item].status = place.status();
+    co_return;
+  }
   std::vector<std::string> person_ids;
   for (Proposal& proposal : proposals) {
     proposal.person_id = request_id.empty()
@@ -127,6 +139,7 @@ Task<void> IdentityCommands::Propose(CommandContext context, std::string request
   if (commands.empty()) co_return;
   const std::vector<Decision> decisions =
       co_await parts_.commands.Decide(context.origin, std::move(commands), context.deadline);
+  parts_.gate.AwaitFolded(*std::move(place), decisions);
   for (size_t n = 0; n < items.size(); ++n) {
     (*results)[items[n]] = RegisteredBy(decisions[n].outcome);
   }

@@ -29,7 +29,15 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command, const std::s
   _exit(127);
 }
 
+int ChildProcess::Wait() {
+  int status = 0;
+  waitpid(pid_, &status, 0);
+  pid_ = -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 ChildProcess::~ChildProcess() {
+  if (pid_ < 0) return;
   kill(pid_, SIGTERM);
   waitpid(pid_, nullptr, 0);
 }

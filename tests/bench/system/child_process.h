@@ -17,6 +17,8 @@ class ChildProcess {
   ChildProcess(const std::vector<std::string>& command, const std::string& log_file);
   // By SIGTERM, and waits.
   ~ChildProcess();
+  // Until it ends by itself; its exit code.
+  int Wait();
   pid_t pid() const { return pid_; }
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;

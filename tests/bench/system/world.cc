@@ -69,7 +69,8 @@ std::vector<std::shared_ptr<grpc::Channel>> MakeChannels(const std::string& addr
 
 }  // namespace
 
-World::World(const std::filesystem::path& bin, const std::string& own_program) {
+World::World(const std::filesystem::path& bin, const std::string& own_program,
+             const std::string& callers, const std::string& token) {
   Result<std::unique_ptr<demo::Receiver>> receiver = demo::Receiver::Start(0);
   EPIGRID_CHECK(receiver.ok(), receiver.status().ToString());
   receiver_ = std::move(receiver).value();
@@ -86,16 +87,26 @@ World::World(const std::filesystem::path& bin, const std::string& own_program) {
   echo_address_ = "unix:" + (directory_ / "echo.sock").string();
   echo_ = std::make_unique<ChildProcess>(
       std::vector<std::string>{own_program, "--echo", echo_address_}, directory_ / "echo.log");
-  epigrid_ = std::make_unique<ChildProcess>(
-      std::vector<std::string>{
-          bin / "epigrid-dev", "--log-redis-address=unix:" + log_.address().unix_socket,
-          "--view-redis-address=unix:" + view_.address().unix_socket, "--server-listen=" + address_,
-          "--admin-listen=", "--log-level=warn", "--server-operator-in-flight-max=4096",
-          "--identity-master-keys=" + keys,
-          "--notification-endpoints=" + (directory_ / "endpoints.yaml").string()},
-      directory_ / "epigrid-dev.log");
+  std::vector<std::string> command = {
+      bin / "epigrid-dev",
+      "--log-redis-address=unix:" + log_.address().unix_socket,
+      "--view-redis-address=unix:" + view_.address().unix_socket,
+      "--server-listen=" + address_,
+      "--admin-listen=",
+      "--log-level=warn",
+      "--server-operator-in-flight-max=4096",
+      "--identity-master-keys=" + keys,
+      "--notification-endpoints=" + (directory_ / "endpoints.yaml").string()};
+  if (!callers.empty()) {
+    std::ofstream(directory_ / "callers.yaml") << callers;
+    std::ofstream(directory_ / "token") << token;
+    std::filesystem::permissions(directory_ / "token", std::filesystem::perms::owner_read);
+    command.push_back("--server-callers=" + (directory_ / "callers.yaml").string());
+    command.push_back("--notification-identity-token-file=" + (directory_ / "token").string());
+  }
+  epigrid_ = std::make_unique<ChildProcess>(command, directory_ / "epigrid-dev.log");
   MakeChannels(address_, 1);
-  backend_ = std::make_unique<demo::Backend>(address_, "");
+  backend_ = std::make_unique<demo::Backend>(address_, token);
 }
 
 World::~World() {

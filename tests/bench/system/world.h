@@ -19,10 +19,14 @@ namespace epigrid::bench {
 
 class World {
  public:
-  // `bin` holds epigrid-dev and epigrid-master-key.
-  explicit World(const std::filesystem::path& bin, const std::string& own_program);
+  // `bin` holds epigrid-dev and epigrid-master-key. Without a callers file everyone is an operator;
+  // with one `token` is that of an operator.
+  World(const std::filesystem::path& bin, const std::string& own_program,
+        const std::string& callers = "", const std::string& token = "");
   ~World();
 
+  const std::string& address() const { return address_; }
+  pid_t epigrid_pid() const { return epigrid_->pid(); }
   // Fresh channels with connections of their own.
   std::vector<std::shared_ptr<grpc::Channel>> Channels(size_t count) const;
   std::vector<std::shared_ptr<grpc::Channel>> EchoChannels(size_t count) const;
