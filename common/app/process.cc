@@ -18,7 +18,7 @@
 namespace epigrid {
 namespace {
 
-constexpr auto kCallersPollEvery = std::chrono::milliseconds(2000);
+constexpr auto kLookEvery = std::chrono::milliseconds(2000);
 // For calls that the drain has answered but that gRPC still holds.
 constexpr Duration kShutdownGrace = std::chrono::milliseconds(500);
 // For handlers that outlive the drain: stopping what they wait for often ends them.
@@ -115,7 +115,7 @@ void Process::RequestStop() {
 }
 
 Status Process::Listen() {
-  EPIGRID_RETURN_IF_ERROR(rpc_server_->Start(server_config_, *pipeline_));
+  EPIGRID_RETURN_IF_ERROR(rpc_server_->Start(server_config_, *pipeline_, metrics_));
   int admin_port = 0;
   if (!server_config_.admin_listen.empty()) {
     AdminPages pages{.metrics = [this] { return metrics_.Text(); },
@@ -138,7 +138,7 @@ Status Process::Listen() {
 void Process::Serve() {
   std::array<pollfd, 2> waited = {pollfd{signals_, POLLIN, 0}, pollfd{stop_request_, POLLIN, 0}};
   for (;;) {
-    poll(waited.data(), waited.size(), kCallersPollEvery.count());
+    poll(waited.data(), waited.size(), kLookEvery.count());
     uint64_t requests = 0;
     if (read(stop_request_, &requests, sizeof(requests)) > 0) return;
     signalfd_siginfo info{};
@@ -150,6 +150,8 @@ void Process::Serve() {
       callers_changed_ = {};
     }
     WatchCallers();
+    rpc_server_->LookAtFiles();
+    for (const auto& look : looks_) look();
   }
 }
 

@@ -13,8 +13,9 @@
 // The end. SIGTERM or SIGINT: not ready any more; server.drain_delay goes by; new calls are refused
 // with DRAINING while those in flight finish, for at most server.drain_deadline; the server shuts
 // down; the OnStop functions run, last added first; Run returns 0. A second one ends the process at
-// once. SIGHUP reads the callers anew, which also happens by itself within seconds of a change of
-// the file; a file that has errors or cannot be read changes nothing and is logged.
+// once. SIGHUP reads the callers and the certificates anew, which also happens by itself within
+// seconds of a change of the files; one that has errors or cannot be read changes nothing and is
+// logged.
 //
 // Life cycle: one per process, made first in main: it blocks the signals, so that all threads made
 // later leave them to Run. What was added must live until Run has returned. Threads: used from
@@ -78,6 +79,9 @@ class Process {
   // subscriptions.
   void OnStop(std::function<void()> stop);
 
+  // For whoever keeps up with files of its own: called every two seconds, and on SIGHUP, by Run.
+  void OnLook(std::function<void()> look) { looks_.push_back(std::move(look)); }
+
   // Listens and serves until it is told to stop; returns the exit code: 0, or 1 with the reason in
   // the log.
   int Run();
@@ -112,6 +116,7 @@ class Process {
   std::unique_ptr<RpcServer> rpc_server_;
   std::unique_ptr<AdminServer> admin_server_;
   std::vector<std::function<void()>> stops_;
+  std::vector<std::function<void()>> looks_;
   std::function<void(int, int)> on_listening_;
   int signals_ = -1;       // signalfd
   int stop_request_ = -1;  // eventfd

@@ -14,6 +14,8 @@
 #include <mutex>
 #include <thread>
 
+#include "common/app/testing/test_authority.h"
+#include "common/app/tls_credentials.h"
 #include "common/log/log.h"
 #include "common/rpc/status_details.h"
 #include "epigrid/echo/v1/echo.grpc.pb.h"
@@ -281,51 +283,89 @@ TEST(ProcessTest, APortThatIsTakenIsAFailureWithAReason) {
 class TlsTest : public testing::Test {
  protected:
   // An authority, and a certificate of each side signed by it.
-  void SetUp() override {
-    OpenSsl(
-        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test-ca -keyout ca.key -out ca.pem");
-    for (const auto& [name, host] :
-         {std::pair<std::string, std::string>{"server", "localhost"}, {"client", "lab.example"}}) {
-      directory_.Write(name + ".ext", "subjectAltName=DNS:" + host + "\n");
-      OpenSsl(fmt::format("req -newkey rsa:2048 -nodes -subj /CN={0} -keyout {0}.key -out {0}.csr",
-                          name));
-      OpenSsl(
-          fmt::format("x509 -req -days 2 -CA ca.pem -CAkey ca.key -CAcreateserial -in {0}.csr "
-                      "-extfile {0}.ext -out {0}.pem",
-                      name));
-    }
+  TlsTest() {
+    Issue(authority_);
     directory_.Write("callers.yaml",
                      "version: 1\ncallers:\n  - {name: lab, agency: a, class: AGENCY, methods: "
                      "['*'], credentials: [{mtls_name: lab.example}]}\n");
   }
-  void OpenSsl(const std::string& arguments) {
-    const std::string command =
-        fmt::format("cd {} && openssl {} >/dev/null 2>&1", directory_.Path(""), arguments);
-    ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  void Issue(const TestAuthority& authority) {
+    authority.Issue("server", "localhost", directory_.Path(""));
+    authority.Issue("client", "lab.example", directory_.Path(""));
+    directory_.Write("ca.pem", ReadText(authority.certificate()));
   }
-  std::string Read(const std::string& name) const {
-    std::ifstream file(directory_.Path(name));
-    return {std::istreambuf_iterator<char>(file), {}};
+  std::vector<std::string> Flags() const {
+    return {"--server-tls-certificate=" + directory_.Path("server.pem"),
+            "--server-tls-key=" + directory_.Path("server.key"),
+            "--server-tls-client-ca=" + directory_.Path("ca.pem"),
+            "--server-callers=" + directory_.Path("callers.yaml")};
   }
+  // As whom the server knows a client with this certificate of this authority, on a connection of
+  // its own.
+  std::shared_ptr<grpc::Channel> Connect(const Running& running, const std::string& ca,
+                                         const std::string& name = "client") const {
+    return running.Channel(
+        TlsChannelCredentials({.certificate = ReadText(directory_.Path(name + ".pem")),
+                               .key = ReadText(directory_.Path(name + ".key")),
+                               .ca = ca,
+                               .expires = {}}));
+  }
+
+  // Whether the two shake hands.
+  static bool Reaches(const std::shared_ptr<grpc::Channel>& channel) {
+    grpc::ClientContext context;
+    EchoResponse response;
+    return EchoService::NewStub(channel)->Echo(&context, {}, &response).ok();
+  }
+  template <typename Condition>
+  static void AwaitThat(Condition condition) {
+    const auto end = std::chrono::steady_clock::now() + kPatience;
+    while (!condition()) ASSERT_LT(std::chrono::steady_clock::now(), end);
+  }
+
+  const TestAuthority authority_{"city"};
   Directory directory_;
 };
 
 TEST_F(TlsTest, AClientIsKnownByItsCertificate) {
-  Running running({"--server-tls-certificate=" + directory_.Path("server.pem"),
-                   "--server-tls-key=" + directory_.Path("server.key"),
-                   "--server-tls-client-ca=" + directory_.Path("ca.pem"),
-                   "--server-callers=" + directory_.Path("callers.yaml")});
-  grpc::SslCredentialsOptions options;
-  options.pem_root_certs = Read("ca.pem");
-  EXPECT_EQ(Running::Echo(running.Channel(grpc::SslCredentials(options))).status().reason(),
+  Running running(Flags());
+  const std::string ca = ReadText(authority_.certificate());
+  EXPECT_EQ(Running::Echo(running.Channel(TlsChannelCredentials(
+                              {.certificate = {}, .key = {}, .ca = ca, .expires = {}})))
+                .status()
+                .reason(),
             "TOKEN_MISSING");
-  options.pem_private_key = Read("client.key");
-  options.pem_cert_chain = Read("client.pem");
-  EXPECT_EQ(Running::Echo(running.Channel(grpc::SslCredentials(options))).value(), "lab");
-  options.pem_private_key = Read("server.key");
-  options.pem_cert_chain = Read("server.pem");
-  EXPECT_EQ(Running::Echo(running.Channel(grpc::SslCredentials(options))).status().reason(),
-            "CERTIFICATE_UNKNOWN");
+  EXPECT_EQ(Running::Echo(Connect(running, ca)).value(), "lab");
+  EXPECT_EQ(Running::Echo(Connect(running, ca, "server")).status().reason(), "CERTIFICATE_UNKNOWN");
+}
+
+TEST_F(TlsTest, CertificatesOfAnotherAuthorityAreTakenOverWhileItServes) {
+  Running running(Flags());
+  const std::string old_ca = ReadText(authority_.certificate());
+  const auto old_channel = Connect(running, old_ca);
+  EXPECT_EQ(Running::Echo(old_channel).value(), "lab");
+
+  const TestAuthority successor("city-2");
+  Issue(successor);
+  const std::string new_ca = ReadText(successor.certificate());
+  // Within seconds: the server shows the new certificate, and knows clients by the new authority.
+  AwaitThat([&] { return Reaches(Connect(running, new_ca)); });
+  EXPECT_EQ(Running::Echo(Connect(running, new_ca)).value(), "lab");
+  EXPECT_FALSE(Reaches(Connect(running, old_ca)));
+  // Who was connected stays so.
+  EXPECT_EQ(Running::Echo(old_channel).value(), "lab");
+}
+
+TEST_F(TlsTest, WhatIsBrokenOnDiskChangesNothingAndIsTold) {
+  LogCapture log;
+  Running running(Flags());
+  const std::string ca = ReadText(authority_.certificate());
+  directory_.Write("server.key", "rubbish");
+  AwaitThat([&] { return log.text().find("tls.unchanged") != std::string::npos; });
+  EXPECT_THAT(log.text(), HasSubstr("TLS_FILE_INVALID"));
+  EXPECT_EQ(Running::Echo(Connect(running, ca)).value(), "lab");
+  EXPECT_THAT(Get(running.Admin("/metrics")).body,
+              HasSubstr("epigrid_tls_certificate_expiry_timestamp_seconds"));
 }
 
 std::vector<std::string> ConfigErrors(std::vector<std::string> arguments) {

@@ -6,33 +6,9 @@
 
 #include <algorithm>
 
-#include "common/config/command_line.h"
+#include "common/app/tls_credentials.h"
 
 namespace epigrid {
-namespace {
-
-Result<std::string> ReadPem(const std::filesystem::path& path) {
-  Result<std::string> text = ReadFile(path);
-  if (text.ok()) return text;
-  return FailedPrecondition("TLS_FILE_UNREADABLE", text.status().message());
-}
-
-Result<std::shared_ptr<grpc::ServerCredentials>> Credentials(const ServerConfig& config) {
-  if (config.tls_certificate.empty()) return grpc::InsecureServerCredentials();
-  grpc::SslServerCredentialsOptions options;
-  EPIGRID_ASSIGN_OR_RETURN(std::string certificate, ReadPem(config.tls_certificate));
-  EPIGRID_ASSIGN_OR_RETURN(std::string key, ReadPem(config.tls_key));
-  options.pem_key_cert_pairs.push_back({std::move(key), std::move(certificate)});
-  if (!config.tls_client_ca.empty()) {
-    EPIGRID_ASSIGN_OR_RETURN(options.pem_root_certs, ReadPem(config.tls_client_ca));
-    // Not required: other clients show a token instead. One that is shown must be good.
-    options.client_certificate_request = GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY;
-  }
-  return grpc::SslServerCredentials(options);
-}
-
-}  // namespace
-
 RpcServer::RpcServer(EventLoop& loop, Readiness& readiness)
     : readiness_(readiness), queue_(loop, builder_.AddCompletionQueue()) {}
 
@@ -47,9 +23,29 @@ bool RpcServer::Has(std::string_view name) const {
   return std::ranges::any_of(services_, [&](const Entry& entry) { return entry.name == name; });
 }
 
-Status RpcServer::Start(const ServerConfig& config, Pipeline& pipeline) {
+Result<std::shared_ptr<grpc::ServerCredentials>> RpcServer::Credentials(const ServerConfig& config,
+                                                                        Metrics& metrics) {
+  if (config.tls_certificate.empty()) return grpc::InsecureServerCredentials();
+  tls_files_ = std::make_shared<TlsFiles>(TlsPaths{
+      .certificate = config.tls_certificate, .key = config.tls_key, .ca = config.tls_client_ca});
+  EPIGRID_RETURN_IF_ERROR(tls_files_->Load());
+  tls_expires_ = &metrics.Gauge("epigrid_tls_certificate_expiry_timestamp_seconds",
+                                "When the server's certificate expires, in Unix time");
+  ShowExpiry();
+  return TlsServerCredentials(tls_files_);
+}
+
+void RpcServer::ShowExpiry() {
+  tls_expires_->Set(static_cast<double>(tls_files_->Get()->expires.micros) / 1e6);
+}
+
+void RpcServer::LookAtFiles() {
+  if (tls_files_ != nullptr && tls_files_->Look()) ShowExpiry();
+}
+
+Status RpcServer::Start(const ServerConfig& config, Pipeline& pipeline, Metrics& metrics) {
   EPIGRID_ASSIGN_OR_RETURN(std::shared_ptr<grpc::ServerCredentials> credentials,
-                           Credentials(config));
+                           Credentials(config, metrics));
   grpc::EnableDefaultHealthCheckService(false);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   // Twice what is taken: gRPC cuts longer requests off without the reason that the pipeline gives.

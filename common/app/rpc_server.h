@@ -1,9 +1,10 @@
 // RpcServer: the gRPC port of a process: the services, grpc.health.v1 and reflection.
 //
 // Life cycle: services are added, Start listens, Shutdown cancels what is left and returns when
-// gRPC has let go of everything; after that the services may be destroyed. The queue is there from
-// the beginning to the destructor, for those who call others. Health and reflection are open to
-// everyone and count towards no limit. Used from one thread, which is not the loop's.
+// gRPC has let go of everything; after that the services may be destroyed. LookAtFiles, every few
+// seconds in between, takes over certificates that were replaced (tls_files.h). The queue is there
+// from the beginning to the destructor, for those who call others. Health and reflection are open
+// to everyone and count towards no limit. Used from one thread, which is not the loop's.
 #pragma once
 
 #include <grpcpp/server_builder.h>
@@ -16,7 +17,9 @@
 #include "common/app/health_service.h"
 #include "common/app/readiness.h"
 #include "common/app/server_config.h"
+#include "common/app/tls_files.h"
 #include "common/base/status.h"
+#include "common/metrics/metrics.h"
 #include "common/rpc/pipeline.h"
 
 namespace epigrid {
@@ -34,9 +37,10 @@ class RpcServer {
   // Where calls come in, and for calls to other servers.
   RpcQueue& queue() { return queue_; }
 
-  // Calls of the services go to the pipeline. FAILED_PRECONDITION with TLS_FILE_UNREADABLE;
-  // UNAVAILABLE with LISTEN_FAILED.
-  Status Start(const ServerConfig& config, Pipeline& pipeline);
+  // Calls of the services go to the pipeline. FAILED_PRECONDITION with TLS_FILE_UNREADABLE or
+  // TLS_FILE_INVALID; UNAVAILABLE with LISTEN_FAILED.
+  Status Start(const ServerConfig& config, Pipeline& pipeline, Metrics& metrics);
+  void LookAtFiles();
   // Gives what is left `grace` to end, then cancels it.
   void Shutdown(Duration grace);
 
@@ -44,6 +48,9 @@ class RpcServer {
 
  private:
   void UpdateHealth();
+  Result<std::shared_ptr<grpc::ServerCredentials>> Credentials(const ServerConfig& config,
+                                                               Metrics& metrics);
+  void ShowExpiry();
 
   struct Entry {
     grpc::Service* service;
@@ -55,7 +62,9 @@ class RpcServer {
   RpcQueue queue_;
   HealthService health_;
   std::vector<Entry> services_;
-  Pipeline* pipeline_ = nullptr;  // once started
+  std::shared_ptr<TlsFiles> tls_files_;       // nullptr: no TLS
+  prometheus::Gauge* tls_expires_ = nullptr;  // the same
+  Pipeline* pipeline_ = nullptr;              // once started
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
 };

@@ -44,7 +44,10 @@ Status App::Start() {
                               "process does not serve it");
   }
   EPIGRID_RETURN_IF_ERROR(runtime_.Start());
-  if (worker_ != nullptr) worker_->Start();
+  if (worker_ != nullptr) {
+    worker_->Start();
+    process_.OnLook([this] { worker_->LookAtFiles(); });
+  }
   process_.OnStop([this] {
     worker_.reset();
     runtime_.Stop();

@@ -67,6 +67,10 @@ void Config::AddTo(ConfigSpec& spec) {
            "host:port of the identity service; empty: this process");
   spec.Add(&identity_certificate, "notification.identity_certificate",
            "PEM file with who signs identity's certificate; empty: no TLS");
+  spec.Add(&identity_client_certificate, "notification.identity_client_certificate",
+           "PEM file with the certificate, and its chain, by which identity knows this caller");
+  spec.Add(&identity_client_key, "notification.identity_client_key",
+           "PEM file with the key of that");
   spec.Add(&identity_tls_name, "notification.identity_tls_name",
            "name in identity's certificate; empty: the host of its address");
   spec.Add(&identity_insecure, "notification.identity_insecure",
@@ -105,7 +109,9 @@ void Config::AddTo(ConfigSpec& spec) {
                          "notification.identity_certificate or, where nobody can listen in on the "
                          "way, say --notification-identity-insecure";
                 });
-  spec.AddCheck({"notification.identity_certificate"}, [this] { return ReadCertificate(); });
+  spec.AddCheck({"notification.identity_certificate", "notification.identity_client_certificate",
+                 "notification.identity_client_key"},
+                [this] { return ReadCertificates(); });
 }
 
 std::string Config::ReadEndpoints() {
@@ -124,12 +130,22 @@ std::string Config::ReadEndpoints() {
   return fmt::format("{}", fmt::join(parsed.errors, "\n"));
 }
 
-std::string Config::ReadCertificate() {
-  identity_certificate_text.clear();
-  if (identity_certificate.empty()) return "";
-  Result<std::string> text = ReadFile(identity_certificate);
-  if (!text.ok()) return text.status().message();
-  identity_certificate_text = *std::move(text);
+std::string Config::ReadCertificates() {
+  identity_tls.reset();
+  if (identity_client_certificate.empty() != identity_client_key.empty()) {
+    return "give notification.identity_client_certificate and notification.identity_client_key, or "
+           "neither";
+  }
+  if (identity_certificate.empty()) {
+    return identity_client_certificate.empty()
+               ? ""
+               : "a certificate is shown over TLS alone: give notification.identity_certificate";
+  }
+  auto files = std::make_shared<TlsFiles>(TlsPaths{.certificate = identity_client_certificate,
+                                                   .key = identity_client_key,
+                                                   .ca = identity_certificate});
+  if (const Status status = files->Load(); !status.ok()) return status.message();
+  identity_tls = std::move(files);
   return "";
 }
 
@@ -153,7 +169,7 @@ SenderOptions Config::SenderSettings(uint32_t shard_count) const {
 
 IdentityOptions Config::Identity() const {
   return {.address = identity_address,
-          .certificate = identity_certificate_text,
+          .tls = identity_tls,
           .tls_name = identity_tls_name,
           .token = identity_token.Reveal(),
           .deadline = identity_deadline};

@@ -30,6 +30,8 @@ struct Config {
   Duration drain_deadline = std::chrono::seconds(15);
   std::string identity_address;  // empty: this process
   std::filesystem::path identity_certificate;
+  std::filesystem::path identity_client_certificate;
+  std::filesystem::path identity_client_key;
   std::string identity_tls_name;
   bool identity_insecure = false;
   Secret identity_token;
@@ -37,7 +39,7 @@ struct Config {
 
   // Read from the files named above when the settings are checked.
   std::vector<Endpoint> endpoints;
-  std::string identity_certificate_text;
+  std::shared_ptr<TlsFiles> identity_tls;  // nullptr: identity is asked without TLS
 
   // Declares the settings notification.* and the rules between them.
   void AddTo(ConfigSpec& spec);
@@ -49,7 +51,7 @@ struct Config {
 
  private:
   std::string ReadEndpoints();
-  std::string ReadCertificate();
+  std::string ReadCertificates();
 };
 
 }  // namespace epigrid::notification

@@ -33,6 +33,8 @@ class Worker {
   void Start();
   // Starts no further attempt and waits for those under way, for at most the configured time.
   void Stop();
+  // Every few seconds, on main's thread: takes over certificates that were replaced.
+  void LookAtFiles() { contacts_->LookAtFiles(); }
 
  private:
   void MakeChannels();

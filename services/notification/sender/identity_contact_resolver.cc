@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "common/app/tls_credentials.h"
 #include "common/rpc/status_details.h"
 
 namespace epigrid::notification {
@@ -15,18 +16,15 @@ using Contacts = Result<std::vector<ResolvedContact>>;
 constexpr int kReconnectMinMs = 100;
 constexpr int kReconnectMaxMs = 2000;
 
-std::unique_ptr<IdentityService::Stub> MakeStub(const IdentityOptions& options) {
+std::shared_ptr<IdentityService::Stub> MakeStub(const IdentityOptions& options) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMinMs);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMinMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
   if (!options.tls_name.empty()) arguments.SetSslTargetNameOverride(options.tls_name);
-  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
-  if (!options.certificate.empty()) {
-    grpc::SslCredentialsOptions tls;
-    tls.pem_root_certs = options.certificate;
-    credentials = grpc::SslCredentials(tls);
-  }
+  const std::shared_ptr<grpc::ChannelCredentials> credentials =
+      options.tls == nullptr ? grpc::InsecureChannelCredentials()
+                             : TlsChannelCredentials(*options.tls->Get());
   return IdentityService::NewStub(
       grpc::CreateCustomChannel(options.address, credentials, arguments));
 }
@@ -56,6 +54,7 @@ struct IdentityContactResolver::Pending final : RpcQueue::Tag {
   void OnEvent(bool) override { resolver.Answer(this); }
 
   IdentityContactResolver& resolver;
+  std::shared_ptr<IdentityService::Stub> stub;
   grpc::ClientContext context;
   identity::v1::ResolveContactPointsRequest request;
   identity::v1::ResolveContactPointsResponse response;
@@ -90,10 +89,18 @@ Future<Contacts> IdentityContactResolver::Resolve(std::vector<std::string> perso
   Future<Contacts> future = pending->done.future();
   std::lock_guard lock(mutex_);
   pending_.emplace(pending, std::move(owned));
+  pending->stub = stub_;
   pending->reader = stub_->AsyncResolveContactPoints(&pending->context, pending->request,
                                                      queue_.completion_queue());
   pending->reader->Finish(&pending->response, &pending->status, pending);
   return future;
+}
+
+void IdentityContactResolver::LookAtFiles() {
+  if (options_.tls == nullptr || !options_.tls->Look()) return;
+  std::shared_ptr<IdentityService::Stub> stub = MakeStub(options_);
+  std::lock_guard lock(mutex_);
+  stub_.swap(stub);
 }
 
 void IdentityContactResolver::Answer(Pending* pending) {

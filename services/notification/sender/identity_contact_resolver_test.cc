@@ -4,6 +4,7 @@
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
+#include "common/app/testing/test_authority.h"
 #include "common/base/event_loop.h"
 #include "services/notification/sender/testing/identity_server.h"
 
@@ -65,6 +66,44 @@ TEST_F(IdentityContactResolverTest, GivesUpAtItsDeadlineAndWhenDestroyed) {
     cancelled.emplace(other.Resolve({"person_a"}));
   }
   EXPECT_EQ(std::move(*cancelled).Wait().status().code(), Code::kCancelled);
+}
+
+// Known by a certificate of an authority that identity trusts, and reading anew what was replaced.
+TEST_F(IdentityContactResolverTest, TakesOverCertificatesThatWereReplaced) {
+  const TestAuthority authority("city");
+  const TestAuthority another("another");
+  const TemporaryDirectory directory;
+  const auto trust = [&](const TestAuthority& one) {
+    one.Issue("sender", "sender.example", directory / "");
+    std::filesystem::copy_file(one.certificate(), directory / "ca.pem",
+                               std::filesystem::copy_options::overwrite_existing);
+  };
+  authority.Issue("identity", "localhost", directory / "");
+  grpc::SslServerCredentialsOptions server(
+      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  server.pem_root_certs = ReadText(authority.certificate());
+  server.pem_key_cert_pairs.push_back(
+      {ReadText(directory / "identity.key"), ReadText(directory / "identity.pem")});
+  IdentityServer identity("token", grpc::SslServerCredentials(server));
+  identity.Set("person_a", {});
+
+  trust(another);
+  const auto files = std::make_shared<TlsFiles>(TlsPaths{.certificate = directory / "sender.pem",
+                                                         .key = directory / "sender.key",
+                                                         .ca = directory / "ca.pem"});
+  ASSERT_TRUE(files->Load().ok());
+  IdentityContactResolver resolver(queue_, {.address = identity.address(),
+                                            .tls = files,
+                                            .tls_name = "localhost",
+                                            .token = "token",
+                                            .deadline = milliseconds(500)});
+  EXPECT_FALSE(resolver.Resolve({"person_a"}).Wait().ok());
+  trust(authority);
+  resolver.LookAtFiles();
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!resolver.Resolve({"person_a"}).Wait().ok()) {
+    ASSERT_LT(std::chrono::steady_clock::now(), end);
+  }
 }
 
 // Its channel is the only one here that has callbacks, so that gRPC ends their threads with it.

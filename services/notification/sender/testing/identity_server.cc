@@ -16,9 +16,10 @@ using identity::v1::ResolveContactPointsResponse;
 
 class IdentityServer::Service final : public identity::v1::IdentityService::Service {
  public:
-  explicit Service(std::string token) : authorization_("Bearer " + std::move(token)) {
+  Service(std::string token, const std::shared_ptr<grpc::ServerCredentials>& credentials)
+      : authorization_("Bearer " + std::move(token)) {
     grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort("127.0.0.1:0", credentials, &port);
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
   }
@@ -62,8 +63,9 @@ class IdentityServer::Service final : public identity::v1::IdentityService::Serv
   std::unique_ptr<grpc::Server> server_;
 };
 
-IdentityServer::IdentityServer(std::string token)
-    : service_(std::make_unique<Service>(std::move(token))) {}
+IdentityServer::IdentityServer(std::string token,
+                               const std::shared_ptr<grpc::ServerCredentials>& credentials)
+    : service_(std::make_unique<Service>(std::move(token), credentials)) {}
 IdentityServer::~IdentityServer() = default;
 
 std::string IdentityServer::address() const { return fmt::format("127.0.0.1:{}", service_->port); }

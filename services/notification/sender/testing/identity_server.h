@@ -8,6 +8,8 @@
 // Calls without the token or the purpose NOTIFICATION are refused. Threads: any.
 #pragma once
 
+#include <grpcpp/security/server_credentials.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,7 +20,9 @@ namespace epigrid::notification {
 
 class IdentityServer {
  public:
-  explicit IdentityServer(std::string token);
+  explicit IdentityServer(std::string token,
+                          const std::shared_ptr<grpc::ServerCredentials>& credentials =
+                              grpc::InsecureServerCredentials());
   ~IdentityServer();
 
   std::string address() const;
