@@ -1,45 +1,26 @@
 #include "tools/demo/backend.h"
 
 #include <fmt/format.h>
-#include <grpcpp/create_channel.h>
 
 #include <algorithm>
 #include <thread>
 
 #include "common/base/proto_time.h"
 #include "common/rpc/status_details.h"
+#include "epigrid/identity/v1/identity.pb.h"
+#include "epigrid/operations/v1/operations.pb.h"
+#include "tools/epigridctl/operations_calls.h"
 
 namespace epigrid::demo {
-namespace {
 
-constexpr Duration kDeadline = std::chrono::seconds(30);
-
-std::unique_ptr<grpc::ClientContext> NewContext(const std::string& token, Duration deadline) {
-  auto context = std::make_unique<grpc::ClientContext>();
-  context->set_deadline(std::chrono::system_clock::now() + deadline);
-  if (!token.empty()) context->AddMetadata("authorization", "Bearer " + token);
-  return context;
+const std::string& Backend::AddressOf(std::string_view method) const {
+  return servers_.OfFullName(method).address();
 }
 
-// Calls a method of a stub with a fresh context.
-template <typename Stub, typename Request, typename Response>
-Status CallMethod(Stub& stub,
-                  grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-                  const std::string& token, const Request& request, Response& response,
-                  Duration deadline = kDeadline) {
-  const auto context = NewContext(token, deadline);
-  return FromGrpcStatus((stub.*method)(context.get(), request, &response));
+Status Backend::Call(const std::string& method, const google::protobuf::Message& request,
+                     google::protobuf::Message& response) const {
+  return servers_.OfFullName(method).Call(method, request, &response);
 }
-
-}  // namespace
-
-Backend::Backend(const std::string& server, std::string token)
-    : token_(std::move(token)),
-      channel_(grpc::CreateChannel(server, grpc::InsecureChannelCredentials())),
-      identity_(identity::v1::IdentityService::NewStub(channel_)),
-      contact_tracing_(contact_tracing::v1::ContactTracingService::NewStub(channel_)),
-      health_code_(health_code::v1::HealthCodeService::NewStub(channel_)),
-      operations_(operations::v1::OperationsService::NewStub(channel_)) {}
 
 Result<std::string> Backend::FindPerson(const PersonRow& row) {
   identity::v1::RegisterPersonRequest request;
@@ -51,8 +32,8 @@ Result<std::string> Backend::FindPerson(const PersonRow& row) {
   registration.mutable_document()->set_issuer(row.document_issuer);
   registration.set_name(row.name);
   identity::v1::RegisterPersonResponse response;
-  EPIGRID_RETURN_IF_ERROR(CallMethod(
-      *identity_, &identity::v1::IdentityService::Stub::RegisterPerson, token_, request, response));
+  EPIGRID_RETURN_IF_ERROR(
+      Call("/epigrid.identity.v1.IdentityService/RegisterPerson", request, response));
   return response.person_id();
 }
 
@@ -74,9 +55,8 @@ Result<std::string> Backend::RecordTest(const std::string& person_id, const std:
     *test.mutable_reported_time() = ToProto(reported);
   }
   health_code::v1::RecordEvidenceResponse response;
-  EPIGRID_RETURN_IF_ERROR(CallMethod(*health_code_,
-                                     &health_code::v1::HealthCodeService::Stub::RecordEvidence,
-                                     token_, request, response));
+  EPIGRID_RETURN_IF_ERROR(
+      Call("/epigrid.health_code.v1.HealthCodeService/RecordEvidence", request, response));
   return response.revision();
 }
 
@@ -94,8 +74,7 @@ Status Backend::RecordTransfer(const std::string& person_id, const std::string& 
     evidence.mutable_transfer()->set_facility("No. 1 Hospital");
   }
   health_code::v1::RecordEvidenceResponse response;
-  return CallMethod(*health_code_, &health_code::v1::HealthCodeService::Stub::RecordEvidence,
-                    token_, request, response);
+  return Call("/epigrid.health_code.v1.HealthCodeService/RecordEvidence", request, response);
 }
 
 Result<contact_tracing::v1::Case> Backend::AwaitCase(const std::string& person_id,
@@ -105,9 +84,8 @@ Result<contact_tracing::v1::Case> Backend::AwaitCase(const std::string& person_i
   const auto give_up = std::chrono::steady_clock::now() + at_most;
   for (;;) {
     contact_tracing::v1::ListPersonCasesResponse response;
-    EPIGRID_RETURN_IF_ERROR(CallMethod(
-        *contact_tracing_, &contact_tracing::v1::ContactTracingService::Stub::ListPersonCases,
-        token_, request, response));
+    EPIGRID_RETURN_IF_ERROR(Call(
+        "/epigrid.contact_tracing.v1.ContactTracingService/ListPersonCases", request, response));
     for (const auto& found : response.cases()) {
       if (found.state() != contact_tracing::v1::CASE_STATE_EXCLUDED) return found;
     }
@@ -122,9 +100,8 @@ Result<contact_tracing::v1::Case> Backend::GetCase(const std::string& case_id) {
   contact_tracing::v1::GetCaseRequest request;
   request.set_case_id(case_id);
   contact_tracing::v1::GetCaseResponse response;
-  EPIGRID_RETURN_IF_ERROR(CallMethod(*contact_tracing_,
-                                     &contact_tracing::v1::ContactTracingService::Stub::GetCase,
-                                     token_, request, response));
+  EPIGRID_RETURN_IF_ERROR(
+      Call("/epigrid.contact_tracing.v1.ContactTracingService/GetCase", request, response));
   return response.case_();
 }
 
@@ -133,9 +110,7 @@ Status Backend::ExcludeCase(const std::string& case_id) {
   request.set_case_id(case_id);
   request.set_state(contact_tracing::v1::CASE_STATE_EXCLUDED);
   contact_tracing::v1::UpdateCaseResponse response;
-  return CallMethod(*contact_tracing_,
-                    &contact_tracing::v1::ContactTracingService::Stub::UpdateCase, token_, request,
-                    response);
+  return Call("/epigrid.contact_tracing.v1.ContactTracingService/UpdateCase", request, response);
 }
 
 Result<std::vector<contact_tracing::v1::Contact>> Backend::ListContacts(
@@ -146,9 +121,8 @@ Result<std::vector<contact_tracing::v1::Contact>> Backend::ListContacts(
   request.set_page_size(1000);
   do {
     contact_tracing::v1::ListContactsResponse response;
-    EPIGRID_RETURN_IF_ERROR(CallMethod(
-        *contact_tracing_, &contact_tracing::v1::ContactTracingService::Stub::ListContacts, token_,
-        request, response));
+    EPIGRID_RETURN_IF_ERROR(
+        Call("/epigrid.contact_tracing.v1.ContactTracingService/ListContacts", request, response));
     for (const auto& contact : response.contacts()) contacts.push_back(contact);
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty());
@@ -164,9 +138,8 @@ Result<std::vector<health_code::v1::Code>> Backend::GetCodes(
       request.add_person_ids(person_ids[i]);
     }
     health_code::v1::BatchGetCodesResponse response;
-    EPIGRID_RETURN_IF_ERROR(CallMethod(*health_code_,
-                                       &health_code::v1::HealthCodeService::Stub::BatchGetCodes,
-                                       token_, request, response));
+    EPIGRID_RETURN_IF_ERROR(
+        Call("/epigrid.health_code.v1.HealthCodeService/BatchGetCodes", request, response));
     for (const auto& result : response.results()) {
       EPIGRID_RETURN_IF_ERROR(FromProtoStatus(result.status()));
       codes.push_back(result.code());
@@ -178,16 +151,13 @@ Result<std::vector<health_code::v1::Code>> Backend::GetCodes(
 Status Backend::AwaitQuiet(Duration at_most, Duration due_within) {
   operations::v1::AwaitQuietRequest request;
   *request.mutable_due_until_time() = ToProto(SystemClock().Now() + due_within);
-  operations::v1::AwaitQuietResponse response;
-  return CallMethod(*operations_, &operations::v1::OperationsService::Stub::AwaitQuiet, token_,
-                    request, response, at_most);
+  return ctl::AwaitQuietOnAll(servers_, request, at_most).status();
 }
 
 Result<Backend::Behind> Backend::GetBehind() {
   operations::v1::GetStatusResponse response;
-  EPIGRID_RETURN_IF_ERROR(CallMethod(*operations_,
-                                     &operations::v1::OperationsService::Stub::GetStatus, token_,
-                                     operations::v1::GetStatusRequest(), response));
+  EPIGRID_RETURN_IF_ERROR(
+      ctl::CallAllServers(servers_, "GetStatus", operations::v1::GetStatusRequest(), &response));
   Behind behind;
   for (const auto& service : response.services()) {
     for (const auto& shard : service.shards()) {
@@ -215,9 +185,8 @@ Result<std::vector<std::string>> Backend::RegisterCrowd(const std::string& name,
       phone.set_address(fmt::format("crowd-{}-{}", name, i));
     }
     identity::v1::BatchRegisterPersonsResponse response;
-    EPIGRID_RETURN_IF_ERROR(CallMethod(*identity_,
-                                       &identity::v1::IdentityService::Stub::BatchRegisterPersons,
-                                       token_, request, response));
+    EPIGRID_RETURN_IF_ERROR(
+        Call("/epigrid.identity.v1.IdentityService/BatchRegisterPersons", request, response));
     for (const auto& result : response.results()) {
       EPIGRID_RETURN_IF_ERROR(FromProtoStatus(result.status()));
       ids.push_back(result.person_id());
@@ -226,8 +195,8 @@ Result<std::vector<std::string>> Backend::RegisterCrowd(const std::string& name,
     reachable.set_person_id(ids.back());
     reachable.set_revision(response.revision());
     identity::v1::GetPersonResponse person;
-    EPIGRID_RETURN_IF_ERROR(CallMethod(*identity_, &identity::v1::IdentityService::Stub::GetPerson,
-                                       token_, reachable, person));
+    EPIGRID_RETURN_IF_ERROR(
+        Call("/epigrid.identity.v1.IdentityService/GetPerson", reachable, person));
   }
   return ids;
 }
@@ -238,9 +207,8 @@ Status Backend::Gather(const std::string& setting_id, const std::vector<std::str
   setting.mutable_setting()->set_setting_id(setting_id);
   setting.mutable_setting()->set_category(contact_tracing::v1::SETTING_CATEGORY_LEISURE);
   contact_tracing::v1::UpdateSettingResponse known;
-  EPIGRID_RETURN_IF_ERROR(CallMethod(
-      *contact_tracing_, &contact_tracing::v1::ContactTracingService::Stub::UpdateSetting, token_,
-      setting, known));
+  EPIGRID_RETURN_IF_ERROR(
+      Call("/epigrid.contact_tracing.v1.ContactTracingService/UpdateSetting", setting, known));
   contact_tracing::v1::BatchRecordPresencesRequest request;
   for (size_t i = 0; i < person_ids.size(); ++i) {
     contact_tracing::v1::PresenceObservation& observation = *request.add_observations();
@@ -251,16 +219,13 @@ Status Backend::Gather(const std::string& setting_id, const std::vector<std::str
     *observation.mutable_check_in()->mutable_start_time() = ToProto(at);
   }
   contact_tracing::v1::BatchRecordPresencesResponse response;
-  EPIGRID_RETURN_IF_ERROR(CallMethod(
-      *contact_tracing_, &contact_tracing::v1::ContactTracingService::Stub::BatchRecordPresences,
-      token_, request, response));
+  EPIGRID_RETURN_IF_ERROR(Call(
+      "/epigrid.contact_tracing.v1.ContactTracingService/BatchRecordPresences", request, response));
   contact_tracing::v1::ListPresencesRequest folded;
   folded.set_person_id(person_ids.front());
   folded.set_revision(response.revision());
   contact_tracing::v1::ListPresencesResponse presences;
-  return CallMethod(*contact_tracing_,
-                    &contact_tracing::v1::ContactTracingService::Stub::ListPresences, token_,
-                    folded, presences);
+  return Call("/epigrid.contact_tracing.v1.ContactTracingService/ListPresences", folded, presences);
 }
 
 }  // namespace epigrid::demo

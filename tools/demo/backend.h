@@ -1,27 +1,26 @@
 // Backend: the calls of a demonstration, as a partner would make them. Blocking; one thread.
 #pragma once
 
-#include <grpcpp/channel.h>
-
-#include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/status.h"
-#include "epigrid/contact_tracing/v1/contact_tracing.grpc.pb.h"
-#include "epigrid/health_code/v1/health_code.grpc.pb.h"
-#include "epigrid/identity/v1/identity.grpc.pb.h"
-#include "epigrid/operations/v1/operations.grpc.pb.h"
+#include "epigrid/contact_tracing/v1/contact_tracing.pb.h"
+#include "epigrid/health_code/v1/health_code.pb.h"
+#include "tools/epigridctl/connection.h"
 #include "tools/import_format/rows.h"
 
 namespace epigrid::demo {
 
 class Backend {
  public:
-  // `server` is host:port without TLS; an empty token sends none.
-  Backend(const std::string& server, std::string token);
+  explicit Backend(ctl::Servers servers) : servers_(std::move(servers)) {}
 
+  // Where a method is served: HOST:PORT.
+  const std::string& AddressOf(std::string_view method) const;
   // The person's id; the document is registered already, so that nothing changes.
   Result<std::string> FindPerson(const PersonRow& row);
   // Tell a test or a transfer; with `withdrawn` take it back, whether it was told or not.
@@ -53,12 +52,11 @@ class Backend {
                 const std::string& name);
 
  private:
-  const std::string token_;
-  const std::shared_ptr<grpc::Channel> channel_;
-  const std::unique_ptr<identity::v1::IdentityService::Stub> identity_;
-  const std::unique_ptr<contact_tracing::v1::ContactTracingService::Stub> contact_tracing_;
-  const std::unique_ptr<health_code::v1::HealthCodeService::Stub> health_code_;
-  const std::unique_ptr<operations::v1::OperationsService::Stub> operations_;
+  // A method by its name, "/package.Service/Method", at the server that has it.
+  Status Call(const std::string& method, const google::protobuf::Message& request,
+              google::protobuf::Message& response) const;
+
+  const ctl::Servers servers_;
 };
 
 }  // namespace epigrid::demo

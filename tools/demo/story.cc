@@ -317,8 +317,8 @@ void Story::TellCalls() {
           ? ""
           : fmt::format(" -H \"authorization: Bearer $(cat {})\"", options_.token_file);
   const auto call = [&](std::string_view what, std::string_view method, const std::string& body) {
-    Say(fmt::format("# {}\ngrpcurl -plaintext{} -d '{}' {} {}", what, header, body, options_.server,
-                    method));
+    Say(fmt::format("# {}\ngrpcurl -plaintext{} -d '{}' {} {}", what, header, body,
+                    backend_.AddressOf(method), method));
   };
   const std::string& somebody =
       progress_.contact_id.empty() ? index_person_id_ : progress_.contact_id;

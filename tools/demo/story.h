@@ -20,8 +20,7 @@ namespace epigrid::demo {
 
 struct StoryOptions {
   std::filesystem::path directory;  // the city's import files; index_test.csv among them
-  std::string server;               // for the calls to paste
-  std::string token_file;           // the same; empty: no token is needed
+  std::string token_file;           // for the calls to paste; empty: no token is needed
   int rounds = 10;  // cases that are reported, measured and withdrawn after the story
 };
 

@@ -2,9 +2,25 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
 #include <memory>
 
+#include "common/base/proto_time.h"
+
 namespace epigrid::ctl {
+namespace {
+
+namespace pb = operations::v1;
+
+void AddQuiet(const pb::AwaitQuietResponse& one, pb::AwaitQuietResponse& sum) {
+  sum.set_backed_off_count(sum.backed_off_count() + one.backed_off_count());
+  if (!one.has_next_attempt_time()) return;
+  const bool first = !sum.has_next_attempt_time() ||
+                     FromProto(one.next_attempt_time()) < FromProto(sum.next_attempt_time());
+  if (first) *sum.mutable_next_attempt_time() = one.next_attempt_time();
+}
+
+}  // namespace
 
 using google::protobuf::Message;
 
@@ -30,6 +46,30 @@ Status CallAllServers(const Servers& servers, std::string_view method, const Mes
     response->MergeFrom(*one);
   }
   return answered ? OkStatus() : not_here;
+}
+
+Result<pb::AwaitQuietResponse> AwaitQuietOnAll(const Servers& servers,
+                                               const pb::AwaitQuietRequest& request,
+                                               Duration timeout) {
+  const auto end = std::chrono::steady_clock::now() + timeout;
+  // What one process does may make work for another that was quiet before. Work moves on by at
+  // least one service a round.
+  const size_t count = servers.All().size();
+  const size_t rounds = count == 1 ? 1 : count + 1;
+  pb::AwaitQuietResponse sum;
+  for (size_t round = 0; round < rounds; ++round) {
+    sum.Clear();
+    for (const auto& server : servers.All()) {
+      const auto left =
+          std::chrono::duration_cast<Duration>(end - std::chrono::steady_clock::now());
+      pb::AwaitQuietResponse response;
+      EPIGRID_RETURN_IF_ERROR(
+          CallOperations(*server, "AwaitQuiet", request, &response,
+                         std::max<Duration>(left, std::chrono::milliseconds(1))));
+      AddQuiet(response, sum);
+    }
+  }
+  return sum;
 }
 
 void PrintJson(const Message& message, const Console& console) {

@@ -29,14 +29,6 @@ std::string Entities(const google::protobuf::RepeatedPtrField<std::string>& enti
   return more > 0 ? fmt::format("{} and {} more", text, more) : text;
 }
 
-void AddQuiet(const pb::AwaitQuietResponse& one, pb::AwaitQuietResponse& sum) {
-  sum.set_backed_off_count(sum.backed_off_count() + one.backed_off_count());
-  if (!one.has_next_attempt_time()) return;
-  const bool first = !sum.has_next_attempt_time() ||
-                     FromProto(one.next_attempt_time()) < FromProto(sum.next_attempt_time());
-  if (first) *sum.mutable_next_attempt_time() = one.next_attempt_time();
-}
-
 }  // namespace
 
 Result<ExitCode> ListParked(const Servers& servers, const std::string& service,
@@ -113,32 +105,17 @@ Result<ExitCode> ListIgnored(const Servers& servers, const std::string& service,
 }
 
 Result<ExitCode> AwaitQuiet(const Servers& servers, Duration timeout, const Console& console) {
-  const Duration end = console.waiter.Elapsed() + timeout;
-  // What one process does may make work for another that was quiet before. Work moves on by at
-  // least one service a round.
-  const size_t count = servers.All().size();
-  const size_t rounds = count == 1 ? 1 : count + 1;
-  pb::AwaitQuietResponse sum;
-  for (size_t round = 0; round < rounds; ++round) {
-    sum.Clear();
-    for (const auto& server : servers.All()) {
-      const Duration left =
-          std::max<Duration>(end - console.waiter.Elapsed(), std::chrono::milliseconds(1));
-      pb::AwaitQuietResponse response;
-      EPIGRID_RETURN_IF_ERROR(
-          CallOperations(*server, "AwaitQuiet", pb::AwaitQuietRequest(), &response, left));
-      AddQuiet(response, sum);
-    }
-  }
+  EPIGRID_ASSIGN_OR_RETURN(const pb::AwaitQuietResponse quiet,
+                           AwaitQuietOnAll(servers, pb::AwaitQuietRequest(), timeout));
   if (console.json) {
-    PrintJson(sum, console);
+    PrintJson(quiet, console);
     return ExitCode::kOk;
   }
   console.out << "Quiet: nothing is left to be done.\n";
-  if (sum.backed_off_count() > 0) {
+  if (quiet.backed_off_count() > 0) {
     console.out << fmt::format("{} failed and will be tried again, first at {}.\n",
-                               FormatCount(sum.backed_off_count(), "message", "messages"),
-                               FormatLocalTime(FromProto(sum.next_attempt_time()), console.zone));
+                               FormatCount(quiet.backed_off_count(), "message", "messages"),
+                               FormatLocalTime(FromProto(quiet.next_attempt_time()), console.zone));
   }
   return ExitCode::kOk;
 }

@@ -21,6 +21,7 @@
 #include "common/app/libraries.h"
 #include "common/base/ids.h"
 #include "common/base/proto_time.h"
+#include "epigrid/contact_tracing/v1/contact_tracing.grpc.pb.h"
 #include "tests/bench/system/closed_loop.h"
 #include "tests/bench/system/code_reads.h"
 #include "tests/bench/system/slot.h"

@@ -106,7 +106,9 @@ World::World(const std::filesystem::path& bin, const std::string& own_program,
   }
   epigrid_ = std::make_unique<ChildProcess>(command, directory_ / "epigrid-dev.log");
   MakeChannels(address_, 1);
-  backend_ = std::make_unique<demo::Backend>(address_, token);
+  Result<ctl::Servers> servers = ctl::Servers::Create({.servers = {address_}, .token = token});
+  EPIGRID_CHECK(servers.ok(), "an address of our own making");
+  backend_ = std::make_unique<demo::Backend>(*std::move(servers));
 }
 
 World::~World() {
