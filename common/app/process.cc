@@ -114,21 +114,31 @@ void Process::RequestStop() {
   [[maybe_unused]] const ssize_t written = write(stop_request_, &one, sizeof(one));
 }
 
-Status Process::Listen() {
+bool Process::StopRequested() const {
+  sigset_t pending;
+  sigpending(&pending);
+  if (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1) return true;
+  pollfd request{stop_request_, POLLIN, 0};
+  return poll(&request, 1, 0) > 0;
+}
+
+Status Process::ListenForAdmin() {
+  if (server_config_.admin_listen.empty()) return OkStatus();
+  AdminPages pages{.metrics = [this] { return metrics_.Text(); },
+                   .ready = [this] { return readiness_.ready(); },
+                   .readiness = [this] { return readiness_.Describe(); },
+                   .config = [this] { return spec_.Print(); }};
+  EPIGRID_ASSIGN_OR_RETURN(admin_server_,
+                           AdminServer::Start(server_config_.admin_listen, std::move(pages)));
+  return OkStatus();
+}
+
+Status Process::ListenForCalls() {
   EPIGRID_RETURN_IF_ERROR(rpc_server_->Start(server_config_, *pipeline_, metrics_));
-  int admin_port = 0;
-  if (!server_config_.admin_listen.empty()) {
-    AdminPages pages{.metrics = [this] { return metrics_.Text(); },
-                     .ready = [this] { return readiness_.ready(); },
-                     .readiness = [this] { return readiness_.Describe(); },
-                     .config = [this] { return spec_.Print(); }};
-    EPIGRID_ASSIGN_OR_RETURN(admin_server_,
-                             AdminServer::Start(server_config_.admin_listen, std::move(pages)));
-    admin_port = admin_server_->port();
-  }
   if (server_config_.callers.empty())
     EPIGRID_LOG_WARN("process.everyone_is_operator",
                      {"loopback", IsLoopback(server_config_.listen)});
+  const int admin_port = admin_server_ == nullptr ? 0 : admin_server_->port();
   EPIGRID_LOG_INFO("process.listening", {"grpc_port", rpc_server_->port()},
                    {"admin_port", admin_port});
   if (on_listening_) on_listening_(rpc_server_->port(), admin_port);
@@ -155,16 +165,26 @@ void Process::Serve() {
   }
 }
 
-int Process::Run() {
-  if (Status status = Listen(); !status.ok()) {
-    EPIGRID_LOG_ERROR("process.cannot_listen", {status});
-    readiness_.Stop();
-    rpc_server_->Shutdown(Duration(0));
-    for (const auto& stop : stops_ | std::views::reverse) stop();
-    return kFailed;
+int Process::Run(const std::function<Status()>& start) {
+  if (Status status = ListenForAdmin(); !status.ok()) {
+    return GiveUp("process.cannot_listen", status);
+  }
+  if (Status status = start(); !status.ok()) return GiveUp("process.start_failed", status);
+  if (Status status = ListenForCalls(); !status.ok()) {
+    return GiveUp("process.cannot_listen", status);
   }
   Serve();
   return Stop();
+}
+
+int Process::GiveUp(std::string_view event, const Status& why) {
+  const bool asked_to = StopRequested();
+  if (!asked_to) EPIGRID_LOG_ERROR(event, {why});
+  readiness_.Stop();
+  rpc_server_->Shutdown(Duration(0));
+  for (const auto& stop : stops_ | std::views::reverse) stop();
+  if (asked_to) EPIGRID_LOG_INFO("process.stopped");
+  return asked_to ? 0 : kFailed;
 }
 
 int Process::Stop() {

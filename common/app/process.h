@@ -82,9 +82,12 @@ class Process {
   // For whoever keeps up with files of its own: called every two seconds, and on SIGHUP, by Run.
   void OnLook(std::function<void()> look) { looks_.push_back(std::move(look)); }
 
-  // Listens and serves until it is told to stop; returns the exit code: 0, or 1 with the reason in
-  // the log.
-  int Run();
+  // Opens the admin port, runs `start`, which may take as long as what it needs is away, then
+  // listens for calls and serves until it is told to stop; returns the exit code: 0, or 1 with the
+  // reason in the log.
+  int Run(const std::function<Status()>& start = OkStatus);
+  // Whether the process shall end, for what `start` waits for.
+  bool StopRequested() const;
   // As SIGTERM does.
   void RequestStop();
 
@@ -96,7 +99,10 @@ class Process {
  private:
   Status ReadCallers();
   void TellCallers() const;
-  Status Listen();
+  Status ListenForAdmin();
+  Status ListenForCalls();
+  // Ends what was begun; the exit code.
+  int GiveUp(std::string_view event, const Status& why);
   void WatchCallers();
   // Until told to stop.
   void Serve();

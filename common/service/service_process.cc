@@ -1,7 +1,5 @@
 #include "common/service/service_process.h"
 
-#include "common/log/log.h"
-
 namespace epigrid {
 namespace {
 
@@ -15,6 +13,7 @@ void AddToProcess(Process& process, const StorageConfig& storage, ServiceRuntime
   runtime.OnReadiness([&process, &runtime](std::string_view why_not) {
     process.readiness().Set(runtime.service(), why_not);
   });
+  runtime.GiveUpStartWhen([&process] { return process.StopRequested(); });
   if (storage.serves_calls()) process.AddService(api, full_name, runtime.service());
 }
 
@@ -23,11 +22,6 @@ Operations::Operations(Process& process, std::vector<ServiceRuntime*> runtimes)
   process.readiness().Add(kOperations);
   process.readiness().SetReady(kOperations);
   process.AddService(api_, operations::v1::OperationsService::service_full_name(), kOperations);
-}
-
-bool StartedOrLogged(const Status& started) {
-  if (!started.ok()) EPIGRID_LOG_ERROR("process.start_failed", {started});
-  return started.ok();
 }
 
 }  // namespace epigrid

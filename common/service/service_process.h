@@ -42,16 +42,16 @@ class Operations {
   OperationsApi api_;
 };
 
-// `started`: what an App's Start said. Logged if it failed; answers whether it did not.
-bool StartedOrLogged(const Status& started);
-
 // Starts the apps in this order and serves until told to stop; the exit code. An App has runtime()
 // and Start(), and its destructor stops what Start began.
 template <typename... Apps>
 int ServeApps(Process& process, Apps&... apps) {
   const Operations operations(process, {&apps.runtime()...});
-  if (!(StartedOrLogged(apps.Start()) && ...)) return 1;
-  return process.Run();
+  return process.Run([&] {
+    Status started;
+    (void)((started = apps.Start(), started.ok()) && ...);
+    return started;
+  });
 }
 
 }  // namespace epigrid

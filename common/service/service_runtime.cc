@@ -14,6 +14,12 @@ constexpr Duration kViewSilenceMax = std::chrono::seconds(5);
 // How long a start waits for a view. Without one the process serves what it can.
 constexpr Duration kAwaitView = std::chrono::seconds(2);
 
+// Whoever is not there at the start is asked again after this long; a line in the log says so once
+// it has lasted a while, and again and again.
+constexpr auto kAskAgainAtStart = std::chrono::milliseconds(100);
+constexpr auto kTellWaitAfter = std::chrono::seconds(5);
+constexpr auto kTellWaitEvery = std::chrono::seconds(30);
+
 // Of one cell or a few: by when a server has answered, and by when a primary of a cluster has been
 // replaced. A call with less time than that is answered at its own deadline.
 constexpr Duration kReadServer = std::chrono::seconds(1);
@@ -113,13 +119,16 @@ ServiceRuntime::~ServiceRuntime() {
 }
 
 Status ServiceRuntime::AwaitAtStart(const std::function<Status()>& call) {
-  const auto give_up = std::chrono::steady_clock::now() + options_.start_timeout;
+  auto tell = std::chrono::steady_clock::now() + kTellWaitAfter;
   for (;;) {
-    const Status status = call();
-    if (status.code() != Code::kUnavailable || std::chrono::steady_clock::now() > give_up) {
-      return status;
+    Status status = call();
+    if (status.code() != Code::kUnavailable || give_up_start_()) return status;
+    api_loop_.RunOnLoop([&] { on_readiness_(status.reason()); });
+    if (const auto now = std::chrono::steady_clock::now(); now >= tell) {
+      EPIGRID_LOG_WARN("service.waits_to_start", {"waiting", Safe(service_)}, {status});
+      tell = now + kTellWaitEvery;
     }
-    api_loop_.Sleep(std::chrono::milliseconds(100)).Wait();
+    api_loop_.Sleep(kAskAgainAtStart).Wait();
   }
 }
 

@@ -12,7 +12,7 @@
 // a long fold delays no query. A process without the projector role uses only the first.
 //
 // Life cycle: construct, Start, Stop, destroy, all on one thread that is none of the loops'. Start
-// waits (bounded by start_timeout) until the log answers, and two seconds for the view: without it
+// waits until the log answers, however long that takes, and two seconds for the view: without it
 // the service starts all the same, takes observations, and is not ready (view_watch.h). Stop hands
 // the shards back first, so that others take them at once. Threads: loop(), shards(), cells(),
 // commands() and log() may be used from any.
@@ -55,7 +55,6 @@ struct ServiceRuntimeOptions {
   size_t cache_bytes_max = 128 << 20;
   Duration audit_interval = std::chrono::hours(6);
   AuditLimits audit;
-  Duration start_timeout = std::chrono::seconds(30);
 };
 
 // What a service does besides folding and answering, such as sending: for quiet.h.
@@ -79,8 +78,8 @@ class ServiceRuntime {
   ServiceRuntime(const ServiceRuntime&) = delete;
   ServiceRuntime& operator=(const ServiceRuntime&) = delete;
 
-  // LOG_MISMATCH and the like, VIEW_EVICTS, VIEW_CONFIG_UNREADABLE; UNAVAILABLE when the log does
-  // not answer within start_timeout.
+  // LOG_MISMATCH and the like, VIEW_EVICTS, VIEW_CONFIG_UNREADABLE; UNAVAILABLE if it was given up
+  // before the log answered.
   Status Start();
   // Once; also by the destructor.
   void Stop();
@@ -105,14 +104,17 @@ class ServiceRuntime {
   // Told, on the API's loop, why calls should not come here now, and "" once they may: what
   // readiness follows. Set before Start.
   void OnReadiness(ViewWatch::Report report) { on_readiness_ = std::move(report); }
+  // Asked, by Start while the log does not answer, whether to wait no longer. Set before Start;
+  // without, it waits for ever.
+  void GiveUpStartWhen(std::function<bool()> give_up) { give_up_start_ = std::move(give_up); }
 
   // Who owns each shard now, over all processes.
   Future<Result<std::map<Shard, std::string>>> Owners();
   // Of the shards that this process folds; empty without the projector role.
   Task<ProjectorSnapshot> Snapshot();
 
-  // Calls until the answer is another than UNAVAILABLE, for start_timeout: at the start the servers
-  // may still be loading their data.
+  // Calls until the answer is another than UNAVAILABLE, or Start is to be given up: at the start
+  // the servers may still be loading their data, or not be there yet.
   Status AwaitAtStart(const std::function<Status()>& call);
 
  private:
@@ -145,6 +147,7 @@ class ServiceRuntime {
   std::unique_ptr<Projector> projector_;
   PendingWorkFunction pending_work_;
   ViewWatch::Report on_readiness_ = [](std::string_view) {};
+  std::function<bool()> give_up_start_ = [] { return false; };
   std::unique_ptr<ViewWatch> view_watch_;
   Task<void> watching_;
   bool started_ = false;

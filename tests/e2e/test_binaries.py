@@ -3,6 +3,8 @@
 import contextlib
 import json
 import subprocess
+import urllib.error
+import urllib.request
 
 from harness.epigrid import make_master_keys
 from harness.processes import Process, Redis, binary, free_port, plain_environment
@@ -59,3 +61,37 @@ def test_operators_see_the_services_wherever_they_run(directory):
         ctl("rebuild", "health_code")
         ctl("log", "tail", "health_code.inbox", "0")
         ctl("parked", "list")
+
+
+def readiness(admin_port):
+    """Status and text of /healthz/ready; (0, "") while nobody listens."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/healthz/ready", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
+def test_a_service_waits_for_its_log_and_may_be_stopped_meanwhile(directory):
+    log = Redis("redis-log", directory / "log", durable=True)
+    view = Redis("redis-view", directory / "view", durable=False)
+    admin_port = free_port()
+    service = ServiceBinary("health_code", directory, log, view, {"admin-listen": f"127.0.0.1:{admin_port}"})
+
+    def start_and_wait():
+        Process.start(service)
+        service.wait_ready(lambda: "LOG_UNAVAILABLE" in readiness(admin_port)[1], "what it waits for")
+        assert readiness(admin_port)[0] == 503
+
+    with contextlib.ExitStack() as stack:
+        stack.callback(service.stop)
+        start_and_wait()
+        assert service.stop() == 0
+        start_and_wait()
+        for store in (log, view):
+            stack.callback(store.stop)
+            store.start()
+        service.wait_ready(lambda: readiness(admin_port)[0] == 200, "readiness")
+        service.stop()
