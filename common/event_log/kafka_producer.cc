@@ -196,6 +196,8 @@ void KafkaProducer::State::Break(std::string_view why) {
   if (broken_) return;
   broken_ = true;
   broken_by_ = fmt::format("an earlier append failed: {}", why);
+  // Of what is purged the client would say that it is a fatal gap.
+  rd_kafka_set_log_level(client_.get(), -1);
   rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
                                     RD_KAFKA_PURGE_F_NON_BLOCKING);
 }

@@ -43,6 +43,12 @@ Status KafkaReader::Seek(Place to) {
   return OkStatus();
 }
 
+void KafkaReader::Rest() {
+  if (!place_.has_value()) return;
+  place_.reset();
+  rd_kafka_assign(client_.get(), nullptr);
+}
+
 Result<std::vector<LogRecord>> KafkaReader::Read(const std::string& topic_name, Shard shard,
                                                  int64_t position, int64_t end, size_t limit) {
   std::vector<LogRecord> records;
@@ -72,6 +78,8 @@ Result<std::vector<LogRecord>> KafkaReader::Read(const std::string& topic_name, 
     bytes += BytesOf(records.back());
     position = message->offset + 1;
   }
+  // Else the client would go on asking the brokers for what comes next.
+  if (position >= end) Rest();
   return records;
 }
 

@@ -39,6 +39,8 @@ class KafkaReader {
     friend bool operator==(const Place&, const Place&) = default;
   };
   Status Seek(Place to);
+  // Fetches no more until something is read again.
+  void Rest();
 
   KafkaClient client_;
   Duration deadline_;
