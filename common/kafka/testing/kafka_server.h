@@ -31,6 +31,7 @@ class KafkaServer {
 
   // How clients reach it.
   KafkaOptions options() const;
+  pid_t pid() const;
 
   // By SIGKILL, as a crash would.
   void Kill() const { Run("kill 1"); }
@@ -42,7 +43,6 @@ class KafkaServer {
 
  private:
   void Signal(int signal) const;
-  pid_t pid() const;
   void Run(const std::string& arguments) const;
   std::string Read(const std::string& file) const;
 

@@ -121,7 +121,10 @@ class Bench {
   Bench(const Flags& flags, const std::string& self)
       : flags_(flags),
         self_(self),
-        world_(flags.bin, self, CityCallers(), TokenOf("operator")),
+        world_({.own_program = self,
+                .bin = flags.bin,
+                .callers = CityCallers(),
+                .token = TokenOf("operator")}),
         gates_(Connect(world_.address(), 1), "gate"),
         agency_(Connect(world_.address(), 1), "agency") {}
 

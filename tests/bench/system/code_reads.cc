@@ -22,23 +22,18 @@ constexpr size_t kEvidencePerCall = 1'000;
 // Prime, so that neighbours in the order of the calls are strangers in the order of the people.
 constexpr uint64_t kStride = 7'919;
 
-double Median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
-
 }  // namespace
 
 void CodeReads::Prepare() {
-  const auto stub = hc::HealthCodeService::NewStub(world_.Channels(1).front());
+  const auto stub = hc::HealthCodeService::NewStub(m_.world.Channels(1).front());
   const Time sampled = SystemClock().Now() - std::chrono::hours(5);
-  for (size_t begin = 0; begin < people_.size(); begin += kEvidencePerCall) {
+  for (size_t begin = 0; begin < m_.people.size(); begin += kEvidencePerCall) {
     hc::BatchRecordEvidenceRequest request;
-    for (size_t i = begin; i < std::min(begin + kEvidencePerCall, people_.size()); ++i) {
+    for (size_t i = begin; i < std::min(begin + kEvidencePerCall, m_.people.size()); ++i) {
       hc::Evidence& evidence = *request.add_evidence();
       evidence.set_source("bench");
       evidence.set_source_id(std::to_string(i));
-      evidence.set_person_id(people_[i]);
+      evidence.set_person_id(m_.people[i]);
       evidence.mutable_test()->set_sampling_id(std::to_string(i));
       evidence.mutable_test()->set_method(hc::TEST_METHOD_NUCLEIC_ACID);
       evidence.mutable_test()->set_outcome(hc::TEST_OUTCOME_NEGATIVE);
@@ -50,7 +45,7 @@ void CodeReads::Prepare() {
     EPIGRID_CHECK(status.ok() && response.rejected().empty(), "the bench's evidence is good");
   }
   const Status quiet =
-      world_.backend().AwaitQuiet(std::chrono::minutes(5), std::chrono::minutes(2));
+      m_.world.backend().AwaitQuiet(std::chrono::minutes(5), std::chrono::minutes(2));
   EPIGRID_CHECK(quiet.ok(), quiet.ToString());
 }
 
@@ -66,9 +61,9 @@ CodeReads::Side CodeReads::MakeSide(const std::vector<std::shared_ptr<grpc::Chan
 LoadResult CodeReads::LoadGetCode(Side& side) {
   std::vector<Slot<hc::GetCodeRequest, hc::GetCodeResponse>> slots(kChannels * kInFlight);
   return RunClosedLoop(
-      {.in_flight = kInFlight, .duration = options_.round}, kChannels,
+      {.in_flight = kInFlight, .duration = m_.round}, kChannels,
       [&](size_t channel, size_t slot, uint64_t number, CallDone done) {
-        slots[slot].request.set_person_id(people_[number * kStride % people_.size()]);
+        slots[slot].request.set_person_id(m_.people[number * kStride % m_.people.size()]);
         Issue<Async>(*side.stubs[channel]->async(), &Async::GetCode, slots[slot], 1,
                      std::move(done));
       });
@@ -78,12 +73,13 @@ LoadResult CodeReads::LoadBatchGetCodes(Side& side, size_t codes_per_call) {
   std::vector<Slot<hc::BatchGetCodesRequest, hc::BatchGetCodesResponse>> slots(kChannels *
                                                                                kBatchesInFlight);
   return RunClosedLoop(
-      {.in_flight = kBatchesInFlight, .duration = options_.round}, kChannels,
+      {.in_flight = kBatchesInFlight, .duration = m_.round}, kChannels,
       [&](size_t channel, size_t slot, uint64_t number, CallDone done) {
         hc::BatchGetCodesRequest& request = slots[slot].request;
         request.clear_person_ids();
         for (size_t k = 0; k < codes_per_call; ++k) {
-          request.add_person_ids(people_[(number * codes_per_call + k) * kStride % people_.size()]);
+          request.add_person_ids(
+              m_.people[(number * codes_per_call + k) * kStride % m_.people.size()]);
         }
         Issue<Async>(*side.stubs[channel]->async(), &Async::BatchGetCodes, slots[slot],
                      codes_per_call, std::move(done));
@@ -92,10 +88,10 @@ LoadResult CodeReads::LoadBatchGetCodes(Side& side, size_t codes_per_call) {
 
 void CodeReads::Round(Side& side, size_t codes_per_call, Rounds& rounds) {
   const auto server_seconds = [&] {
-    return side.is_echo ? world_.echo_cpu_seconds() : world_.epigrid_cpu_seconds();
+    return side.is_echo ? m_.world.echo_cpu_seconds() : m_.world.epigrid_cpu_seconds();
   };
   const double server = server_seconds();
-  const double view = world_.view_cpu_seconds();
+  const double view = m_.world.view_cpu_seconds();
   const double load = CpuSeconds(getpid());
   const LoadResult result =
       codes_per_call == 1 ? LoadGetCode(side) : LoadBatchGetCodes(side, codes_per_call);
@@ -104,7 +100,7 @@ void CodeReads::Round(Side& side, size_t codes_per_call, Rounds& rounds) {
     return 1e6 * seconds / static_cast<double>(result.calls);
   };
   rounds.server_us.push_back(us_per_call(server_seconds() - server));
-  rounds.view_us.push_back(us_per_call(world_.view_cpu_seconds() - view));
+  rounds.view_us.push_back(us_per_call(m_.world.view_cpu_seconds() - view));
   rounds.load_us.push_back(us_per_call(CpuSeconds(getpid()) - load));
   rounds.rates.push_back(result.items_per_second());
   rounds.p50_ms.push_back(result.Percentile(0.5) * 1e3);
@@ -112,13 +108,13 @@ void CodeReads::Round(Side& side, size_t codes_per_call, Rounds& rounds) {
 }
 
 void CodeReads::Measure() {
-  Side echo = MakeSide(world_.EchoChannels(kChannels), true);
-  Side epigrid = MakeSide(world_.Channels(kChannels), false);
+  Side echo = MakeSide(m_.world.EchoChannels(kChannels), true);
+  Side epigrid = MakeSide(m_.world.Channels(kChannels), false);
   Rounds echoed, single, echoed_batches, batched;
   std::vector<double> shares, times, batch_shares, factors;
   LoadGetCode(echo);  // to warm up
   LoadGetCode(epigrid);
-  for (int i = 0; i < options_.rounds; ++i) {
+  for (int i = 0; i < m_.rounds; ++i) {
     Round(echo, 1, echoed);
     Round(epigrid, 1, single);
     Round(echo, kCodesPerBatch, echoed_batches);
@@ -136,20 +132,20 @@ void CodeReads::Measure() {
     return fmt::format("{:.1f} us in the server, {:.1f} in the view's Redis, {:.1f} in the load",
                        Median(rounds.server_us), Median(rounds.view_us), Median(rounds.load_us));
   };
-  table_.Add({"GetCode, 2 channels of 32 in flight", told(single, "calls"),
-              fmt::format("bare gRPC echo {}: {:.0f} %, p50 {:.2f} times", told(echoed, "calls"),
-                          Median(shares) * 100, Median(times)),
-              "85 %, p50 within 1.5 times"});
-  table_.Add({"CPU time of a GetCode", cpu(single), "echo: " + cpu(echoed), ""});
-  table_.Add({fmt::format("BatchGetCodes of {}", kCodesPerBatch), told(batched, "codes"),
-              fmt::format("{:.1f} times the unary codes/s", Median(factors)), "30 times"});
+  m_.table.Add({"GetCode, 2 channels of 32 in flight", told(single, "calls"),
+                fmt::format("bare gRPC echo {}: {:.0f} %, p50 {:.2f} times", told(echoed, "calls"),
+                            Median(shares) * 100, Median(times)),
+                "85 %, p50 within 1.5 times"});
+  m_.table.Add({"CPU time of a GetCode", cpu(single), "echo: " + cpu(echoed), ""});
+  m_.table.Add({fmt::format("BatchGetCodes of {}", kCodesPerBatch), told(batched, "codes"),
+                fmt::format("{:.1f} times the unary codes/s", Median(factors)), "30 times"});
   // What such a batch could be at most on this machine.
-  table_.Add({"bare gRPC echo of the same batches", told(echoed_batches, "codes"),
-              fmt::format("{:.1f} times the unary codes/s; BatchGetCodes reaches {:.0f} % of it",
-                          Median(factors) / Median(batch_shares), Median(batch_shares) * 100),
-              ""});
-  table_.Add({fmt::format("CPU time of a BatchGetCodes of {}", kCodesPerBatch), cpu(batched),
-              "echo: " + cpu(echoed_batches), ""});
+  m_.table.Add({"bare gRPC echo of the same batches", told(echoed_batches, "codes"),
+                fmt::format("{:.1f} times the unary codes/s; BatchGetCodes reaches {:.0f} % of it",
+                            Median(factors) / Median(batch_shares), Median(batch_shares) * 100),
+                ""});
+  m_.table.Add({fmt::format("CPU time of a BatchGetCodes of {}", kCodesPerBatch), cpu(batched),
+                "echo: " + cpu(echoed_batches), ""});
 }
 
 }  // namespace epigrid::bench

@@ -1,7 +1,7 @@
 // CodeReads: how fast codes are read, one at a time and a hundred at a time, beside a bare echo of
 // the same messages.
 //
-//   CodeReads reads(world, people, {.round = 2s, .rounds = 5}, table);
+//   CodeReads reads(measurement);
 //   reads.Prepare();
 //   reads.Measure();          // adds its rows to the table
 //
@@ -15,21 +15,13 @@
 
 #include "epigrid/health_code/v1/health_code.grpc.pb.h"
 #include "tests/bench/system/closed_loop.h"
-#include "tests/bench/system/table.h"
-#include "tests/bench/system/world.h"
+#include "tests/bench/system/measurement.h"
 
 namespace epigrid::bench {
 
-struct CodeReadOptions {
-  Duration round = std::chrono::seconds(3);
-  int rounds = 5;
-};
-
 class CodeReads {
  public:
-  CodeReads(World& world, const std::vector<std::string>& people, CodeReadOptions options,
-            Table& table)
-      : world_(world), people_(people), options_(options), table_(table) {}
+  explicit CodeReads(const Measurement& measurement) : m_(measurement) {}
 
   // Gives everybody a negative test: a code with something in it.
   void Prepare();
@@ -52,10 +44,7 @@ class CodeReads {
   LoadResult LoadGetCode(Side& side);
   LoadResult LoadBatchGetCodes(Side& side, size_t codes_per_call);
 
-  World& world_;
-  const std::vector<std::string>& people_;
-  const CodeReadOptions options_;
-  Table& table_;
+  const Measurement m_;
 };
 
 }  // namespace epigrid::bench

@@ -4,10 +4,13 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/server_builder.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
-#include <fstream>
 
+#include "common/base/event_loop.h"
 #include "common/base/proto_time.h"
+#include "common/redis/client.h"
 #include "epigrid/health_code/v1/health_code.grpc.pb.h"
 
 namespace epigrid::bench {
@@ -69,8 +72,9 @@ std::vector<std::shared_ptr<grpc::Channel>> MakeChannels(const std::string& addr
 
 }  // namespace
 
-World::World(const std::filesystem::path& bin, const std::string& own_program,
-             const std::string& callers, const std::string& token) {
+World::World(WorldOptions options)
+    : options_(std::move(options)), log_(StartLogServer(options_.log)) {
+  const std::filesystem::path& bin = options_.bin;
   Result<std::unique_ptr<demo::Receiver>> receiver = demo::Receiver::Start(0);
   EPIGRID_CHECK(receiver.ok(), receiver.status().ToString());
   receiver_ = std::move(receiver).value();
@@ -78,18 +82,25 @@ World::World(const std::filesystem::path& bin, const std::string& own_program,
   const std::string keys = directory_ / "master.keys";
   const std::string generate = (bin / "epigrid-master-key").string() + " generate " + keys;
   EPIGRID_CHECK(std::system(generate.c_str()) == 0, "a master key can be made");
-  std::ofstream(directory_ / "endpoints.yaml") << fmt::format(
-      "version: 1\nendpoints:\n  - name: demo\n    channel: webhook\n"
-      "    url: http://127.0.0.1:{}/\n    secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n",
-      receiver_->port());
+  const std::filesystem::path messages = directory_ / "messages.jsonl";
+  const std::string endpoint = channel() == "file"
+                                   ? fmt::format("channel: file\n    path: {}\n", messages.string())
+                                   : fmt::format(
+                                         "channel: webhook\n    url: http://127.0.0.1:{}/\n"
+                                         "    secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n",
+                                         receiver_->port());
+  std::ofstream(directory_ / "endpoints.yaml")
+      << "version: 1\nendpoints:\n  - name: demo\n    " << endpoint;
+  std::ofstream(messages, std::ios::app).close();
+  message_file_.open(messages);
 
   address_ = "unix:" + (directory_ / "epigrid.sock").string();
   echo_address_ = "unix:" + (directory_ / "echo.sock").string();
   echo_ = std::make_unique<ChildProcess>(
-      std::vector<std::string>{own_program, "--echo", echo_address_}, directory_ / "echo.log");
+      std::vector<std::string>{options_.own_program, "--echo", echo_address_},
+      directory_ / "echo.log");
   std::vector<std::string> command = {
       bin / "epigrid-dev",
-      "--log-redis-address=unix:" + log_.address().unix_socket,
       "--view-redis-address=unix:" + view_.address().unix_socket,
       "--server-listen=" + address_,
       "--admin-listen=",
@@ -97,16 +108,18 @@ World::World(const std::filesystem::path& bin, const std::string& own_program,
       "--server-operator-in-flight-max=4096",
       "--identity-master-keys=" + keys,
       "--notification-endpoints=" + (directory_ / "endpoints.yaml").string()};
-  if (!callers.empty()) {
-    std::ofstream(directory_ / "callers.yaml") << callers;
-    std::ofstream(directory_ / "token") << token;
+  for (std::string& flag : log_->Flags()) command.push_back(std::move(flag));
+  if (!options_.callers.empty()) {
+    std::ofstream(directory_ / "callers.yaml") << options_.callers;
+    std::ofstream(directory_ / "token") << options_.token;
     std::filesystem::permissions(directory_ / "token", std::filesystem::perms::owner_read);
     command.push_back("--server-callers=" + (directory_ / "callers.yaml").string());
     command.push_back("--notification-identity-token-file=" + (directory_ / "token").string());
   }
   epigrid_ = std::make_unique<ChildProcess>(command, directory_ / "epigrid-dev.log");
   MakeChannels(address_, 1);
-  Result<ctl::Servers> servers = ctl::Servers::Create({.servers = {address_}, .token = token});
+  Result<ctl::Servers> servers =
+      ctl::Servers::Create({.servers = {address_}, .token = options_.token});
   EPIGRID_CHECK(servers.ok(), "an address of our own making");
   backend_ = std::make_unique<demo::Backend>(*std::move(servers));
 }
@@ -122,6 +135,31 @@ std::vector<std::shared_ptr<grpc::Channel>> World::Channels(size_t count) const 
 
 std::vector<std::shared_ptr<grpc::Channel>> World::EchoChannels(size_t count) const {
   return MakeChannels(echo_address_, count);
+}
+
+void World::ReadMessageFile() {
+  const Time now = SystemClock().Now();
+  std::array<char, 65'536> bytes{};
+  message_file_.clear();  // of the end that it came to before
+  while (message_file_.read(bytes.data(), bytes.size()), message_file_.gcount() > 0) {
+    const auto* const end = bytes.begin() + message_file_.gcount();
+    in_file_.insert(in_file_.end(), std::count(bytes.cbegin(), end, '\n'), now);
+  }
+}
+
+std::vector<Time> World::ArrivalsSince(Time begin) {
+  std::vector<Time> times;
+  for (const demo::Arrival& arrival : receiver_->Since(begin)) times.push_back(arrival.at);
+  ReadMessageFile();
+  std::ranges::copy_if(in_file_, std::back_inserter(times), [&](Time at) { return at >= begin; });
+  return times;
+}
+
+void World::EmptyViews() {
+  EventLoop loop("bench");
+  RedisClient redis(loop, {.address = view_.address()});
+  const auto emptied = redis.Call({"FLUSHALL"}, std::chrono::minutes(1)).Wait();
+  EPIGRID_CHECK(emptied.ok() && !emptied->is_error(), "the views' Redis can be emptied");
 }
 
 int ServeEcho(const std::string& address) {

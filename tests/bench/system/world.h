@@ -1,28 +1,38 @@
-// World: what a benchmark of the whole system runs against: two Redis processes, epigrid-dev, and a
-// bare echo server that answers the same messages, each in a process of its own.
+// World: what a benchmark of the whole system runs against: a log, a Redis process for the views,
+// epigrid-dev, and a bare echo server that answers the same messages, each in a process of its own.
 #pragma once
 
 #include <grpcpp/channel.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "common/base/clock.h"
 #include "common/redis/testing/redis_server.h"
 #include "tests/bench/system/child_process.h"
+#include "tests/bench/system/log_server.h"
 #include "tests/fakes/temporary_directory.h"
 #include "tools/demo/backend.h"
 #include "tools/demo/receiver.h"
 
 namespace epigrid::bench {
 
+struct WorldOptions {
+  std::filesystem::path own_program;  // that serves the echo
+  std::filesystem::path bin;          // holds epigrid-dev and epigrid-master-key
+  std::string log = "redis";          // or "kafka"
+  std::string channel = "webhook";    // by which messages go; or "file"
+  // Without a callers file everyone is an operator; with one `token` is that of an operator.
+  std::string callers;
+  std::string token;
+};
+
 class World {
  public:
-  // `bin` holds epigrid-dev and epigrid-master-key. Without a callers file everyone is an operator;
-  // with one `token` is that of an operator.
-  World(const std::filesystem::path& bin, const std::string& own_program,
-        const std::string& callers = "", const std::string& token = "");
+  explicit World(WorldOptions options);
   ~World();
 
   const std::string& address() const { return address_; }
@@ -33,18 +43,26 @@ class World {
   // CPU time used so far.
   double echo_cpu_seconds() const { return CpuSeconds(echo_->pid()); }
   double epigrid_cpu_seconds() const { return CpuSeconds(epigrid_->pid()); }
-  double log_cpu_seconds() const { return CpuSeconds(log_.pid()); }
+  double log_cpu_seconds() const { return log_->CpuSeconds(); }
   double view_cpu_seconds() const { return CpuSeconds(view_.pid()); }
   demo::Backend& backend() { return *backend_; }
-  demo::Receiver& receiver() { return *receiver_; }
+  const LogServer& log() const { return *log_; }
+  const std::string& channel() const { return options_.channel; }
+  // When the messages arrived that did at or after `begin`, by time; those in the file when this
+  // came upon them.
+  std::vector<Time> ArrivalsSince(Time begin);
+  void EmptyViews();
 
  private:
-  RedisServer log_{
-      {.config = {"--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage",
-                  "0", "--maxmemory-policy", "noeviction"}}};
+  void ReadMessageFile();
+
+  const WorldOptions options_;
+  const std::unique_ptr<LogServer> log_;
   RedisServer view_{{.config = {"--maxmemory-policy", "noeviction"}}};
   const TemporaryDirectory directory_;
   std::unique_ptr<demo::Receiver> receiver_;
+  std::ifstream message_file_;
+  std::vector<Time> in_file_;  // when each of its lines was found
   std::string address_;
   std::string echo_address_;
   std::unique_ptr<ChildProcess> echo_;
