@@ -122,8 +122,8 @@ class CityUnderTest:
             raise
         return self
 
-    def __exit__(self, *_):
-        self._stack.close()
+    def __exit__(self, *why):
+        self._stack.__exit__(*why)  # told why, so that what fails now does not hide it
 
     # --- who calls --------------------------------------------------------------------------------------------------
 
