@@ -9,7 +9,7 @@ namespace {
 
 using Offsets = std::vector<Offset>;
 
-constexpr Duration kAskAgain = std::chrono::milliseconds(20);
+constexpr Duration kAskAgain = std::chrono::milliseconds(50);
 
 // Another broker is about to answer in its place.
 bool Changing(rd_kafka_resp_err_t error) {
@@ -28,6 +28,15 @@ bool Changing(rd_kafka_resp_err_t error) {
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION: return true;
     default: return false;
   }
+}
+
+// Of partitions that it only asks about, a client goes on asking the broker that led them when it
+// looked last.
+void LearnLeaders(rd_kafka_t* client, Duration deadline) {
+  const rd_kafka_metadata_t* metadata = nullptr;
+  // If that fails, so will the question.
+  (void)rd_kafka_metadata(client, 1, nullptr, &metadata, KafkaMillis(deadline));
+  rd_kafka_metadata_destroy(metadata);
 }
 
 using ShardLists = std::vector<std::vector<TopicShard>>;
@@ -136,13 +145,15 @@ LogRecord KafkaCore::RecordOf(const rd_kafka_message_t& message) {
           .value = std::string(static_cast<const char*>(message.payload), message.len)};
 }
 
-rd_kafka_resp_err_t AskWhileChanging(const std::function<rd_kafka_resp_err_t()>& ask,
+rd_kafka_resp_err_t AskWhileChanging(rd_kafka_t* client,
+                                     const std::function<rd_kafka_resp_err_t()>& ask,
                                      Duration deadline) {
   const auto give_up = std::chrono::steady_clock::now() + deadline;
   for (;;) {
     const rd_kafka_resp_err_t error = ask();
     if (!Changing(error) || std::chrono::steady_clock::now() >= give_up) return error;
     std::this_thread::sleep_for(kAskAgain);
+    LearnLeaders(client, deadline);
   }
 }
 
@@ -170,7 +181,7 @@ Result<Offsets> KafkaCore::FetchBounds(const std::vector<TopicShard>& of, int64_
     }
     return RD_KAFKA_RESP_ERR_NO_ERROR;
   };
-  const rd_kafka_resp_err_t error = AskWhileChanging(ask, options.kafka.deadline);
+  const rd_kafka_resp_err_t error = AskWhileChanging(client.get(), ask, options.kafka.deadline);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return KafkaStatus(error, "ask where shards end");
   Offsets bounds;
   for (int i = 0; i < list->cnt; ++i) {
@@ -201,7 +212,8 @@ Result<Offsets> KafkaCore::FetchFloors(const std::string& group,
   const KafkaPartitions list = ListOf(of, RD_KAFKA_OFFSET_INVALID);
   const Duration deadline = options.kafka.deadline;
   const rd_kafka_resp_err_t error = AskWhileChanging(
-      [&] { return rd_kafka_committed(of_group, list.get(), KafkaMillis(deadline)); }, deadline);
+      of_group, [&] { return rd_kafka_committed(of_group, list.get(), KafkaMillis(deadline)); },
+      deadline);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return KafkaStatus(error, kDoing);
   Offsets found;
   for (int i = 0; i < list->cnt; ++i) {

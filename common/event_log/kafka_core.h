@@ -112,7 +112,8 @@ struct KafkaCore {
 
 // Calls until the answer is another than that a partition's leader or a group's coordinator is just
 // changing, or for `deadline`. Blocks.
-rd_kafka_resp_err_t AskWhileChanging(const std::function<rd_kafka_resp_err_t()>& ask,
+rd_kafka_resp_err_t AskWhileChanging(rd_kafka_t* client,
+                                     const std::function<rd_kafka_resp_err_t()>& ask,
                                      Duration deadline);
 
 template <typename T>

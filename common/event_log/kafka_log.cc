@@ -151,7 +151,7 @@ Status RaiseFloors(KafkaCore& core, const std::string& group,
     const KafkaEvent answer(rd_kafka_queue_poll(queue.get(), KafkaMillis(deadline)));
     return answer == nullptr ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(answer.get());
   };
-  const rd_kafka_resp_err_t error = AskWhileChanging(commit, deadline);
+  const rd_kafka_resp_err_t error = AskWhileChanging(client, commit, deadline);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return KafkaStatus(error, kDoing);
   return OkStatus();
 }

@@ -11,7 +11,6 @@ namespace epigrid {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
-using internal::v1::LogIdentityRecord;
 using internal::v1::LogMetadataRecord;
 
 constexpr uint32_t kLayout = 1;

@@ -20,6 +20,7 @@ KafkaReader::KafkaReader(KafkaClient client, Duration deadline)
 Result<KafkaRange> KafkaReader::Range(const std::string& topic_name, Shard shard) {
   KafkaRange range;
   const rd_kafka_resp_err_t error = AskWhileChanging(
+      client_.get(),
       [&] {
         return rd_kafka_query_watermark_offsets(client_.get(), topic_name.c_str(),
                                                 static_cast<int32_t>(shard), &range.begin,

@@ -252,6 +252,23 @@ TEST(KafkaLog, EveryRecordIsReadOnceAndInOrderWhileLeadersMove) {
   for (int i = 0; i < kRecords; ++i) ASSERT_EQ(read[i], std::to_string(i));
 }
 
+// Of many one or another hears that the brokers are away before it listens.
+TEST(KafkaLog, EveryProducerAnswersThatIsMadeWhileTheBrokersAreAway) {
+  KafkaUnderTest kafka;
+  const auto log = kafka.NewLog();
+  ASSERT_TRUE(log->Open({.shard_count = 8, .topics = {"test.inbox"}}).Wait().ok());
+  Server().Kill();
+  std::vector<std::unique_ptr<Producer>> producers;
+  std::vector<Future<Result<std::vector<Offset>>>> appends;
+  for (int i = 0; i < 40; ++i) {
+    producers.push_back(log->NewProducer());
+    appends.push_back(producers.back()->Append({{{"test.inbox", 0}, "key", "value"}}));
+  }
+  for (auto& append : appends)
+    EXPECT_EQ(std::move(append).Wait().status().reason(), "LOG_UNAVAILABLE");
+  Server().Start();
+}
+
 TEST(KafkaLog, SaysEverythingInWhichItsTopicsDiffer) {
   KafkaUnderTest storage;
   MustOpen(storage.loop(), storage.options());
