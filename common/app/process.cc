@@ -19,7 +19,7 @@ namespace epigrid {
 namespace {
 
 constexpr auto kLookEvery = std::chrono::milliseconds(2000);
-// For calls that the drain has answered but that gRPC still holds.
+// For gRPC to let go of what it holds.
 constexpr Duration kShutdownGrace = std::chrono::milliseconds(500);
 // For handlers that outlive the drain: stopping what they wait for often ends them.
 constexpr Duration kLastHandlersGrace = std::chrono::seconds(2);

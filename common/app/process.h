@@ -11,11 +11,11 @@
 //   }
 //
 // The end. SIGTERM or SIGINT: not ready any more; server.drain_delay goes by; new calls are refused
-// with DRAINING while those in flight finish, for at most server.drain_deadline; the server shuts
-// down; the OnStop functions run, last added first; Run returns 0. A second one ends the process at
-// once. SIGHUP reads the callers and the certificates anew, which also happens by itself within
-// seconds of a change of the files; one that has errors or cannot be read changes nothing and is
-// logged.
+// with DRAINING (but for what is served to the end, pipeline.h) while those in flight finish, for
+// at most server.drain_deadline; connections are closed, and the server shuts down; the OnStop
+// functions run, last added first; Run returns 0. A second one ends the process at once. SIGHUP
+// reads the callers and the certificates anew, which also happens by itself within seconds of a
+// change of the files; one that has errors or cannot be read changes nothing and is logged.
 //
 // Life cycle: one per process, made first in main: it blocks the signals, so that all threads made
 // later leave them to Run. What was added must live until Run has returned. Threads: used from

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "common/app/testing/test_authority.h"
@@ -278,6 +279,35 @@ TEST(ProcessTest, APortThatIsTakenIsAFailureWithAReason) {
   ASSERT_FALSE(process.Configure(3, argv));
   EXPECT_EQ(process.Run(), 1);
   EXPECT_THAT(log.text(), HasSubstr("LISTEN_FAILED"));
+}
+
+// A client that tries UNAVAILABLE again, and nothing else, loses no call.
+TEST(ProcessTest, WhoCallsWhileItGoesAwayIsAnsweredOrFindsItUnavailable) {
+  Running running({});
+  std::atomic<int> served{0};
+  std::mutex mutex;
+  std::set<grpc::StatusCode> others;
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back([&] {
+      const auto stub = EchoService::NewStub(running.Channel());
+      for (int unavailable = 0; unavailable < 50;) {
+        grpc::ClientContext context;
+        EchoResponse response;
+        const grpc::Status status = stub->Echo(&context, {}, &response);
+        served += status.ok() ? 1 : 0;
+        unavailable += status.error_code() == grpc::UNAVAILABLE ? 1 : 0;
+        std::lock_guard lock(mutex);
+        others.insert(status.error_code());
+      }
+    });
+  }
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (served < 200) ASSERT_LT(std::chrono::steady_clock::now(), end);
+  running.Stop();
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(running.exit_code, 0);
+  EXPECT_EQ(others, (std::set{grpc::OK, grpc::UNAVAILABLE}));
 }
 
 class TlsTest : public testing::Test {

@@ -1,6 +1,7 @@
 #include "common/app/rpc_server.h"
 
 #include <fmt/format.h>
+#include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 
@@ -87,10 +88,27 @@ void RpcServer::UpdateHealth() {
   health_.Set("", readiness_.ready());
 }
 
+// A call that comes to a server which is shutting down is reset by gRPC, and its client told
+// CANCELLED, which nobody tries again. One whose connection breaks is UNAVAILABLE. So connections
+// are closed first and the server is shut down in the same breath, on the thread that reads them;
+// what was let in has been answered (Pipeline::Drain).
+void RpcServer::Close() {
+  grpc_completion_queue* const queue = grpc_completion_queue_create_for_next(nullptr);
+  queue_.loop().RunOnLoop([&] {
+    grpc_server_cancel_all_calls(server_->c_server());
+    grpc_server_shutdown_and_notify(server_->c_server(), queue, nullptr);
+  });
+  grpc_completion_queue_next(queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), nullptr);
+  grpc_completion_queue_shutdown(queue);
+  grpc_completion_queue_next(queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), nullptr);
+  grpc_completion_queue_destroy(queue);
+}
+
 void RpcServer::Shutdown(Duration grace) {
   if (server_ == nullptr) return;
   readiness_.Listen(nullptr);
   health_.Stop();
+  Close();
   server_->Shutdown(std::chrono::system_clock::now() + grace);
   server_->Wait();
   pipeline_->Close();

@@ -41,7 +41,8 @@ class RpcServer {
   // TLS_FILE_INVALID; UNAVAILABLE with LISTEN_FAILED.
   Status Start(const ServerConfig& config, Pipeline& pipeline, Metrics& metrics);
   void LookAtFiles();
-  // Gives what is left `grace` to end, then cancels it.
+  // Closes all connections: what has not been answered is UNAVAILABLE to its client. Gives gRPC
+  // `grace` to let go of the calls.
   void Shutdown(Duration grace);
 
   int port() const { return port_; }
@@ -51,6 +52,8 @@ class RpcServer {
   Result<std::shared_ptr<grpc::ServerCredentials>> Credentials(const ServerConfig& config,
                                                                Metrics& metrics);
   void ShowExpiry();
+  // Every connection, and the port.
+  void Close();
 
   struct Entry {
     grpc::Service* service;

@@ -15,6 +15,8 @@ namespace {
 
 constexpr Duration kSweepEvery = Admission::kTickEvery;
 constexpr auto kDrainPollEvery = std::chrono::milliseconds(5);
+// How long what is served to the end may take at the end, and the answers that a drain gives.
+constexpr Duration kLastAnswers = std::chrono::milliseconds(500);
 // Calls of a method that gRPC can hand over before we ask for more.
 constexpr int kRequestedPerMethod = 16;
 constexpr std::string_view kBearer = "Bearer ";
@@ -261,6 +263,8 @@ bool Pipeline::Admit(internal::PipelineCall& call, size_t request_bytes) {
         Refusal::kDeadline,
         DeadlineExceeded("DEADLINE_EXCEEDED", "the deadline had passed when the call came"));
   }
+  // Without an answer: Drain says why.
+  if (stage_ == Stage::kClosing && method.served_to_the_end) return false;
   Refusal refusal{};
   if (Status status = TakePlace(call, refusal); !status.ok()) return refuse(refusal, status);
   Watch(call);
@@ -313,9 +317,9 @@ Status Pipeline::TakePlace(const internal::PipelineCall& call, Refusal& refusal)
   const uint32_t in_class = class_in_flight_[index].fetch_add(1);
   const uint32_t in_all = in_flight_.fetch_add(1);
   class_gauges_[index]->Increment();
-  // Looked at only now, with the place taken: Drain either sees the place or is seen here.
+  ++UnderWayOf(call).handlers;
   Status status;
-  if (draining_.load()) {
+  if (stage_ != Stage::kServing && !call.method_.options_.served_to_the_end) {
     refusal = Refusal::kDraining;
     status = Unavailable("DRAINING", "this server is going away; call again, another will answer");
   } else if (in_class >= options_.class_in_flight_max[index]) {
@@ -353,8 +357,13 @@ void Pipeline::LeavePlace(const internal::PipelineCall& call) {
   const auto index = static_cast<size_t>(call.caller().caller_class);
   class_gauges_[index]->Decrement();
   class_in_flight_[index].fetch_sub(1);
+  --UnderWayOf(call).handlers;
   // The last touch of this object: with no place taken, Drain returns and the pipeline may go.
   in_flight_.fetch_sub(1);
+}
+
+Pipeline::UnderWay& Pipeline::UnderWayOf(const internal::PipelineCall& call) {
+  return under_way_[call.method_.options_.served_to_the_end ? 1 : 0];
 }
 
 void Pipeline::Watch(internal::PipelineCall& call) {
@@ -412,13 +421,26 @@ void Pipeline::Close() {
   while (with_grpc_.load() > 0) std::this_thread::sleep_for(kDrainPollEvery);
 }
 
-size_t Pipeline::Drain(Duration deadline) {
-  draining_.store(true);
-  const SteadyTime end = std::chrono::steady_clock::now() + deadline;
-  // Looked at again and again instead of being told, so that a handler's last act is to leave its
-  // place.
-  while (in_flight_.load() > 0 && std::chrono::steady_clock::now() < end)
+void Pipeline::Advance(Stage to) {
+  loop_.RunOnLoop([&] { stage_ = std::max(stage_, to); });
+}
+
+// Looks again and again instead of being told, so that a handler's last act is to leave its place.
+void Pipeline::AwaitOnLoop(const std::function<bool()>& condition, SteadyTime end) {
+  for (;;) {
+    bool holds = false;
+    loop_.RunOnLoop([&] { holds = condition(); });
+    if (holds || std::chrono::steady_clock::now() >= end) return;
     std::this_thread::sleep_for(kDrainPollEvery);
+  }
+}
+
+size_t Pipeline::Drain(Duration deadline) {
+  Advance(Stage::kDraining);
+  AwaitOnLoop([this] { return under_way_[0].none(); }, std::chrono::steady_clock::now() + deadline);
+  Advance(Stage::kClosing);
+  AwaitOnLoop([this] { return under_way_[1].none(); },
+              std::chrono::steady_clock::now() + std::min(deadline, kLastAnswers));
   const uint32_t left = in_flight_.load();
   if (left > 0) {
     EPIGRID_LOG_WARN("rpc.drain_incomplete", {"handlers", left});
@@ -428,6 +450,8 @@ size_t Pipeline::Drain(Duration deadline) {
                     "send the same again, with the same request_id"),
         options_.retry_after);
     loop_.RunOnLoop([&] { Sweep([](const internal::PipelineCall&) { return true; }, status); });
+    AwaitOnLoop([this] { return under_way_[0].answers + under_way_[1].answers == 0; },
+                std::chrono::steady_clock::now() + kLastAnswers);
   }
   return left;
 }

@@ -94,6 +94,8 @@ struct MethodOptions {
   Duration deadline_max{0};
   bool operators_only = false;  // whatever methods other classes were given
   WorkClass work = WorkClass::kInteractive;
+  // While the server drains too. It is quick and changes nothing: whoever loses it asks elsewhere.
+  bool served_to_the_end = false;
 };
 
 namespace internal {
@@ -155,8 +157,11 @@ class Pipeline {
   // After grpc::Server::Shutdown: returns when gRPC has let go of every call.
   void Close();
 
-  // From now on calls are refused with DRAINING. Waits until all handlers have ended, or for
-  // `deadline`; then answers what is left with UNAVAILABLE OUTCOME_UNKNOWN. Returns how many
+  // From now on calls are refused with DRAINING, but for methods that are served to the end. Waits
+  // until the handlers of the others have ended and their answers have gone out, or for `deadline`;
+  // then for those served to the end, of which what comes now is left without an answer, for a
+  // moment: the server is to close its connections (UNAVAILABLE), by which clients know at once to
+  // go elsewhere. What is left then is answered with UNAVAILABLE OUTCOME_UNKNOWN. Returns how many
   // handlers are still at work: if any are, their objects must stay.
   size_t Drain(Duration deadline);
 
@@ -179,6 +184,14 @@ class Pipeline {
     kOverloaded
   };
   static constexpr size_t kRefusals = 11;
+
+  enum class Stage : uint8_t { kServing, kDraining, kClosing };
+  // Of calls that were let in.
+  struct UnderWay {
+    uint32_t handlers = 0;
+    uint32_t answers = 0;  // that gRPC has not sent yet
+    bool none() const { return handlers == 0 && answers == 0; }
+  };
 
   // The reference lasts.
   Method& AddMethod(std::string_view name, MethodOptions options);
@@ -203,6 +216,10 @@ class Pipeline {
   void LeaveLine(internal::PipelineCall& call);
   std::optional<Duration> TakeFromQuota(const internal::PipelineCall& call);
   void LeavePlace(const internal::PipelineCall& call);
+  UnderWay& UnderWayOf(const internal::PipelineCall& call);
+  void Advance(Stage to);
+  // Until `condition` holds on the loop, or `end` has passed.
+  void AwaitOnLoop(const std::function<bool()>& condition, SteadyTime end);
   void Watch(internal::PipelineCall& call);
   void Unwatch(internal::PipelineCall& call);
   // Answers calls in flight; their handlers go on.
@@ -224,7 +241,6 @@ class Pipeline {
   uint64_t random_seed_ = 0;
   uint64_t random_counter_ = 0;
 
-  std::atomic<bool> draining_{false};
   std::atomic<uint32_t> in_flight_{0};
   std::array<std::atomic<uint32_t>, kCallerClassCount> class_in_flight_{};
   std::array<prometheus::Gauge*, kCallerClassCount> class_gauges_{};
@@ -237,6 +253,8 @@ class Pipeline {
   std::atomic<uint32_t> with_grpc_{0};  // calls of which gRPC still has something to say
 
   // The loop's thread only.
+  Stage stage_ = Stage::kServing;
+  std::array<UnderWay, 2> under_way_;  // [1]: of methods that are served to the end
   Admission admission_;
   Quotas quotas_;
   RpcQueue* queue_ = nullptr;

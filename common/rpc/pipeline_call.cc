@@ -120,6 +120,7 @@ void PipelineCall::OnArrival(bool ok) {
 
 void PipelineCall::LetIn(size_t request_bytes) {
   if (!pipeline_.Admit(*this, request_bytes)) return;
+  let_in_ = true;
   AddOwner();
   if (pipeline_.admission_.Enter(work_, *this, started_)) OnPlace();
 }
@@ -194,7 +195,10 @@ void PipelineCall::End(const Status& status) {
   Release();
 }
 
-void PipelineCall::OnSent(bool) { GrpcHasSaid(); }
+void PipelineCall::OnSent(bool) {
+  if (let_in_) --pipeline_.UnderWayOf(*this).answers;
+  GrpcHasSaid();
+}
 
 void PipelineCall::OnDone(bool) {
   if (context().IsCancelled()) {
@@ -209,6 +213,7 @@ void PipelineCall::OnDone(bool) {
 void PipelineCall::Answer(const Status& status, bool gone) {
   if (answered_.exchange(true, std::memory_order_acq_rel)) return;
   pipeline_.Unwatch(*this);
+  if (let_in_ && !gone) ++pipeline_.UnderWayOf(*this).answers;
   if (in_line()) pipeline_.LeaveLine(*this);
   Record(status);
   if (gone) return;

@@ -76,6 +76,7 @@ class PipelineCall : public Call, private Admission::Waiting {
   Method& method_;
   std::string_view authorization_;  // only while it is admitted
   bool authorization_repeated_ = false;
+  bool let_in_ = false;
   bool client_named_it_ = false;  // the client sent a harmless x-request-id
   SteadyTime began_;              // its handler; not set: it has not
   Duration waited_before_{};      // for the loop to look at it

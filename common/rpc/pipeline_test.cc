@@ -24,6 +24,7 @@ using echo::v1::EchoService;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 constexpr char kEcho[] = "epigrid.echo.v1.EchoService/Echo";
 // How long a test waits for what must happen before it fails.
@@ -535,7 +536,7 @@ TEST_F(FullPipelineTest, BulkIsRefusedWhenNoPlaceComesFree) {
   EXPECT_EQ(error.reason(), "OVERLOADED");
   EXPECT_EQ(error.code(), Code::kResourceExhausted);
   EXPECT_TRUE(Shows("epigrid_rpc_refused_total{class=\"BULK\",reason=\"OVERLOADED\"} 1"));
-  EXPECT_EQ(pipeline_->in_flight(), 17u);
+  EXPECT_TRUE(Eventually([&] { return pipeline_->in_flight() == 17; }));
   api_->Release(17);
 }
 
@@ -589,6 +590,26 @@ TEST_F(PipelineTest, ADrainLetsWhatIsInFlightFinishAndRefusesTheRest) {
   api_->Release(1);
   EXPECT_TRUE(in_flight.get().status.ok());
   EXPECT_EQ(drained.get(), 0u);
+}
+
+// Up to the moment at which connections are closed, and then not answered: the close says more.
+TEST_F(PipelineTest, WhatIsServedToTheEndIsRefusedByNoDrain) {
+  Start({}, {.served_to_the_end = true});
+  std::atomic<int> served = 0;
+  std::vector<std::future<Answered>> last;
+  for (int i = 0; i < 4; ++i) {
+    last.push_back(std::async(std::launch::async, [&] {
+      for (;;) {
+        Answered answered = Echo({});
+        if (!answered.status.ok()) return answered;
+        ++served;
+      }
+    }));
+  }
+  EXPECT_TRUE(Eventually([&] { return served > 100; }));
+  EXPECT_EQ(pipeline_->Drain(kPatience), 0u);
+  Shutdown(Duration(0));
+  for (auto& answered : last) EXPECT_THAT(answered.get().error().reason(), StartsWith("RPC_"));
 }
 
 TEST_F(PipelineTest, WhatADrainCannotAwaitIsAnsweredAndShutdownDoesNotHang) {

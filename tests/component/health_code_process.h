@@ -79,6 +79,10 @@ class HealthCodeProcess {
   }
 
   Readiness& readiness() { return process_.readiness(); }
+  // Handlers at work.
+  uint32_t in_flight() { return process_.pipeline().in_flight(); }
+  // What SIGTERM does.
+  void RequestStop() { process_.RequestStop(); }
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   Result<operations::v1::GetStatusResponse> GetStatus() const {
     grpc::ClientContext context;

@@ -66,6 +66,31 @@ TEST(ServiceProcess, IsReadyOnceItsViewCanBeRead) {
   EXPECT_EQ(process.HealthOf(""), HealthCheckResponse::SERVING);
 }
 
+// The log stands still, so that a report cannot end.
+TEST(ServiceProcess, GateChecksAreServedWhileADrainAwaitsWhatWasAccepted) {
+  Servers servers;
+  HealthCodeProcess process(servers.Flags({}));
+  const std::string person = MakeId(kPersonId, IdBytes{1});
+  WaitUntil([&] { return process.GetCodeAt(person, "", kPatience).ok(); });
+  WaitUntil([&] { return process.in_flight() == 0; });
+  servers.log.Stop();
+  std::thread accepted([&] { process.Declare(person, 36.5); });
+  const auto refused = [&] {
+    health_code::v1::RecordEvidenceResponse response;
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(100));
+    return FromGrpcStatus(HealthCodeService::NewStub(process.channel())
+                              ->RecordEvidence(&context, {}, &response))
+        .reason();
+  };
+  WaitUntil([&] { return process.in_flight() == 1; });
+  process.RequestStop();
+  WaitUntil([&] { return refused() == "DRAINING"; });
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(process.GetCodeAt(person, "", kPatience).ok());
+  servers.log.Continue();
+  accepted.join();
+}
+
 TEST(ServiceProcess, RefusesAViewThatEvicts) {
   Servers servers({"--maxmemory-policy", "allkeys-lru"});
   Process process("test");

@@ -26,7 +26,8 @@ HealthCodeApi::HealthCodeApi(Pipeline& pipeline, ServiceCalls& calls, Duration e
   pipeline.Serve("epigrid.health_code.v1.HealthCodeService/BatchRecordEvidence", this,
                  &HealthCodeApi::DoBatchRecordEvidence, {.work = WorkClass::kCritical});
   pipeline.Serve("epigrid.health_code.v1.HealthCodeService/GetCode", this,
-                 &HealthCodeApi::DoGetCode, {.work = WorkClass::kCritical});
+                 &HealthCodeApi::DoGetCode,
+                 {.work = WorkClass::kCritical, .served_to_the_end = true});
   pipeline.Serve("epigrid.health_code.v1.HealthCodeService/BatchGetCodes", this,
                  &HealthCodeApi::DoBatchGetCodes);
   pipeline.Serve("epigrid.health_code.v1.HealthCodeService/ListEvidence", this,

@@ -77,15 +77,17 @@ class EpigridDev(Process):
     """All services in one process on one port, with its own directory; the two Redis servers are given.
 
     Messages go to the receiver, if there is one. `settings` are further flags, by name without the dashes. Callers: see
-    token(). Days are those of `calendar`. Killed and started again it comes back under its name, port and tokens.
+    token(); processes that one channel leads to share `tokens`. Days are those of `calendar`. Killed and started again it
+    comes back under its name, port and tokens.
     """
 
-    def __init__(self, directory, log, view, receiver=None, name="epigrid-dev", master_keys=None, settings=None):
+    def __init__(self, directory, log, view, receiver=None, name="epigrid-dev", master_keys=None, tokens=None,
+                 settings=None):
         self.port = free_port()
         self.admin_port = free_port()
         self.log, self.view, self.receiver = log, view, receiver
         self.calendar = Calendar()
-        self._tokens = new_tokens()
+        self._tokens = tokens or new_tokens()
         directory.mkdir(parents=True, exist_ok=True)
         flags = {
             "instance-name": name,
