@@ -9,7 +9,7 @@
 //   assignment.Start(&host);      // host.OnAssigned(3), host.OnAssigned(7), ...
 //   co_await assignment.Stop();   // host.OnRevoked(...) for each, then they are free for others
 //
-// Implementations: RedisLeases (redis_leases.h).
+// Implementations: RedisLeases (redis_leases.h), KafkaGroup (kafka_group.h).
 #pragma once
 
 #include <map>

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <optional>
 #include <utility>
@@ -48,7 +49,6 @@ class KafkaConsumer::State : public std::enable_shared_from_this<State> {
   void LostPosition(const TopicShard& shard);
   void Judge(const TopicShard& shard, uint64_t epoch, const Result<KafkaRange>& range);
   void AssignAgain(const TopicShard& shard, Offset gap_to);
-  // The first of several is told; others come again.
   void Fail(Status status);
   void FailShard(const TopicShard& shard, Status status);
   void AnswerIfThereIsSomething();
@@ -70,7 +70,13 @@ class KafkaConsumer::State : public std::enable_shared_from_this<State> {
   std::map<TopicShard, size_t> places_;  // in found_
   size_t found_records_ = 0;
   size_t found_bytes_ = 0;
-  std::optional<Status> failure_;                             // for the next answer
+  // For the next answers, one each. A shard's own is told whatever else is: nobody else says that
+  // it was let go. Of those without a shard one is enough, as they come again.
+  struct Failure {
+    std::optional<TopicShard> shard;
+    Status status;
+  };
+  std::deque<Failure> failures_;
   std::string unavailable_ = "the client could not be made";  // while there is no client_
 };
 
@@ -102,6 +108,7 @@ void KafkaConsumer::State::Close() {
 void KafkaConsumer::State::Assign(const TopicShard& from, Offset after) {
   if (client_ == nullptr) return;
   Unassign(from);
+  std::erase_if(failures_, [&](const Failure& failure) { return failure.shard == from; });
   shards_[from] = {.after = after, .epoch = ++epochs_, .paused = false};
   const KafkaPartitions list = core_.ListOf({from}, KafkaCore::PositionAfter(after));
   const KafkaError error(rd_kafka_incremental_assign(client_.get(), list.get()));
@@ -142,7 +149,7 @@ void KafkaConsumer::State::Poll(Duration wait, Promise<Result<PolledShards>> pro
 
 // What stays in the queue is bounded by librdkafka, which then asks the brokers for no more.
 void KafkaConsumer::State::Fill() {
-  while (!failure_.has_value() && found_bytes_ < core_.options.poll_bytes_target &&
+  while (failures_.empty() && found_bytes_ < core_.options.poll_bytes_target &&
          found_records_ < kPollRecordsMax) {
     const KafkaEvent event(rd_kafka_queue_poll(queue_.get(), 0));
     if (event == nullptr) break;
@@ -247,15 +254,15 @@ void KafkaConsumer::State::AssignAgain(const TopicShard& shard, Offset gap_to) {
 
 void KafkaConsumer::State::FailShard(const TopicShard& shard, Status status) {
   Unassign(shard);
-  Fail(OfShard(std::move(status), shard));
+  failures_.push_back({shard, OfShard(std::move(status), shard)});
 }
 
 void KafkaConsumer::State::Fail(Status status) {
-  if (!failure_.has_value()) failure_ = std::move(status);
+  if (failures_.empty()) failures_.push_back({std::nullopt, std::move(status)});
 }
 
 void KafkaConsumer::State::AnswerIfThereIsSomething() {
-  if (failure_.has_value() || !found_.empty()) Answer();
+  if (!failures_.empty() || !found_.empty()) Answer();
 }
 
 void KafkaConsumer::State::Answer() {
@@ -263,12 +270,14 @@ void KafkaConsumer::State::Answer() {
   if (timer_.has_value()) timer_->Cancel();
   const Promise<Result<PolledShards>> promise = std::move(*std::exchange(polling_, std::nullopt));
   // Records before the failure that came behind them.
-  if (!found_.empty() || !failure_.has_value()) {
+  if (!found_.empty() || failures_.empty()) {
     places_.clear();
     found_records_ = found_bytes_ = 0;
     return promise.Set(std::exchange(found_, {}));
   }
-  promise.Set(*std::exchange(failure_, std::nullopt));
+  Status status = std::move(failures_.front().status);
+  failures_.pop_front();
+  promise.Set(std::move(status));
 }
 
 KafkaConsumer::KafkaConsumer(KafkaCore& core) : state_(std::make_shared<State>(core)) {

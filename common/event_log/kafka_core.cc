@@ -182,7 +182,8 @@ Result<Offsets> KafkaCore::FetchBounds(const std::vector<TopicShard>& of, int64_
     return RD_KAFKA_RESP_ERR_NO_ERROR;
   };
   const rd_kafka_resp_err_t error = AskWhileChanging(client.get(), ask, options.kafka.deadline);
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return KafkaStatus(error, "ask where shards end");
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return KafkaStatus(error, "ask where shards begin and end");
   Offsets bounds;
   for (int i = 0; i < list->cnt; ++i) {
     // The position of a record is the offset of the one before it.

@@ -25,6 +25,7 @@ constexpr Duration kOwnersDeadline = std::chrono::seconds(2);
 // When a member that was given nothing asks whether anybody was given anything; then ever later.
 constexpr Duration kDoubtAfterMin = std::chrono::seconds(1);
 constexpr Duration kDoubtAfterMax = std::chrono::seconds(30);
+constexpr Duration kTroubleEvery = std::chrono::seconds(10);  // is told once in
 
 void DestroyGroups(const struct rd_kafka_group_list* groups) {
   rd_kafka_group_list_destroy(groups);
@@ -117,6 +118,7 @@ class KafkaGroup::State : public std::enable_shared_from_this<State> {
   Status Subscribe();
   void Poll();
   void DoubtThatNothingIsGiven();
+  void TellTrouble(std::string_view why);
   void Rebalance(rd_kafka_resp_err_t what, const rd_kafka_topic_partition_list_t& partitions);
   void Pursue();
   void Revoke(Shard shard, Held& held, Revocation why);
@@ -133,6 +135,7 @@ class KafkaGroup::State : public std::enable_shared_from_this<State> {
   SteadyClock::time_point doubt_at_;
   Duration doubt_after_ = kDoubtAfterMin;
   bool doubting_ = false;
+  SteadyClock::time_point told_trouble_;
   std::map<Shard, Held> held_;
   bool stopping_ = false;
   std::atomic<bool> over_ = false;
@@ -180,12 +183,16 @@ void KafkaGroup::State::Start(ShardOwner* owner) {
 
 void KafkaGroup::State::Poll() {
   if (client_ == nullptr && !stopping_) {
-    if (Status made = MakeClient(); !made.ok()) client_.reset();  // tried again
+    if (Status made = MakeClient(); !made.ok()) {
+      client_.reset();  // tried again
+      TellTrouble(made.message());
+    }
   }
   if (client_ != nullptr) {
     // Rebalances come from within. There are no messages, as nothing is assigned to the client; an
-    // error is the client's own trouble, which it goes on with.
+    // error is the client's own trouble, which it goes on with: not to be let in, for example.
     while (rd_kafka_message_t* message = rd_kafka_consumer_poll(client_.get(), 0)) {
+      TellTrouble(rd_kafka_message_errstr(message));
       rd_kafka_message_destroy(message);
     }
   }
@@ -200,6 +207,14 @@ void KafkaGroup::State::Poll() {
     DoubtThatNothingIsGiven();
   }
   if (timer_.has_value()) timer_->Start(kPollEvery);
+}
+
+void KafkaGroup::State::TellTrouble(std::string_view why) {
+  const auto now = SteadyClock::now();
+  if (now - told_trouble_ < kTroubleEvery) return;
+  told_trouble_ = now;
+  EPIGRID_LOG_WARN("assignment.trouble", {"group", Safe(options_.group)},
+                   {"message", Redacted(why)});
 }
 
 // The member that shares the partitions out asks some broker how many there are. If that broker has
@@ -331,8 +346,11 @@ Result<KafkaGroup::State::Group> KafkaGroup::State::FetchGroup() {
   const struct rd_kafka_group_list* raw = nullptr;
   const rd_kafka_resp_err_t error = rd_kafka_list_groups(asker_.get(), options_.group.c_str(), &raw,
                                                          KafkaMillis(kOwnersDeadline));
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return AssignmentUnavailable(KafkaErrorText(error));
   const Groups groups(raw);
+  // Every broker is asked, and one of them knows.
+  const bool known = error == RD_KAFKA_RESP_ERR_NO_ERROR ||
+                     (error == RD_KAFKA_RESP_ERR__PARTIAL && groups->group_cnt == 1);
+  if (!known) return AssignmentUnavailable(KafkaErrorText(error));
   Group found;
   for (int g = 0; g < groups->group_cnt; ++g) {
     const rd_kafka_group_info& group = groups->groups[g];

@@ -134,7 +134,8 @@ Status RaiseFloors(KafkaCore& core, const std::string& group,
   const KafkaPartitions list = NewKafkaPartitions(floors.size());
   for (size_t i = 0; i < shards.size(); ++i) {
     const Offset floor = floors.at(shards[i]);
-    if (floor <= known[i]) continue;
+    // One that is the same is committed again: brokers forget what is not.
+    if (floor < known[i]) continue;
     rd_kafka_topic_partition_list_add(list.get(), core.TopicName(shards[i].topic).c_str(),
                                       static_cast<int32_t>(shards[i].shard))
         ->offset = static_cast<int64_t>(floor);
@@ -149,7 +150,13 @@ Status RaiseFloors(KafkaCore& core, const std::string& group,
         rd_kafka_commit_queue(client, list.get(), queue.get(), nullptr, nullptr);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
     const KafkaEvent answer(rd_kafka_queue_poll(queue.get(), KafkaMillis(deadline)));
-    return answer == nullptr ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(answer.get());
+    if (answer == nullptr) return RD_KAFKA_RESP_ERR__TIMED_OUT;
+    // The event itself is an error only if all of them failed.
+    const auto* committed = rd_kafka_event_topic_partition_list(answer.get());
+    for (int i = 0; committed != nullptr && i < committed->cnt; ++i) {
+      if (committed->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) return committed->elems[i].err;
+    }
+    return rd_kafka_event_error(answer.get());
   };
   const rd_kafka_resp_err_t error = AskWhileChanging(client, commit, deadline);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return KafkaStatus(error, kDoing);

@@ -1,4 +1,4 @@
-// KafkaLog: the event log of a city, on a Kafka cluster of its own (Apache Kafka 3.5 or later).
+// KafkaLog: the event log of a city, on a Kafka cluster of its own (Apache Kafka 3.9 or later).
 //
 //   KafkaLog log(loop, {.kafka = {.brokers = "kafka-1:9092,kafka-2:9092"}});
 //   Result<Done> opened = co_await log.Open({.topics = {"health_code.inbox"}});
@@ -21,11 +21,13 @@
 // what was not never does.
 //
 // Floors rise in one process; of two processes that raise the same floor at the same moment the
-// later one stands. A floor that is too low costs emissions that their receivers ignore.
+// later one stands. A floor that is too low costs emissions that their receivers ignore, and
+// records that are copied again. Brokers forget floors that nobody commits for long
+// (docs/kafka.md).
 //
 // Life cycle: construct, Open, then anything else. The log outlives its producers and consumers,
 // and the loop the log. Threads: any; Futures are set on the loop's thread. The destructor waits
-// for calls under way (at most their deadlines) and runs on another thread than the loop's.
+// for calls under way (at most some of their deadlines) and runs on another thread than the loop's.
 #pragma once
 
 #include <memory>

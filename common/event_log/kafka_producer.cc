@@ -20,6 +20,20 @@ using Offsets = std::vector<Offset>;
 
 constexpr Duration kLookForLate = std::chrono::milliseconds(100);
 
+// What librdkafka says of other errors is a guess: brokers also fail after they have written.
+bool CertainlyNotWritten(const rd_kafka_message_t& message) {
+  switch (message.err) {
+    case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+      return rd_kafka_message_status(&message) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
+    default: return false;
+  }
+}
+
 Result<KafkaClient> NewWriter(const KafkaCore& core) {
   const auto linger = std::chrono::duration<double, std::milli>(core.options.linger).count();
   return NewKafkaClient(
@@ -82,6 +96,8 @@ class KafkaProducer::State : public std::enable_shared_from_this<State> {
   Status Send(Waiting& append, std::vector<NewRecord>& records);
   rd_kafka_topic_t* TopicHandle(const std::string& topic);
   void Break(std::string_view why);
+  void Purge();
+  bool Acknowledged(const rd_kafka_message_t& message);
   void Report(const rd_kafka_message_t& message, std::vector<Finished>& finished);
   Result<Offsets> ResultOf(const Waiting& append) const;
 
@@ -99,6 +115,7 @@ class KafkaProducer::State : public std::enable_shared_from_this<State> {
   std::map<std::string, KafkaTopic> topics_;
   AppendBacklog backlog_;
   std::list<Waiting> waiting_;
+  std::map<std::pair<const rd_kafka_topic_t*, int32_t>, int64_t> positions_;  // acknowledged last
   bool broken_ = false;
   std::string broken_by_;
 
@@ -198,6 +215,10 @@ void KafkaProducer::State::Break(std::string_view why) {
   broken_by_ = fmt::format("an earlier append failed: {}", why);
   // Of what is purged the client would say that it is a fatal gap.
   rd_kafka_set_log_level(client_.get(), -1);
+  Purge();
+}
+
+void KafkaProducer::State::Purge() {
   rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
                                     RD_KAFKA_PURGE_F_NON_BLOCKING);
 }
@@ -227,18 +248,28 @@ void KafkaProducer::State::Drain() {
   EndIfDone();
 }
 
+// With its place: of a batch that was written and whose answer was lost, librdkafka reports success
+// with places that it makes up (-1 and what follows, or none).
+bool KafkaProducer::State::Acknowledged(const rd_kafka_message_t& message) {
+  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
+  int64_t& last = positions_.try_emplace({message.rkt, message.partition}, -1).first->second;
+  if (message.offset <= last) return false;
+  last = message.offset;
+  return true;
+}
+
 void KafkaProducer::State::Report(const rd_kafka_message_t& message,
                                   std::vector<Finished>& finished) {
   Slot& slot = *static_cast<Slot*>(message._private);
   Waiting& append = *slot.append;
-  if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+  if (Acknowledged(message)) {
     slot.offset = KafkaCore::OffsetOf(message.offset);
     append.possibly_written = true;
   } else {
     append.failed = true;
-    append.possibly_written |=
-        rd_kafka_message_status(&message) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
-    Break(KafkaErrorText(message.err));
+    append.possibly_written |= !CertainlyNotWritten(message);
+    Break(message.err == RD_KAFKA_RESP_ERR_NO_ERROR ? "the brokers do not say where it is"
+                                                    : KafkaErrorText(message.err));
   }
   if (--append.left > 0) return;
   backlog_.Remove(append.slots.size(), append.bytes);
@@ -262,13 +293,14 @@ void KafkaProducer::State::LookForLate() {
     // In the order of their calls, and so of their deadlines.
     const bool late = !waiting_.empty() && waiting_.front().give_up <= SteadyClock::now();
     if (late) Break("the brokers did not acknowledge it in time");
+    // A purge misses what is on its way from one broker's thread to another's.
+    if (broken_ && !waiting_.empty()) Purge();
   }
   if (timer_.has_value()) timer_->Start(kLookForLate);
 }
 
 void KafkaProducer::State::Close() {
   closing_ = true;
-  timer_.reset();
   {
     std::lock_guard lock(mutex_);
     if (client_ != nullptr) Break("the producer was closed");
@@ -281,6 +313,7 @@ void KafkaProducer::State::EndIfDone() {
   if (!closing_) return;
   std::lock_guard lock(mutex_);
   if (!waiting_.empty()) return;
+  timer_.reset();
   watch_.reset();
   topics_.clear();
   queue_.reset();

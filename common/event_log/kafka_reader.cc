@@ -69,6 +69,7 @@ Result<std::vector<LogRecord>> KafkaReader::Read(const std::string& topic_name, 
     // An error is the client's own trouble, which it goes on with until the deadline.
     if (message == nullptr || message->err != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
     place_->position = message->offset + 1;
+    if (message->offset >= end) break;  // where the topic was compacted up to the end
     // A gap counts when it is seen twice: what was fetched for an earlier place is none.
     const bool gap = message->offset > position && message->offset != gap_to;
     if (gap || message->offset < position) {

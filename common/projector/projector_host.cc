@@ -20,6 +20,8 @@ constexpr Duration kPollAgainAfterError = std::chrono::milliseconds(200);
 // Of all shards together; a batch of one takes up to ShardProjectorOptions::events_per_gather.
 constexpr size_t kEventsInHandMax = 8'192;
 constexpr uint64_t kRaiseFloorsEvery = std::chrono::milliseconds(500) / kSlotBeat;
+// All of them once a day: a log on Kafka forgets those that were not raised for long.
+constexpr uint64_t kRaiseAllFloorsEvery = std::chrono::hours(24) / kSlotBeat;
 constexpr uint64_t kLookEvery = std::chrono::seconds(1) / kSlotBeat;
 
 }  // namespace
@@ -106,7 +108,7 @@ class ProjectorHost::Impl final : public ShardOwner,
   std::map<TopicShard, std::optional<Offset>> seeks_;
   std::set<TopicShard> assigned_;
   std::set<TopicShard> paused_;
-  std::map<TopicShard, Offset> floors_;  // as the log has them
+  std::map<TopicShard, Offset> floors_;  // as they were raised
   std::optional<Task<void>> raising_;
 
   Task<void> poll_loop_;
@@ -281,6 +283,7 @@ Task<void> ProjectorHost::Impl::BeatLoop() {
     for (auto& [shard, owned] : owned_) owned.slot->Beat();
     if (observer_ != nullptr && beat_ % kLookEvery == 0) observer_->OnLook(Snapshot());
     if (raising_.has_value() && raising_->done()) raising_.reset();
+    if (beat_ % kRaiseAllFloorsEvery == 0) floors_.clear();
     if (beat_ % kRaiseFloorsEvery == 0 && !raising_.has_value()) {
       std::map<TopicShard, Offset> floors;
       for (const auto& [shard, owned] : owned_) owned.slot->CollectFloors(floors);

@@ -204,6 +204,28 @@ TEST_P(EventLogContract, AShardWhoseStartMovedPastTheReaderStopsLoudly) {
   EXPECT_TRUE(poll_error_.ok()) << poll_error_.ToString();
 }
 
+// Also to a reader that pauses after each error while the others come: of each it is told once.
+TEST_P(EventLogContract, EveryShardWhoseStartMovedIsTold) {
+  EPIGRID_REQUIRE_FAULT(storage_->CanCut());
+  const auto producer = log_->NewProducer();
+  const auto consumer = log_->NewConsumer();
+  std::set<std::string> told, cut;
+  for (Shard shard = 0; shard < 6; ++shard) {
+    const TopicShard inbox{kInbox0.topic, shard};
+    const Offsets offsets = MustAppendEach(*producer, To(inbox, {"a", "b"}));
+    ASSERT_TRUE(Get(log_->Cut(inbox, offsets[1])).ok());
+    consumer->Assign(inbox, 0);
+    cut.insert(std::to_string(shard));
+  }
+  while (told.size() < cut.size()) {
+    (void)PollFor(*consumer, 1);
+    ASSERT_EQ(poll_error_.reason(), "LOG_START_MOVED") << poll_error_.ToString();
+    EXPECT_TRUE(told.insert(poll_error_.metadata().at("shard")).second);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_EQ(told, cut);
+}
+
 TEST_P(EventLogContract, AStartThatOvertakesASlowReaderStopsItToo) {
   EPIGRID_REQUIRE_FAULT(storage_->CanCut());
   const auto producer = log_->NewProducer();
