@@ -12,7 +12,6 @@ folded anew: they must be what they were, and nobody is told again.
 import collections
 import dataclasses
 import random
-import statistics
 import time
 
 from bad_days.city_under_test import CityUnderTest
@@ -142,8 +141,7 @@ class BadDay:
         if failed and not self.row.reads_may_fail:
             whys = collections.Counter(one.why for one in failed)
             self.problems.append(f"wrong: {len(failed)} gate checks failed that could be served: {dict(whys)}")
-        latencies = sorted(one.seconds for one in checks if one.good)
-        p99 = statistics.quantiles(latencies, n=100)[98] if len(latencies) > 1 else 0.0
+        p99 = self.probes.checks_p99_s(befell)
         text = (f"{summary(self.load)}\nprobes: {len(checks)} gate checks, {sum(one.tries > 1 for one in checks)} tried "
                 f"twice, p99 {p99 * 1000:.0f} ms; {len(self.probes.reports)} reports")
         text = "\n".join([text, *self.notes])

@@ -13,6 +13,7 @@ view. Both keep to the books of the load.
 
 import dataclasses
 import random
+import statistics
 import threading
 import time
 
@@ -76,6 +77,11 @@ class Probes:
         self._stopping.set()
         for thread in self._threads:
             thread.join()
+
+    def checks_p99_s(self, since):
+        """The p99 of the gate checks that were begun since then and went well."""
+        latencies = [one.seconds for one in self.checks[:] if one.good and one.began >= since]
+        return statistics.quantiles(latencies, n=100)[98] if len(latencies) > 1 else 0.0
 
     def _check(self, number):
         rng = random.Random(f"check/{number}")
