@@ -284,7 +284,8 @@ class City:
         deadline = time.monotonic() + patience_s
         while True:  # a call may wait for as long as the server lets it
             try:
-                return self.operations.AwaitQuiet(request, timeout=QUIET_DEADLINE_S)
+                # A channel finds a process that was started again a moment after it is ready.
+                return self.operations.AwaitQuiet(request, timeout=QUIET_DEADLINE_S, wait_for_ready=True)
             except grpc.RpcError as error:
                 if errors.of(error).reason != "NOT_QUIET" or time.monotonic() > deadline:
                     raise
