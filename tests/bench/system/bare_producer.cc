@@ -32,9 +32,12 @@ bool Produce(rd_kafka_topic_t* topic, uint64_t number) {
 
 }  // namespace
 
-BareProducer::BareProducer(const KafkaOptions& options)
+BareProducer::BareProducer(const KafkaOptions& options, std::chrono::milliseconds linger)
     : client_(NewKafkaClient(RD_KAFKA_PRODUCER, options,
-                             {{"enable.idempotence", "true"}, {"acks", "all"}}, RD_KAFKA_EVENT_DR)
+                             {{"enable.idempotence", "true"},
+                              {"acks", "all"},
+                              {"linger.ms", std::to_string(linger.count())}},
+                             RD_KAFKA_EVENT_DR)
                   .value()),
       topic_(rd_kafka_topic_new(client_.get(), kTopic, nullptr)) {
   const Status made = EnsureKafkaTopics(
@@ -78,7 +81,6 @@ LoadResult BareProducer::OneByOne(Duration duration) {
   while (SteadyClock::now() - begin < duration) {
     const auto sent = SteadyClock::now();
     EPIGRID_CHECK(Produce(topic_.get(), result.calls), "nothing else waits");
-    rd_kafka_flush(client_.get(), 0);  // sent without linger
     while (TakeAcknowledged(100) == 0) {
     }
     result.latencies_seconds.push_back(SecondsSince(sent));

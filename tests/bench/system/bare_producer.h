@@ -11,11 +11,12 @@ namespace epigrid::bench {
 
 class BareProducer {
  public:
-  explicit BareProducer(const KafkaOptions& options);
+  // `linger`: how long it gathers records before it sends them; librdkafka's own default is 5 ms.
+  BareProducer(const KafkaOptions& options, std::chrono::milliseconds linger);
 
-  // As fast as its queue takes them, with librdkafka's own batching; until all are acknowledged.
+  // As fast as its queue takes them, until all are acknowledged.
   LoadResult Stream(Duration duration);
-  // One after the other, each sent at once and waited for.
+  // One after the other, each waited for.
   LoadResult OneByOne(Duration duration);
 
  private:

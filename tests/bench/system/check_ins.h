@@ -53,8 +53,8 @@ class CheckIns {
 
   const Measurement m_;
   std::vector<std::string> settings_;
-  std::unique_ptr<BareProducer> bare_;  // null: the log is no Kafka
-  std::atomic<uint64_t> next_{0};       // check-in
+  std::unique_ptr<BareProducer> bare_, bare_at_once_;  // null: the log is no Kafka
+  std::atomic<uint64_t> next_{0};                      // check-in
   std::atomic<uint64_t> told_{0};
   double sustained_ = 0;
 };
