@@ -95,7 +95,9 @@ int main(int argc, char** argv) {
   app.add_option("--bin", flags.world.bin, "Directory of epigrid-dev; default: this program's");
   app.add_option("--seconds", flags.seconds, "Of one round")->capture_default_str();
   app.add_option("--rounds", flags.rounds, "Of each figure")->capture_default_str();
-  app.add_option("--contacts", flags.contacts, "Of one case")->capture_default_str();
+  app.add_option("--contacts", flags.contacts, "Of one case; a crowd has numbers of five digits")
+      ->check(CLI::Range(1, 99'999))
+      ->capture_default_str();
   app.add_option("--echo", echo, "Only serve the echo on this address")->group("");
   CLI11_PARSE(app, argc, argv);
   epigrid::SwitchOffLockCycleSearch();  // for load and echo too: both sides without it
