@@ -8,7 +8,6 @@ from harness.processes import REPOSITORY
 from harness.waiting import wait_until
 
 
-
 class ClusterView:
     kind = "cluster"
 
@@ -124,11 +123,17 @@ class ClusterView:
             ids = {number: node_id for number, node_id, _, _ in self._lines()}
             primaries = self.primaries()
             for source, target in zip(primaries, primaries[1:] + primaries[:1]):
-                done = subprocess.run(
-                    ["redis-cli", "--cluster", "reshard", self.settings()["view-redis-cluster"].split(",")[source - 1],
-                     "--cluster-from", ids[source], "--cluster-to", ids[target], "--cluster-slots", str(count),
-                     "--cluster-yes", "--cluster-pipeline", "10"], capture_output=True, text=True, timeout=120, check=False)
+                node = self.settings()["view-redis-cluster"].split(",")[source - 1]
+                # Nodes hear of the move before from each other.
+                wait_until(lambda node=node: self._manage("check", node).returncode == 0, "the nodes to agree", 30)
+                done = self._manage("reshard", node, "--cluster-from", ids[source], "--cluster-to", ids[target],
+                                    "--cluster-slots", str(count), "--cluster-yes", "--cluster-pipeline", "10")
                 assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+
+    @staticmethod
+    def _manage(verb, node, *options):
+        return subprocess.run(["redis-cli", "--cluster", verb, node, *options], capture_output=True, text=True,
+                              timeout=120, check=False)
 
     def limit_memory(self):
         for node in self._nodes():
