@@ -2,11 +2,9 @@
 
 import pytest
 
-from harness.epigrid import running
-from harness.views import Readers, assert_as_before, generations, populate
+from harness.epigrid import SERVICES, running
+from harness.views import assert_as_before, generations, lose_views, populate, read_again, rebuild_views
 from harness.waiting import wait_until
-
-SERVICES = ("identity", "contact_tracing", "health_code", "notification")
 
 
 def read_log(city, topic, shard, **keywords):
@@ -50,38 +48,16 @@ def cut(directory, receiver):
 
 def test_a_view_that_is_lost_after_the_log_was_cut_comes_back(cut):
     city, people, digests, requests = cut
-    with Readers(city, people) as readers:
-        wait_until(lambda: readers.answered > 20, "reads")
-        assert city.epigrid.view.call("FLUSHALL") == "OK"
-        wait_until(lambda: readers.rebuilding > 0, "a read that is told to wait")
-        city.quiet()
-        answered = readers.answered
-        wait_until(lambda: readers.answered > answered + 20, "reads from the new view")
-    assert_as_before(city, people, digests, requests, readers)
+    lose_views(city, people, digests, requests)
 
     # The whole machine: no view, and no process that remembers anything.
     city.epigrid.kill()
     assert city.epigrid.view.call("FLUSHALL") == "OK"
     city.epigrid.start()
     city.quiet()
-    with Readers(city, people) as readers:
-        wait_until(lambda: readers.answered > 20, "reads")
-    assert_as_before(city, people, digests, requests, readers)
+    read_again(city, people, digests, requests)
 
 
 def test_a_view_is_rebuilt_from_a_snapshot_when_the_facts_are_gone(cut):
-    from epigrid.operations.v1 import operations_pb2 as operations
-
     city, people, _, requests = cut
-    before = generations(city)
-    with Readers(city, people) as readers:
-        for service in SERVICES:
-            city.operations.RebuildViews(operations.RebuildViewsRequest(service=service))
-
-        def rebuilt():
-            now = generations(city)
-            return all(now[shard][0] > before[shard][0] and now[shard][1] == 0 for shard in before)
-
-        wait_until(rebuilt, "every shard to have a new generation", timeout_s=120, poll_s=0.2)
-        assert readers.rebuilding == 0, "reads go on throughout"
-    assert_as_before(city, people, None, requests, readers)
+    assert_as_before(city, people, None, requests, rebuild_views(city, people))

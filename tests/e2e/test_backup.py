@@ -4,7 +4,6 @@ import contextlib
 import pathlib
 import shutil
 import subprocess
-import threading
 
 import grpc
 
@@ -13,6 +12,7 @@ from harness.epigrid import EpigridDev, running
 from harness.processes import Redis
 from harness.views import populate
 from harness.waiting import wait_until
+from harness.workers import Workers
 
 DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
 
@@ -78,26 +78,17 @@ def test_a_city_comes_back_as_it_was(directory, receiver):
             assert city.code(guest).colour != "GREEN"
 
 
-class Registrations:
+class Registrations(Workers):
     """Registers people, one after the other, and notes who was acknowledged."""
 
     def __init__(self, city):
+        super().__init__(self._run)
         self.people = []
         self._city = city
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
 
     def _run(self):
-        while not self._stop.is_set():
+        while not self._stopping.is_set():
             self.people += self._city.register(f"person-{len(self.people)}")
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
 
 
 def test_what_was_acknowledged_before_a_backup_is_in_it_whatever_goes_on(directory, receiver):

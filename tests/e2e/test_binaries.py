@@ -6,10 +6,9 @@ import subprocess
 import urllib.error
 import urllib.request
 
-from harness.epigrid import make_master_keys
+from harness.epigrid import SERVICES, make_master_keys
 from harness.processes import Process, Redis, binary, free_port, plain_environment
 
-SERVICES = ("identity", "contact_tracing", "health_code", "notification")
 
 
 class ServiceBinary(Process):

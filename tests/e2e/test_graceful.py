@@ -1,6 +1,7 @@
 """A rolling restart under load: SIGTERM drops no call that was accepted, and no gate check fails that is tried once more."""
 
 import collections
+import functools
 import itertools
 import threading
 import time
@@ -12,6 +13,7 @@ from harness import errors
 from harness.epigrid import CHANNEL_OPTIONS, EpigridDev, Token, make_master_keys, new_tokens
 from harness.processes import Redis
 from harness.waiting import wait_until
+from harness.workers import Workers
 
 CALL_DEADLINE_S = 20
 CALLERS = 2  # of each kind
@@ -31,7 +33,7 @@ def two(directory):
             yield processes
 
 
-class Load:
+class Load(Workers):
     """Gates that check codes and labs that report tests, each of them without a pause, until the end.
 
     A gate tries once more, at once: the other process, or whichever its channel to both chooses.
@@ -40,6 +42,8 @@ class Load:
     def __init__(self, processes, people, sampled):
         from epigrid.health_code.v1 import health_code_pb2_grpc
 
+        works = [self._gate, self._balanced_gate, self._lab] * CALLERS
+        super().__init__(*(functools.partial(work, number) for number, work in enumerate(works)))
         stub = health_code_pb2_grpc.HealthCodeServiceStub
         self._gates = [stub(process.channel("gate")) for process in processes]
         self._labs = [stub(process.channel("lab")) for process in processes]
@@ -49,23 +53,10 @@ class Load:
             Token(processes[0].token("gate"))))
         self._people, self._sampled = people, sampled
         self._numbers = itertools.count()
-        self._ended = threading.Event()
         self._lock = threading.Lock()
         self.checked = collections.Counter()  # by the process that answered
         self.check_errors = []  # of checks that failed at both
         self.told = {}  # the outcome of each evidence by its source id: "" or code and reason
-        works = [self._gate, self._balanced_gate, self._lab] * CALLERS
-        self._threads = [threading.Thread(target=work, args=(number,)) for number, work in enumerate(works)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
 
     def _gate(self, number):
         self._check(number, lambda turn: (turn % 2, (turn + 1) % 2), lambda which: self._gates[which])
@@ -77,7 +68,7 @@ class Load:
         from epigrid.health_code.v1 import health_code_pb2 as health
 
         for turn in itertools.count(number):
-            if self._ended.is_set():
+            if self._stopping.is_set():
                 return
             request = health.GetCodeRequest(person_id=self._people[turn % len(self._people)].person_id)
             failures = []
@@ -99,7 +90,7 @@ class Load:
         from epigrid.health_code.v1 import health_code_pb2 as health
 
         for turn in itertools.count(number):
-            if self._ended.is_set():
+            if self._stopping.is_set():
                 return
             source_id = f"sample-{next(self._numbers)}"
             evidence = health.Evidence(

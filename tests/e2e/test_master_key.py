@@ -1,7 +1,6 @@
 """The master key is rotated while the city is served: nobody notices, and the older key can go."""
 
 import subprocess
-import threading
 
 import grpc
 import pytest
@@ -10,6 +9,7 @@ from harness import errors
 from harness.epigrid import EpigridDev, make_master_keys
 from harness.processes import Redis, binary
 from harness.waiting import wait_until
+from harness.workers import Workers
 
 
 @pytest.fixture
@@ -35,14 +35,13 @@ def name_of(city, person):
     return city.identity.GetPerson(identity.GetPersonRequest(person_id=person.person_id)).person.name
 
 
-class Readers:
+class Readers(Workers):
     """Read people through whichever process answers, over and over, and note what is not right."""
 
     def __init__(self, cities, people):
+        super().__init__(self._run)
         self._cities, self._people = cities, people
         self.answered, self.wrong = 0, []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
 
     def _read(self, person):
         failures = []
@@ -54,21 +53,13 @@ class Readers:
         return failures
 
     def _run(self):
-        while not self._stop.is_set():
+        while not self._stopping.is_set():
             person = self._people[self.answered % len(self._people)]
             found = self._read(person)
             if found != person.name:
                 self.wrong.append((person, found))
             self.answered += 1
-            self._stop.wait(0.02)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
+            self._stopping.wait(0.02)
 
 
 def restart_one_after_the_other(cities):

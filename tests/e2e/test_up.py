@@ -11,10 +11,10 @@ import subprocess
 
 import pytest
 
+from harness.epigrid import SERVICES
 from harness.processes import REPOSITORY, Process, binary, free_port, plain_environment
 from harness.waiting import wait_until
 
-SERVICES = ("identity", "contact_tracing", "health_code", "notification")
 TOLD = "Three calls to paste"
 
 

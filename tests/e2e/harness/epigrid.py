@@ -33,6 +33,7 @@ CALLERS = [
 CHANNEL_OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 20), ("grpc.min_reconnect_backoff_ms", 5000),
     ("grpc.max_reconnect_backoff_ms", 200), ("grpc.use_local_subchannel_pool", 1)]
+SERVICES = ("identity", "contact_tracing", "health_code", "notification")
 # The endpoint of the webhook receiver, as contact points name it.
 ENDPOINT = "phones"
 

@@ -13,6 +13,7 @@ must be as a whole or not at all.
 
 import collections
 import dataclasses
+import functools
 import random
 import threading
 import time
@@ -27,6 +28,7 @@ from harness import errors, ids
 from harness.calendar import HOUR, MINUTE
 from harness.city import NEGATIVE, POSITIVE, Person
 from harness.model import Case, Stay, Test, World
+from harness.workers import Workers
 
 WORKERS = 4
 CALL_DEADLINE_S = 10
@@ -43,9 +45,10 @@ class Call:
     happened: object = None  # () -> bool, for observations: whether it counted
 
 
-class Load:
+class Load(Workers):
     def __init__(self, city, seed, families, places=None, pace_s=0.0):
         """`families` at most, who meet in `places` (default: one for two families); a worker rests for pace_s after each."""
+        super().__init__(*(functools.partial(self._work, number) for number in range(WORKERS)))
         self.city = city
         self.world = World(city.calendar)
         self.people = {}  # Person by id
@@ -55,20 +58,8 @@ class Load:
         self._seed, self._families, self._pace_s = seed, families, pace_s
         self._lock = threading.Lock()  # for all that workers share
         self._put_off, self._given_up, self._done = [], [], []
-        self._stopping = threading.Event()
         self._next_family = 0
         self._places = [ids.derive("setting", "load", str(number)) for number in range(places or max(4, families // 2))]
-        self._threads = [threading.Thread(target=self._work, args=(number,)) for number in range(WORKERS)]
-
-    def start(self):
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self):
-        """Lets every worker finish the family in hand: what a partner has begun, it brings to its end."""
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
 
     def settle(self):
         for family in range(self._next_family, len(self._places)):

@@ -1,11 +1,14 @@
 """Views that are lost, rebuilt or begun again from snapshots, under reads: who is in the city, who asks, and what must be
 as before."""
 
-import threading
+import functools
 
 import grpc
 
 from harness import errors
+from harness.epigrid import SERVICES
+from harness.waiting import wait_until
+from harness.workers import Workers
 
 
 def populate(city):
@@ -31,24 +34,23 @@ def populate(city):
     return sum(families, []) + guests
 
 
-class Readers:
+class Readers(Workers):
     """Ask for everybody's code and everybody's cases, over and over, and note what is not right."""
 
     def __init__(self, city, people):
+        super().__init__(*(functools.partial(self._read, read) for read in (
+            self._read_code, self._read_codes, self._read_contacts)))
         self._city, self._people = city, people
         self._right = city.codes(people)
         self._contacts = {person.person_id: self._contacts_of(person) for person in people}
         self.wrong, self.rebuilding, self.answered = [], 0, 0
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._read, args=(read,)) for read in (
-            self._read_code, self._read_codes, self._read_contacts)]
 
     def _contacts_of(self, person):
         return sorted(contact for case in self._city.cases(person) for contact in self._city.contacts(case.case_id))
 
     def _read(self, read):
         number = 0
-        while not self._stop.is_set():
+        while not self._stopping.is_set():
             person = self._people[number % len(self._people)]
             number += 1
             try:
@@ -62,7 +64,7 @@ class Readers:
             self.answered += 1
             if found:
                 self.wrong.append(found)
-            self._stop.wait(0.01)  # leaves the processor to those who are asked
+            self._stopping.wait(0.01)  # leaves the processor to those who are asked
 
     def _note(self, error):
         if (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "VIEW_REBUILDING"):
@@ -87,16 +89,6 @@ class Readers:
         found = self._contacts_of(person)
         return None if found == self._contacts[person.person_id] else (person.person_id, found)
 
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
 
 def generations(city):
     """By service and shard: the generation that is read, and the one that is being built."""
@@ -105,6 +97,43 @@ def generations(city):
     status = city.operations.GetStatus(operations.GetStatusRequest())
     return {(service.service, shard.shard): (shard.generation, shard.building_generation)
             for service in status.services for shard in service.shards}
+
+
+def lose_views(city, people, digests, requests):
+    """All of them at once, under reads: those are told to wait, and then answered as before."""
+    with Readers(city, people) as readers:
+        wait_until(lambda: readers.answered > 20, "reads")
+        assert city.epigrid.view.call("FLUSHALL") == "OK"
+        wait_until(lambda: readers.rebuilding > 0, "a read that is told to wait")
+        city.quiet()
+        answered = readers.answered
+        wait_until(lambda: readers.answered > answered + 20, "reads from the new views")
+    assert_as_before(city, people, digests, requests, readers)
+
+
+def rebuild_views(city, people):
+    """Every service's, beside those that are read, which go on being; returns the readers."""
+    from epigrid.operations.v1 import operations_pb2 as operations
+
+    before = generations(city)
+    with Readers(city, people) as readers:
+        for service in SERVICES:
+            city.operations.RebuildViews(operations.RebuildViewsRequest(service=service))
+
+        def rebuilt():
+            now = generations(city)
+            return all(now[shard][0] > before[shard][0] and now[shard][1] == 0 for shard in before)
+
+        wait_until(rebuilt, "every shard to have a new generation", timeout_s=120, poll_s=0.2)
+        assert readers.rebuilding == 0, "reads go on throughout"
+    return readers
+
+
+def read_again(city, people, digests, requests):
+    """After something that nobody read through: all is answered as before."""
+    with Readers(city, people) as readers:
+        wait_until(lambda: readers.answered > 20, "reads")
+    assert_as_before(city, people, digests, requests, readers)
 
 
 def assert_as_before(city, people, digests, requests, readers):

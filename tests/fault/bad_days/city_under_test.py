@@ -14,11 +14,10 @@ import subprocess
 import grpc
 
 from harness.calendar import Calendar
-from harness.epigrid import (CHANNEL_OPTIONS, Token, make_master_keys, new_tokens, write_callers, write_endpoints,
+from harness.epigrid import (CHANNEL_OPTIONS, SERVICES, Token, make_master_keys, new_tokens, write_callers, write_endpoints,
                              write_secret)
 from harness.processes import Process, binary, free_port, plain_environment
 
-SERVICES = ("identity", "contact_tracing", "health_code", "notification")
 # The first start on three brokers makes a thousand partitions, which takes a busy machine a minute.
 READY_MAX_S = 180.0
 # Short, so that a send whose sender died is taken up again soon; at least twice the time of a POST.

@@ -7,8 +7,10 @@
 What is refused for now, or unknown, is sent again.
 """
 
+import functools
 import random
 import threading
+import time
 
 import grpc
 
@@ -17,6 +19,7 @@ from epigrid.contact_tracing.v1 import contact_tracing_pb2_grpc
 from harness import errors, ids
 from harness.calendar import MINUTE
 from harness.city import Person
+from harness.workers import Workers
 
 THREADS = 8
 PEOPLE_A_BATCH, VISITS = 10, 12
@@ -24,26 +27,16 @@ LOOKED_AT = 40  # people, at the end
 SENT_AGAIN = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
-class Flood:
+class Flood(Workers):
     def __init__(self, city, channel):
+        super().__init__(*(functools.partial(self._work, number) for number in range(THREADS)))
         self._city = city
         self._stub = contact_tracing_pb2_grpc.ContactTracingServiceStub(channel)
         self._places = [ids.derive("setting", "flood", str(number)) for number in range(200)]
         self._told = {}  # source ids by person id
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._work, args=(number,)) for number in range(THREADS)]
         self.acknowledged = self.refused = self.unknown = 0  # check-ins, counted at each try
         self.problems = []
-
-    def start(self):
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self):
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
 
     def _work(self, number):
         rng = random.Random(f"flood/{number}")
@@ -75,7 +68,7 @@ class Flood:
                     else:
                         self.problems.append(f"wrong: the flood was refused: {said}")
                         return
-                threading.Event().wait(0.2)
+                time.sleep(0.2)
                 continue
             with self._lock:
                 self.acknowledged += len(observations)

@@ -12,9 +12,9 @@ view. Both keep to the books of the load.
 """
 
 import dataclasses
+import functools
 import random
 import statistics
-import threading
 import time
 
 import grpc
@@ -22,6 +22,7 @@ import grpc
 from epigrid.health_code.v1 import health_code_pb2 as health
 from harness.city import NEGATIVE, POSITIVE
 from harness.model import Case
+from harness.workers import Workers
 
 FAMILIES = 12  # of witnesses, every other with a case; and as many of reporters
 CHECK_DEADLINE_S = 1.0
@@ -44,15 +45,14 @@ class Sample:
         return self.ended - self.began
 
 
-class Probes:
+class Probes(Workers):
     def __init__(self, load):
+        super().__init__(*(functools.partial(self._check, number) for number in range(CHECKERS)),
+                         *(functools.partial(self._report, number) for number in range(REPORTERS)))
         self._load, self._city = load, load.city
         self.problems, self.checks, self.reports = [], [], []
         self._colours = {}  # by person id
         self._reporters = []
-        self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._check, args=(number,)) for number in range(CHECKERS)] + [
-            threading.Thread(target=self._report, args=(number,)) for number in range(REPORTERS)]
 
     def prepare(self):
         rng, load = random.Random("probes"), self._load
@@ -68,15 +68,6 @@ class Probes:
         self._city.quiet()
         self._colours = {person_id: code.colour for person_id, code in self._city.codes(witnesses).items()}
         assert {"RED", "GREEN"} <= set(self._colours.values()), self._colours
-
-    def start(self):
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self):
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
 
     def checks_p99_s(self, since):
         """The p99 of the gate checks that were begun since then and went well."""
