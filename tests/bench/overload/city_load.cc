@@ -75,29 +75,29 @@ struct CityLoad::Pending {
   OpenLoop::Ended ended;
 };
 
-template <typename Stub, typename Request, typename Response, typename Method>
-void CityLoad::Send(Stub& stub, Method method, const Request& request, OpenLoop::Ended ended) {
+template <typename Async, typename Request, typename Response>
+void CityLoad::Send(Async& stub,
+                    void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
+                                          std::function<void(grpc::Status)>),
+                    const Request& request, OpenLoop::Ended ended) {
   auto pending = std::make_unique<Pending<Request, Response>>();
   pending->context.AddMetadata("authorization", authorization_);
   pending->context.set_deadline(std::chrono::system_clock::now() + kDeadline);
   pending->request = request;
   pending->ended = std::move(ended);
   auto* const sent = pending.release();
-  (stub.async()->*method)(&sent->context, &sent->request, &sent->response,
-                          [sent](const grpc::Status& status) {
-                            sent->ended(status);
-                            delete sent;
-                          });
+  (stub.*method)(&sent->context, &sent->request, &sent->response,
+                 [sent](const grpc::Status& status) {
+                   sent->ended(status);
+                   delete sent;
+                 });
 }
 
 void CityLoad::CheckCode(uint64_t number, OpenLoop::Ended ended) {
   hc::GetCodeRequest request;
   request.set_person_id(CityPerson(number * kStride));
   using Async = hc::HealthCodeService::StubInterface::async_interface;
-  using Method = void (Async::*)(grpc::ClientContext*, const hc::GetCodeRequest*,
-                                 hc::GetCodeResponse*, std::function<void(grpc::Status)>);
-  Send<hc::HealthCodeService::Stub, hc::GetCodeRequest, hc::GetCodeResponse, Method>(
-      *health_code_[Place(number)], &Async::GetCode, request, std::move(ended));
+  Send<Async>(*health_code_[Place(number)]->async(), &Async::GetCode, request, std::move(ended));
 }
 
 void CityLoad::ReportCase(uint64_t number, OpenLoop::Ended ended) {
@@ -107,20 +107,16 @@ void CityLoad::ReportCase(uint64_t number, OpenLoop::Ended ended) {
   request.set_state(ct::CASE_STATE_REPORTED);
   *request.mutable_sampled_time() = ToProto(SystemClock().Now() - std::chrono::hours(5));
   using Async = ct::ContactTracingService::StubInterface::async_interface;
-  using Method = void (Async::*)(grpc::ClientContext*, const ct::ReportCaseRequest*,
-                                 ct::ReportCaseResponse*, std::function<void(grpc::Status)>);
-  Send<ct::ContactTracingService::Stub, ct::ReportCaseRequest, ct::ReportCaseResponse, Method>(
-      *contact_tracing_[Place(number)], &Async::ReportCase, request, std::move(ended));
+  Send<Async>(*contact_tracing_[Place(number)]->async(), &Async::ReportCase, request,
+              std::move(ended));
 }
 
 void CityLoad::CheckIn(uint64_t number, OpenLoop::Ended ended) {
   ct::RecordPresenceRequest request;
   FillCheckIn(number, "app", *request.mutable_observation());
   using Async = ct::ContactTracingService::StubInterface::async_interface;
-  using Method = void (Async::*)(grpc::ClientContext*, const ct::RecordPresenceRequest*,
-                                 ct::RecordPresenceResponse*, std::function<void(grpc::Status)>);
-  Send<ct::ContactTracingService::Stub, ct::RecordPresenceRequest, ct::RecordPresenceResponse,
-       Method>(*contact_tracing_[Place(number)], &Async::RecordPresence, request, std::move(ended));
+  Send<Async>(*contact_tracing_[Place(number)]->async(), &Async::RecordPresence, request,
+              std::move(ended));
 }
 
 void CityLoad::ImportCheckIns(uint64_t number, OpenLoop::Ended ended) {
@@ -129,12 +125,8 @@ void CityLoad::ImportCheckIns(uint64_t number, OpenLoop::Ended ended) {
     FillCheckIn(number * kCheckInsPerImport + k, "import", *request.add_observations());
   }
   using Async = ct::ContactTracingService::StubInterface::async_interface;
-  using Method =
-      void (Async::*)(grpc::ClientContext*, const ct::BatchRecordPresencesRequest*,
-                      ct::BatchRecordPresencesResponse*, std::function<void(grpc::Status)>);
-  Send<ct::ContactTracingService::Stub, ct::BatchRecordPresencesRequest,
-       ct::BatchRecordPresencesResponse, Method>(
-      *contact_tracing_[Place(number)], &Async::BatchRecordPresences, request, std::move(ended));
+  Send<Async>(*contact_tracing_[Place(number)]->async(), &Async::BatchRecordPresences, request,
+              std::move(ended));
 }
 
 }  // namespace epigrid::bench

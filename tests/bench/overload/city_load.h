@@ -39,8 +39,11 @@ class CityLoad {
  private:
   template <typename Request, typename Response>
   struct Pending;
-  template <typename Stub, typename Request, typename Response, typename Method>
-  void Send(Stub& stub, Method method, const Request& request, OpenLoop::Ended ended);
+  template <typename Async, typename Request, typename Response>
+  void Send(Async& stub,
+            void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
+                                  std::function<void(grpc::Status)>),
+            const Request& request, OpenLoop::Ended ended);
   size_t Place(uint64_t number) const { return number % health_code_.size(); }
 
   const std::string authorization_;
