@@ -23,6 +23,9 @@ namespace epigrid {
 
 struct KafkaCore;
 
+// Of a question that nobody came to within its deadline.
+inline Status AskedTooLate() { return LogUnavailable("questions before this one took too long"); }
+
 // Questions of one kind: those that wait for the worker at the same time are answered by one look.
 template <typename Question, typename T>
 class KafkaQuestions {
@@ -123,9 +126,7 @@ Future<Result<T>> KafkaCore::Ask(KafkaWorker& worker, std::function<Result<T>()>
   Future<Result<T>> future = promise.future();
   const auto give_up = SteadyClock::now() + options.kafka.deadline;
   worker.Do([this, token = calls.Enter(), promise, give_up, question = std::move(question)] {
-    Result<T> answer = SteadyClock::now() < give_up
-                           ? question()
-                           : Result<T>(LogUnavailable("questions before this one took too long"));
+    Result<T> answer = SteadyClock::now() < give_up ? question() : Result<T>(AskedTooLate());
     loop.Post(
         [token, promise, answer = std::move(answer)]() mutable { promise.Set(std::move(answer)); });
   });
@@ -155,8 +156,7 @@ void KafkaQuestions<Question, T>::AnswerAll() {
   }
   const bool late = std::chrono::steady_clock::now() - asked.since > core_.options.kafka.deadline;
   Result<std::vector<T>> answers =
-      late ? Result<std::vector<T>>(LogUnavailable("questions before this one took too long"))
-           : answer_(asked.questions);
+      late ? Result<std::vector<T>>(AskedTooLate()) : answer_(asked.questions);
   core_.loop.Post([token = std::move(asked.token), promises = std::move(asked.promises),
                    answers = std::move(answers)]() mutable {
     for (size_t i = 0; i < promises.size(); ++i) {

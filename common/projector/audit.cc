@@ -13,9 +13,7 @@ namespace {
 // Cells compared by one read of the live view.
 constexpr size_t kCellsPerRead = 256;
 
-Status ViewMoved() {
-  return {Code::kAborted, "VIEW_MOVED", "the live view is not where it was when the audit began"};
-}
+Status LiveMoved() { return ViewMoved("the live view is not where it was when the audit began"); }
 
 }  // namespace
 
@@ -99,7 +97,7 @@ Task<Result<ShardImage>> Audit::Begin() {
     co_return image;
   }
   // The view fell back behind what was audited before: when it has caught up.
-  if (from->applied > live_.applied) co_return ViewMoved();
+  if (from->applied > live_.applied) co_return LiveMoved();
   SnapshotReader reader(*dependencies_.log, snapshots(), *from);
   while (true) {
     EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<CellWrite> writes, co_await reader.Next());
@@ -114,7 +112,7 @@ Task<Result<ShardImage>> Audit::Begin() {
 Task<Status> Audit::Fold(Offset limit) {
   while (!builder_->At(limit)) {
     EPIGRID_CO_RETURN_IF_ERROR(co_await builder_->Advance(limit));
-    if (builder_->committed().applied > limit) co_return ViewMoved();
+    if (builder_->committed().applied > limit) co_return LiveMoved();
     if (builder_->fed() >= limit || !builder_->Reached(builder_->fed())) continue;
     auto end = co_await dependencies_.log->End(inbox());
     if (!end.ok()) co_return end.status();
@@ -148,7 +146,7 @@ Task<Status> Audit::ReadLive() {
     }
     auto live = co_await dependencies_.view->Read(options_.shard, generation_, reads);
     if (!live.ok()) co_return live.status();
-    if (live->applied < read_to || live->applied >= kLoadingFrom) co_return ViewMoved();
+    if (live->applied < read_to || live->applied >= kLoadingFrom) co_return LiveMoved();
     read_to = live->applied;
     for (size_t i = 0; i < reads.size(); ++i) {
       const CellFound expected = image.Read(reads[i]);
@@ -159,7 +157,7 @@ Task<Status> Audit::ReadLive() {
   }
   auto opened = co_await dependencies_.view->Open(options_.shard, generation_);
   if (!opened.ok()) co_return opened.status();
-  if (!opened->has_value() || (*opened)->meta.applied < read_to) co_return ViewMoved();
+  if (!opened->has_value() || (*opened)->meta.applied < read_to) co_return LiveMoved();
   live_later_ = std::move((*opened)->meta);
   co_return OkStatus();
 }

@@ -103,8 +103,7 @@ Task<Status> Rebuild::Advance(Offset limit, bool* reached) {
   *reached = builder_->At(limit);
   if (!*reached && builder_->Reached(limit) && shard_->LivePaused()) {
     // It lost its tail after this one was built: it has to go on before they can be compared.
-    co_return Status(Code::kAborted, "VIEW_MOVED",
-                     "the live view fell back behind the one that is built beside it");
+    co_return ViewMoved("the live view fell back behind the one that is built beside it");
   }
   co_return OkStatus();
 }
@@ -124,7 +123,7 @@ Task<Status> Rebuild::Life() {
     if (paused && reached) co_return co_await Switch(*live);
     if (paused && builder_->committed().applied > live->applied) {
       // The live view fell back: it must go on before the two can meet.
-      co_return Status(Code::kAborted, "VIEW_MOVED", "the live view is behind the rebuilt one");
+      co_return ViewMoved("the live view is behind the rebuilt one");
     }
     if (!pausing && builder_->open() && builder_->fed() + kPauseWithin >= live->applied) {
       pausing = true;
@@ -147,7 +146,7 @@ Task<Status> Rebuild::Switch(const ShardMeta& live) {
   auto set = co_await dependencies_.view->SetLive(options_.shard, generation_, live.applied);
   if (!set.ok()) co_return set.status();
   if (!*set) {
-    co_return Status(Code::kAborted, "VIEW_MOVED", "the rebuilt view is not where it was left");
+    co_return ViewMoved("the rebuilt view is not where it was left");
   }
   auto noted =
       co_await dependencies_.log->DeleteShardMetadata(inbox(), std::string(kRebuildDiffersField));

@@ -182,8 +182,7 @@ Task<Status> ShardProjector::BecomeLive() {
   if (!live_) {
     auto set = co_await view_.SetLive(options_.shard, generation_, committed_.applied);
     if (!set.ok()) co_return set.status();
-    if (!*set)
-      co_return Status(Code::kAborted, "VIEW_MOVED", "the view is not where this owner left it");
+    if (!*set) co_return ViewMoved();
     live_ = true;
   }
   state_ = State::kLive;
@@ -219,7 +218,7 @@ Task<Status> ShardProjector::AppendTick() {
   auto live = co_await view_.Live(options_.shard);
   if (!live.ok()) co_return live.status();
   if (*live != generation_) {
-    co_return Status(Code::kAborted, "VIEW_MOVED", "this generation is not the live one any more");
+    co_return ViewMoved("this generation is not the live one any more");
   }
   const Time now = scheduler_.Now();
   std::vector<Event> events(1);

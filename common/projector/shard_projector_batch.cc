@@ -14,10 +14,6 @@ namespace {
 // A record as large as the log takes still goes; a gather of many does not grow beyond about this.
 constexpr size_t kGatherBytesMax = 4 << 20;
 
-Status ViewMoved() {
-  return {Code::kAborted, "VIEW_MOVED", "the view is not where this owner left it"};
-}
-
 }  // namespace
 
 Task<Status> ShardProjector::FoldBatch() {

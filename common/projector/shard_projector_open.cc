@@ -13,7 +13,7 @@ namespace epigrid {
 namespace {
 
 Status NotWhereItWasLeft() {
-  return {Code::kAborted, "VIEW_MOVED", "a generation that is being made is not where it was left"};
+  return ViewMoved("a generation that is being made is not where it was left");
 }
 
 }  // namespace

@@ -160,6 +160,11 @@ struct Committed {
   std::optional<Time> next_due;  // the earliest timer after the batch
 };
 
+// What ends who works on a view that somebody else has moved, or that fell back: begin again.
+inline Status ViewMoved(std::string how = "the view is not where this owner left it") {
+  return {Code::kAborted, "VIEW_MOVED", std::move(how)};
+}
+
 // Errors of all calls: UNAVAILABLE, reason VIEW_UNAVAILABLE; whether a Commit that failed so was
 // applied is unknown: make it again.
 class View {
