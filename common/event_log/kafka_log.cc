@@ -32,6 +32,14 @@ std::vector<KafkaTopicSpec> TopicSpecs(const KafkaCore& core, const LogIdentity&
   return specs;
 }
 
+std::vector<TopicShard> ShardsOf(const LogIdentity& identity) {
+  std::vector<TopicShard> shards;
+  for (const std::string& topic : identity.topics) {
+    for (Shard shard = 0; shard < identity.shard_count; ++shard) shards.push_back({topic, shard});
+  }
+  return shards;
+}
+
 // On `questions`; may be called again after it failed.
 Status OpenLog(KafkaCore& core, const LogIdentity& identity) {
   if (core.client == nullptr) {
@@ -56,6 +64,9 @@ Status OpenLog(KafkaCore& core, const LogIdentity& identity) {
     EPIGRID_ASSIGN_OR_RETURN(KafkaClient client, core.NewReader(RD_KAFKA_EVENT_NONE));
     core.reader = std::make_unique<KafkaReader>(std::move(client), core.options.kafka.deadline);
   }
+  // Topics that were made a moment ago: until every shard is led, so that the first records are not
+  // refused by who is about to lead it.
+  EPIGRID_RETURN_IF_ERROR(core.FetchBounds(ShardsOf(identity), RD_KAFKA_OFFSET_END).status());
   core.shard_count = identity.shard_count;
   return OkStatus();
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <limits>
 #include <list>
 #include <mutex>
 #include <optional>
@@ -248,14 +249,16 @@ void KafkaProducer::State::Drain() {
   EndIfDone();
 }
 
-// With its place: of a batch that was written and whose answer was lost, librdkafka reports success
-// with places that it makes up (-1 and what follows, or none).
+// With its place, behind those before it. librdkafka takes a batch that failed for written when the
+// one behind it succeeds, and gives it no place (-1001) or one that it makes up (-1 and what
+// follows). It may not be there: a partition that does not know the producer yet takes whatever
+// batch comes first. Then nothing that follows in the shard is acknowledged either.
 bool KafkaProducer::State::Acknowledged(const rd_kafka_message_t& message) {
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
   int64_t& last = positions_.try_emplace({message.rkt, message.partition}, -1).first->second;
-  if (message.offset <= last) return false;
-  last = message.offset;
-  return true;
+  const bool in_place = message.offset > last;
+  last = in_place ? message.offset : std::numeric_limits<int64_t>::max();
+  return in_place;
 }
 
 void KafkaProducer::State::Report(const rd_kafka_message_t& message,

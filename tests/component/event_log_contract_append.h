@@ -155,7 +155,10 @@ TEST_P(EventLogContract, TheQueueIsBoundedAndAFullOneBreaksNothing) {
   }
   EXPECT_TRUE(full) << "two thousand records of a MiB were queued";
   EXPECT_FALSE(producer->broken());
-  for (auto& future : futures) EXPECT_TRUE(Get(std::move(future)).ok());
+  for (auto& future : futures) {
+    const auto answer = Get(std::move(future));
+    EXPECT_TRUE(answer.ok()) << answer.status().ToString();
+  }
   MustAppend(*producer, To(kInbox0, {"after"}));
   EXPECT_EQ(Stored(kInbox0, /*page=*/8).size(), accepted + futures.size() + 1);
 }
