@@ -24,6 +24,8 @@ constexpr Duration kShutdownGrace = std::chrono::milliseconds(500);
 // For handlers that outlive the drain: stopping what they wait for often ends them.
 constexpr Duration kLastHandlersGrace = std::chrono::seconds(2);
 constexpr int kFailed = 1;
+// The part of the readiness that is the port for calls: the admin port answers before it is open.
+constexpr std::string_view kPort = "port";
 
 sigset_t HandledSignals() {
   sigset_t signals;
@@ -45,6 +47,7 @@ Process::Process(std::string name)
   EPIGRID_CHECK(signals_ >= 0 && stop_request_ >= 0, "no descriptors for signals");
   loop_ = std::make_unique<EventLoop>("api");
   rpc_server_ = std::make_unique<RpcServer>(*loop_, readiness_);
+  readiness_.SetNotReady(kPort, "not listening yet");
   server_config_.AddTo(spec_);
   spec_.AddCheck({"server.callers"}, [this] { return ReadCallers().message(); });
 }
@@ -138,6 +141,7 @@ Status Process::ListenForCalls() {
   if (server_config_.callers.empty())
     EPIGRID_LOG_WARN("process.everyone_is_operator",
                      {"loopback", IsLoopback(server_config_.listen)});
+  readiness_.SetReady(kPort);
   const int admin_port = admin_server_ == nullptr ? 0 : admin_server_->port();
   EPIGRID_LOG_INFO("process.listening", {"grpc_port", rpc_server_->port()},
                    {"admin_port", admin_port});

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <condition_variable>
 #include <cstdlib>
 #include <fstream>
@@ -183,6 +184,23 @@ TEST(ProcessTest, HealthFollowsReadinessPerService) {
   EXPECT_EQ(running.Health(EchoService::service_full_name()), HealthCheckResponse::NOT_SERVING);
   EXPECT_EQ(Get(running.Admin("/healthz/ready")).body, "echo: the log cannot be reached\n");
   EXPECT_EQ(running.Health("no.such.Service"), HealthCheckResponse::SERVICE_UNKNOWN);
+}
+
+TEST(ProcessTest, NothingIsReadyBeforeThePortIsOpen) {
+  Process process{"test"};
+  const std::array argv = {"test", "--server-listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"};
+  ASSERT_FALSE(process.Configure(static_cast<int>(argv.size()), argv.data()));
+  process.OnListening([&](int, int) {
+    EXPECT_TRUE(process.readiness().ready());
+    process.RequestStop();
+  });
+  const int exit_code = process.Run([&] {
+    process.readiness().SetReady(kPart);
+    EXPECT_FALSE(process.readiness().ready());
+    EXPECT_EQ(process.readiness().Describe(), "port: not listening yet\n");
+    return OkStatus();
+  });
+  EXPECT_EQ(exit_code, 0);
 }
 
 TEST(ProcessTest, AWatcherOfHealthSeesChangesAndDoesNotHoldUpTheEnd) {
