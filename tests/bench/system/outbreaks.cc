@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 #include <thread>
 
 #include "common/base/ids.h"
@@ -10,7 +11,7 @@
 namespace epigrid::bench {
 namespace {
 
-constexpr int kGatheredPerCall = 1'000;
+constexpr size_t kGatheredPerCall = 1'000;
 
 }  // namespace
 
@@ -41,10 +42,11 @@ void Outbreaks::MeasureOne(int number) {
   const std::vector<std::string> crowd = backend.RegisterCrowd(name, contacts_ + 1).value();
   const std::string setting = DeriveId(kSettingId, {"crowd", name});
   const Time gathered_at = SystemClock().Now() - std::chrono::hours(30);
-  for (size_t begin = 0; begin < crowd.size(); begin += kGatheredPerCall) {
-    const size_t end = std::min(begin + kGatheredPerCall, crowd.size());
-    const Status gathered = backend.Gather(setting, {crowd.begin() + begin, crowd.begin() + end},
-                                           gathered_at, fmt::format("{}-{}", name, begin));
+  const std::span<const std::string> people(crowd);
+  for (size_t begin = 0; begin < people.size(); begin += kGatheredPerCall) {
+    const auto some = people.subspan(begin, std::min(kGatheredPerCall, people.size() - begin));
+    const Status gathered = backend.Gather(setting, {some.begin(), some.end()}, gathered_at,
+                                           fmt::format("{}-{}", name, begin));
     EPIGRID_CHECK(gathered.ok(), gathered.ToString());
   }
   const Time begin = SystemClock().Now();
