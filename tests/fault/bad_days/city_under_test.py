@@ -51,9 +51,19 @@ class Instance(Process):
         super().start()
 
     def ready(self):
-        done = subprocess.run(["curl", "-fsS", "--max-time", "5", f"http://127.0.0.1:{self.admin_port}/healthz/ready"],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-        return done.returncode == 0
+        return self._asked("/healthz/ready") is not None
+
+    def gate_checks(self):
+        """How many it has answered well since it was started."""
+        return sum(float(line.rsplit(" ", 1)[1]) for line in (self._asked("/metrics") or "").splitlines()
+                   if line.startswith("grpc_server_handled_total{") and 'grpc_method="GetCode"' in line
+                   and 'grpc_code="OK"' in line)
+
+    def _asked(self, page):
+        """What an admin page says; None if it does not."""
+        done = subprocess.run(["curl", "-fsS", "--max-time", "5", f"http://127.0.0.1:{self.admin_port}{page}"],
+                              capture_output=True, text=True, check=False)
+        return done.stdout if done.returncode == 0 else None
 
     def await_ready(self):
         self.wait_ready(self.ready, "/healthz/ready to answer 200", READY_MAX_S)
@@ -124,10 +134,13 @@ class CityUnderTest:
     def __exit__(self, *why):
         self._stack.__exit__(*why)  # told why, so that what fails now does not hide it
 
+    def serving(self, service):
+        return [one for one in self.instances if service in one.services]
+
     # --- who calls --------------------------------------------------------------------------------------------------
 
     def _addresses(self, service):
-        return [f"127.0.0.1:{one.port}" for one in self.instances if service in one.services]
+        return [f"127.0.0.1:{one.port}" for one in self.serving(service)]
 
     def channel(self, caller):
         """A channel with the caller's token, on which every call goes to one or another instance of its service."""

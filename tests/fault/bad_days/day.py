@@ -70,6 +70,12 @@ class BadDay:
         """How long something lasts: in the whole suite, and in the short slice."""
         return slice_ if self.options.slice else whole
 
+    def await_gates(self):
+        """Until every instance that is there for gates has answered a check from now on."""
+        before = {one: one.gate_checks() for one in self.under_test.serving("health_code")}
+        wait_until(lambda: all(one.gate_checks() > count for one, count in before.items()), "gates to find all instances",
+                   RECOVERY_MAX_S)
+
     def mended(self):
         """The damage ends now; by default when `befalls` returns."""
         self._mended_at = time.monotonic()
@@ -86,7 +92,7 @@ class BadDay:
             self.city = self.under_test.partners("load", self.row.rest_max_s)
             self.load = Load(self.city, self.options.seed, families=FAMILIES, places=PLACES, pace_s=PACE_S)
             self.load.refused_for_now.update(self.row.refused_for_now)
-            self.probes = Probes(self.load)
+            self.probes = Probes(self.load, self.row.retry_at_once)
             self.probes.prepare()
             befell, recovered = self._under_load()
             self.load.settle()

@@ -22,6 +22,7 @@ class Row:
     log_disk_mebibytes: int | None = None
     needs: dict = dataclasses.field(default_factory=dict)  # for example {"log": "redis"}
     layout: str | None = None
+    retry_at_once: bool = False  # gates need not wait as they are told before they ask once more
     starts_previous: bool = False  # the instances begin with the version before
     webhook_tolerance_s: int = TOLERANCE_S
     rest_max_s: float = 180.0  # how long it may take afterwards until nothing is left to be done
@@ -72,10 +73,11 @@ def services_stopped(day):
         time.sleep(day.rng.uniform(0.2, 2))
 
 
-@row()
+@row(retry_at_once=True)
 def rolling_restart(day):
-    """SIGTERM of every instance in turn, each started again and ready before the next one goes."""
+    """SIGTERM of every instance in turn, each started again and found by gates before the next one goes."""
     for instance in day.instances:
+        day.await_gates()
         instance.stop()
         instance.start()
         instance.await_ready()
