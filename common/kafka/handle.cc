@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <tuple>
 
 #include "common/log/log.h"
 
@@ -90,7 +91,7 @@ Result<KafkaClient> NewKafkaClient(rd_kafka_type_t type, const KafkaOptions& opt
   }
   KafkaClient client(rd_kafka_new(type, config.get(), error.data(), error.size()));
   if (client == nullptr) return Invalid(error.data());
-  (void)config.release();  // the client has it now
+  std::ignore = config.release();  // the client has it now
   return client;
 }
 
