@@ -52,9 +52,10 @@ bool HasIds(const Event& event) {
                      event.pin_stated().index_person_id()});
     case Event::kPinSearchContinued: {
       const auto& part = event.pin_search_continued();
+      const auto is_empty = [](const std::string& id) { return id.empty(); };
       return AllSet({part.setting_id(), part.case_id()}) &&
-             std::none_of(part.person_ids().begin(), part.person_ids().end(),
-                          [](const std::string& id) { return id.empty(); });
+             std::ranges::none_of(part.person_ids(), is_empty) &&
+             std::ranges::none_of(part.uncut_person_ids(), is_empty);
     }
     case Event::kSettingUpdateRequested:
       return AllSet({event.setting_update_requested().setting().setting_id()});

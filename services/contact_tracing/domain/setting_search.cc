@@ -81,13 +81,7 @@ bool SettingSearch::SearchAfter(const PinStated& pin, const std::string& person_
   }
   const bool is_end = people.size() <= kPeopleAtOnce;
   if (!is_end) people.pop_back();
-  for (size_t from = 0; from < people.size(); from += kPeoplePerPart) {
-    const size_t until = std::min(from + kPeoplePerPart, people.size());
-    PinSearchContinued part = NewPart(pin);
-    for (size_t i = from; i < until; ++i) part.add_person_ids(people[i]);
-    part.set_last(is_end && until == people.size());
-    Emit(std::move(part));
-  }
+  Cut(pin, people, is_end);
   if (is_end) return false;
   PinSearchContinued next = NewPart(pin);
   next.set_after_person_id(people.back());
@@ -95,7 +89,26 @@ bool SettingSearch::SearchAfter(const PinStated& pin, const std::string& person_
   return false;
 }
 
+void SettingSearch::Cut(const PinStated& pin, std::span<const std::string> people, bool is_end) {
+  const bool twice = people.size() > kPeoplePerCut;
+  const size_t most = twice ? kPeoplePerCut : kPeoplePerPart;
+  while (!people.empty()) {
+    const auto some = people.first(std::min(most, people.size()));
+    people = people.subspan(some.size());
+    PinSearchContinued part = NewPart(pin);
+    auto& ids = twice ? *part.mutable_uncut_person_ids() : *part.mutable_person_ids();
+    ids.Assign(some.begin(), some.end());
+    part.set_last(is_end && people.empty());
+    Emit(std::move(part));
+  }
+}
+
 bool SettingSearch::SearchPart(const PinStated& pin, const PinSearchContinued& part) {
+  if (!part.uncut_person_ids().empty()) {
+    Cut(pin, std::vector(part.uncut_person_ids().begin(), part.uncut_person_ids().end()),
+        part.last());
+    return false;
+  }
   if (part.person_ids().empty()) return SearchAfter(pin, part.after_person_id());
   MatchAll(pin, {part.person_ids().begin(), part.person_ids().end()});
   return part.last() && Finish(pin);

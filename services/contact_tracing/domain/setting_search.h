@@ -2,8 +2,9 @@
 // setting's shard, and tells both sides what has changed.
 //
 // A pin is searched for in one event if it concerns few people; else they are cut into parts, each
-// a PinSearchContinued of its own to the same shard. So many parts are emitted at once, and after
-// them one that goes on with the next people, so that no event emits more, however great the crowd.
+// a PinSearchContinued of its own to the same shard, and if these are too many for one record, they
+// are cut twice: so everybody is read once. So many are cut at once, and after them follows one
+// that goes on with the next people, so that no event emits more, however great the crowd.
 // A part of a pin that has changed since, or in a setting that has, does nothing: the newer search
 // covers everybody who is there or was matched before.
 //
@@ -11,6 +12,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,8 +25,10 @@ namespace epigrid::contact_tracing {
 // People matched in one event: leaves room for the pin, the setting and the presence that caused it
 // within kWritesPerEventMax.
 inline constexpr size_t kPeoplePerPart = 12;
-// People cut into parts in one event: these fill a record.
-inline constexpr size_t kPeopleAtOnce = kPeoplePerPart * kEventsPerRecordMax;
+// People cut into parts that fill a record.
+inline constexpr size_t kPeoplePerCut = kPeoplePerPart * kEventsPerRecordMax;
+// People read and cut in one event.
+inline constexpr size_t kPeopleAtOnce = kPeoplePerCut * kEventsPerRecordMax;
 
 state::v1::TracedSetting LoadSetting(const CellReader& cells, const std::string& setting_id);
 // Asks for the setting; its content once it is loaded.
@@ -68,6 +72,8 @@ class SettingSearch {
   std::vector<std::string> PeopleAfter(const events::v1::PinStated& pin,
                                        const std::string& person_id, size_t limit) const;
   void MatchAll(const events::v1::PinStated& pin, const std::vector<std::string>& people);
+  // Cuts them into parts; `is_end`: there are no others.
+  void Cut(const events::v1::PinStated& pin, std::span<const std::string> people, bool is_end);
   // A part to be filled in.
   events::v1::PinSearchContinued NewPart(const events::v1::PinStated& pin) const;
   void Emit(events::v1::PinSearchContinued part);

@@ -201,7 +201,7 @@ void Needs(const TracingPolicy& policy, const PinSearchContinued& part, const Ce
   }
   const auto pin = LoadPin(part.setting_id(), part.case_id(), cells);
   if (!pin || IsOvertaken(part, *pin, *setting, cells)) return;
-  if (part.person_ids().empty()) {
+  if (part.person_ids().empty() && part.uncut_person_ids().empty()) {
     return SettingSearch::NeedsPeople(policy, part.setting_id(), *setting, *pin, needs);
   }
   for (const std::string& person_id : part.person_ids()) {
