@@ -36,16 +36,14 @@ CheckIns::CheckIns(const Measurement& measurement) : m_(measurement) {
 }
 
 void CheckIns::Measure() {
-  TellCpuOf([this] { return MeasureBurst(); });
+  // Other work on the machine changes it less than the rates.
+  const CpuUse before = m_.world.cpu();
+  const size_t check_ins = MeasureBurst();
+  m_.table.Add({"CPU time of a check-in, from the call to both folds",
+                m_.world.cpu().PerItemSince(before, check_ins), "", ""});
   MeasureOneByOne();
   MeasureSustained();
   MeasureRefold();
-}
-
-void CheckIns::AwaitQuiet() {
-  const Status status =
-      m_.world.backend().AwaitQuiet(std::chrono::minutes(10), std::chrono::minutes(2));
-  EPIGRID_CHECK(status.ok(), status.ToString());
 }
 
 void CheckIns::MakeSettings() {
@@ -136,27 +134,6 @@ LoadResult CheckIns::LoadAt(double per_second, Duration duration) {
   return result;
 }
 
-// What a check-in costs from the call to both folds; other work on the machine changes it less than
-// the rates.
-template <typename Work>
-void CheckIns::TellCpuOf(Work work) {
-  const auto used = [this] {
-    return std::array{m_.world.epigrid_cpu_seconds(), m_.world.log_cpu_seconds(),
-                      m_.world.view_cpu_seconds()};
-  };
-  const auto before = used();
-  const size_t check_ins = work();
-  auto micros = used();
-  for (size_t i = 0; i < micros.size(); ++i) {
-    micros[i] = (micros[i] - before[i]) * 1e6 / static_cast<double>(check_ins);
-  }
-  m_.table.Add(
-      {"CPU time of a check-in, from the call to both folds",
-       fmt::format("{:.1f} us in epigrid-dev, {:.1f} in the log, {:.1f} in the view's Redis",
-                   micros[0], micros[1], micros[2]),
-       "", ""});
-}
-
 // As fast as they are taken in, in turns with the bare producer; then until all are folded. How
 // many there were.
 size_t CheckIns::MeasureBurst() {
@@ -167,7 +144,7 @@ size_t CheckIns::MeasureBurst() {
     if (bare_ != nullptr) bare.push_back(bare_->Stream(m_.round).items_per_second());
     const auto begin = SteadyClock::now();
     const LoadResult burst = Load(4, 2, kPerCall, m_.round);
-    AwaitQuiet();
+    m_.world.AwaitQuiet();
     busy_seconds += SecondsSince(begin);
     rates.push_back(burst.items_per_second());
     p99s.push_back(burst.Percentile(0.99));
@@ -216,7 +193,7 @@ void CheckIns::MeasureSustained() {
     ages.push_back(m_.world.backend().GetBehind().value().event_age_seconds);
   }
   load.join();
-  AwaitQuiet();
+  m_.world.AwaitQuiet();
   m_.table.Add({"check-ins folded as they come, both shards",
                 fmt::format("{:.0f}/s, event age {:.1f} s half way, {:.1f} s at the end", paced,
                             ages[3], ages.back()),
@@ -226,7 +203,7 @@ void CheckIns::MeasureSustained() {
 void CheckIns::MeasureRefold() {
   const auto begin = SteadyClock::now();
   m_.world.EmptyViews();
-  AwaitQuiet();
+  m_.world.AwaitQuiet();
   const auto told = static_cast<double>(told_.load());
   m_.table.Add({"check-ins folded anew into emptied views, both shards",
                 fmt::format("{:.0f}/s ({:.0f} of them)", told / SecondsSince(begin), told), "",

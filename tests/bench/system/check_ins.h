@@ -46,10 +46,6 @@ class CheckIns {
   void MeasureOneByOne();
   void MeasureSustained();
   void MeasureRefold();
-  template <typename Work>
-  void TellCpuOf(Work work);
-  // Until everything is folded.
-  void AwaitQuiet();
 
   const Measurement m_;
   std::vector<std::string> settings_;

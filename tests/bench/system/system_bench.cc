@@ -40,6 +40,7 @@ struct Flags {
   int seconds = 3;
   int rounds = 5;
   int contacts = 1000;
+  double beside = 0.5;
 };
 
 Table Measure(const Flags& flags) {
@@ -62,7 +63,9 @@ Table Measure(const Flags& flags) {
   if (flags.only.contains(kCheckIns) || flags.only.contains(kMessages)) {
     CheckIns check_ins(measurement);
     check_ins.Measure();
-    if (flags.only.contains(kMessages)) Outbreaks(measurement, check_ins, flags.contacts).Measure();
+    if (flags.only.contains(kMessages)) {
+      Outbreaks(measurement, check_ins, flags.contacts, flags.beside).Measure();
+    }
   }
   return table;
 }
@@ -97,6 +100,10 @@ int main(int argc, char** argv) {
   app.add_option("--rounds", flags.rounds, "Of each figure")->capture_default_str();
   app.add_option("--contacts", flags.contacts, "Of one case; a crowd has numbers of five digits")
       ->check(CLI::Range(1, 99'999))
+      ->capture_default_str();
+  app.add_option("--beside", flags.beside,
+                 "Share of the check-ins folded as they come, that come in beside a case")
+      ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   app.add_option("--echo", echo, "Only serve the echo on this address")->group("");
   CLI11_PARSE(app, argc, argv);

@@ -30,6 +30,13 @@ struct WorldOptions {
   std::string token;
 };
 
+// Seconds of CPU time.
+struct CpuUse {
+  double epigrid, log, view;
+  // What each of `items` took since `before`, in a table's words.
+  std::string PerItemSince(const CpuUse& before, size_t items) const;
+};
+
 class World {
  public:
   explicit World(WorldOptions options);
@@ -43,8 +50,11 @@ class World {
   // CPU time used so far.
   double echo_cpu_seconds() const { return CpuSeconds(echo_->pid()); }
   double epigrid_cpu_seconds() const { return CpuSeconds(epigrid_->pid()); }
-  double log_cpu_seconds() const { return log_->CpuSeconds(); }
   double view_cpu_seconds() const { return CpuSeconds(view_.pid()); }
+  CpuUse cpu() const {
+    return {
+        .epigrid = epigrid_cpu_seconds(), .log = log_->CpuSeconds(), .view = view_cpu_seconds()};
+  }
   demo::Backend& backend() { return *backend_; }
   const LogServer& log() const { return *log_; }
   const std::string& channel() const { return options_.channel; }
@@ -52,6 +62,8 @@ class World {
   // came upon them.
   std::vector<Time> ArrivalsSince(Time begin);
   void EmptyViews();
+  // Until everything is folded.
+  void AwaitQuiet();
 
  private:
   void ReadMessageFile();
