@@ -203,6 +203,7 @@ int Process::Stop() {
 
   const size_t left = pipeline_->Drain(server_config_.drain_deadline);
   rpc_server_->Shutdown(kShutdownGrace);
+  for (const auto& begin : stop_begins_) begin();
   for (const auto& stop : stops_ | std::views::reverse) stop();
   if (left > 0 && pipeline_->Drain(kLastHandlersGrace) > 0) {
     // Their services would be destroyed under them. What they have appended is in the log; the rest

@@ -12,10 +12,11 @@
 //
 // The end. SIGTERM or SIGINT: not ready any more; server.drain_delay goes by; new calls are refused
 // with DRAINING (but for what is served to the end, pipeline.h) while those in flight finish, for
-// at most server.drain_deadline; connections are closed, and the server shuts down; the OnStop
-// functions run, last added first; Run returns 0. A second one ends the process at once. SIGHUP
-// reads the callers and the certificates anew, which also happens by itself within seconds of a
-// change of the files; one that has errors or cannot be read changes nothing and is logged.
+// at most server.drain_deadline; connections are closed, and the server shuts down; the
+// OnStopBegins functions run, and the OnStop functions, last added first; Run returns 0. A second
+// one ends the process at once. SIGHUP reads the callers and the certificates anew, which also
+// happens by itself within seconds of a change of the files; one that has errors or cannot be read
+// changes nothing and is logged.
 //
 // Life cycle: one per process, made first in main: it blocks the signals, so that all threads made
 // later leave them to Run. What was added must live until Run has returned. Threads: used from
@@ -78,6 +79,9 @@ class Process {
   // For what must stop after the last call and before the process ends: projectors, senders,
   // subscriptions.
   void OnStop(std::function<void()> stop);
+  // For what such a stop can begin and need not wait for: all of it begins before the first of them
+  // is waited for.
+  void OnStopBegins(std::function<void()> begin) { stop_begins_.push_back(std::move(begin)); }
 
   // For whoever keeps up with files of its own: called every two seconds, and on SIGHUP, by Run.
   void OnLook(std::function<void()> look) { looks_.push_back(std::move(look)); }
@@ -121,6 +125,7 @@ class Process {
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<RpcServer> rpc_server_;
   std::unique_ptr<AdminServer> admin_server_;
+  std::vector<std::function<void()>> stop_begins_;
   std::vector<std::function<void()>> stops_;
   std::vector<std::function<void()>> looks_;
   std::function<void(int, int)> on_listening_;

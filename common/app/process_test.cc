@@ -237,6 +237,7 @@ TEST(ProcessTest, AStopLetsCallsFinishThenRunsTheHooksInReverse) {
   std::vector<std::string> stopped;
   running.process.OnStop([&] { stopped.emplace_back("first"); });
   running.process.OnStop([&] { stopped.emplace_back("second"); });
+  running.process.OnStopBegins([&] { stopped.emplace_back("begun"); });
   std::thread client(
       [&] { EXPECT_TRUE(Running::Echo(running.Channel(), "", /*wait=*/true).ok()); });
   running.api->waiting.future().Wait();
@@ -249,7 +250,7 @@ TEST(ProcessTest, AStopLetsCallsFinishThenRunsTheHooksInReverse) {
   client.join();
   running.Stop();
   EXPECT_EQ(running.exit_code, 0);
-  EXPECT_THAT(stopped, testing::ElementsAre("second", "first"));
+  EXPECT_THAT(stopped, testing::ElementsAre("begun", "second", "first"));
 }
 
 TEST(ProcessTest, ACallersFileThatChangesIsReadAnewUnlessItIsWrong) {

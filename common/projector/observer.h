@@ -42,6 +42,9 @@ class ProjectorObserver {
   virtual void OnRestart(Shard /*shard*/, const Status& /*why*/) {}
   // An audit was made, a snapshot kept, and the log cut behind it; or not, and why.
   virtual void OnAudit(Shard /*shard*/, const Status& /*status*/) {}
+  // Every shard that was assigned is live, or has stopped: `taken` of those owned were assigned
+  // since this was told the last time, the first of them `took` ago.
+  virtual void OnTakeover(size_t /*taken*/, size_t /*owned*/, Duration /*took*/) {}
   // About once a second, whatever goes on or stands still: how the owned shards are.
   virtual void OnLook(const ProjectorSnapshot& /*snapshot*/) {}
   // The view does not answer, or refuses; it is asked again.

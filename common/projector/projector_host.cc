@@ -76,6 +76,7 @@ class ProjectorHost::Impl final : public ShardOwner,
   Task<void> PollLoop();
   Task<void> BeatLoop();
   Task<void> RaiseFloors(std::map<TopicShard, Offset> floors);
+  void TellTakeover();
   void ApplySeeks();
   void Deliver(std::vector<Polled> polled);
   void HeedPollError(const Status& status);
@@ -102,6 +103,8 @@ class ProjectorHost::Impl final : public ShardOwner,
   std::map<Shard, Owned> owned_;
   std::map<Shard, OwnAttempts> own_attempts_;
   uint64_t beat_ = 0;
+  size_t taken_ = 0;  // shards that were assigned and are not told of yet
+  Time taken_since_;
 
   // What is to be assigned (or, without an offset, unassigned) before the next poll: not while one
   // is under way, whose answer could be of before or after.
@@ -164,6 +167,7 @@ void ProjectorHost::Impl::OnAssigned(Shard shard) {
   owned.slot = std::make_unique<ShardSlot>(*this, shard, fold_.subscriptions(), options_,
                                            own_attempts_[shard]);
   owned.slot->Start();
+  if (taken_++ == 0) taken_since_ = scheduler_.Now();
 }
 
 Future<Done> ProjectorHost::Impl::OnRevoked(Shard shard, Revocation why) {
@@ -281,6 +285,7 @@ Task<void> ProjectorHost::Impl::BeatLoop() {
       for (auto& [shard, owned] : owned_) owned.slot->StartAgain();
     }
     for (auto& [shard, owned] : owned_) owned.slot->Beat();
+    TellTakeover();
     if (observer_ != nullptr && beat_ % kLookEvery == 0) observer_->OnLook(Snapshot());
     if (raising_.has_value() && raising_->done()) raising_.reset();
     if (beat_ % kRaiseAllFloorsEvery == 0) floors_.clear();
@@ -296,6 +301,15 @@ Task<void> ProjectorHost::Impl::BeatLoop() {
       raising_->Start();
     }
   }
+}
+
+void ProjectorHost::Impl::TellTakeover() {
+  const auto settled = [](const auto& owned) { return owned.second.slot->settled(); };
+  if (owned_.empty()) taken_ = 0;  // all have gone again
+  if (taken_ == 0 || !std::ranges::all_of(owned_, settled)) return;
+  const Duration took = std::max(Duration::zero(), scheduler_.Now() - taken_since_);
+  if (observer_ != nullptr) observer_->OnTakeover(taken_, owned_.size(), took);
+  taken_ = 0;
 }
 
 Task<void> ProjectorHost::Impl::RaiseFloors(std::map<TopicShard, Offset> floors) {

@@ -380,6 +380,11 @@ std::string_view ShardSlot::StateName() const {
   return "OPENING";
 }
 
+bool ShardSlot::settled() const {
+  const std::string_view state = StateName();
+  return state == "LIVE" || state == "STOPPED";
+}
+
 ProjectedShard ShardSlot::Describe(Time now) const {
   ProjectedShard described;
   described.shard = shard_;

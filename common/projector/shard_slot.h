@@ -69,6 +69,8 @@ class ShardSlot final : public RebuiltShard {
   // The log cannot be read there.
   void SourceFailed(const TopicShard& from, const Status& status);
 
+  // Whether it is live, or stands until somebody mends it.
+  bool settled() const;
   bool rebuilding() const { return rebuild_ != nullptr; }
   bool auditing() const { return audit_ != nullptr; }
   // For so many beats the shard could have been audited; 0: it is not to be, or cannot be now.

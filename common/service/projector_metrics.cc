@@ -41,6 +41,10 @@ ProjectorMetrics::ProjectorMetrics(std::string service, Metrics& metrics)
           "How long the oldest record of a batch had waited when it was committed, and, once a "
           "second, how long the oldest of a shard waits that has waited for over a second",
           kAgeBucketsSeconds)),
+      takeover_(metrics.Histogram(
+          Name(service_, "takeover_seconds"),
+          "From the first shard that this process was given until all it was given are live",
+          kAgeBucketsSeconds)),
       oldest_age_(metrics.Gauge(
           Name(service_, "oldest_record_age_seconds"),
           "How long the oldest record that is not applied has waited, or since when an owned shard "
@@ -68,6 +72,12 @@ void ProjectorMetrics::OnBatch(Shard, size_t records, size_t events, size_t writ
   events_.Increment(static_cast<double>(events));
   writes_.Increment(static_cast<double>(writes));
   age_.Observe(ToSeconds(age));
+}
+
+void ProjectorMetrics::OnTakeover(size_t taken, size_t owned, Duration took) {
+  takeover_.Observe(ToSeconds(took));
+  EPIGRID_LOG_INFO("projector.taken_over", {"projector", Safe(service_)}, {"taken", taken},
+                   {"owned", owned}, {"took_ms", took});
 }
 
 void ProjectorMetrics::OnLook(const ProjectorSnapshot& snapshot) {

@@ -11,6 +11,8 @@
 //   epigrid_<service>_shard_time_lag_seconds  how far shard time lags behind the clock, the most of the live shards:
 //                                             over some ten seconds a shard stands still, though no record may wait
 //   epigrid_<service>_owned_shards            by state: OPENING, CATCHING_UP, LIVE, STOPPED
+//   epigrid_<service>_takeover_seconds        from the first shard that this process was given until all are live: what
+//                                             a handover takes beside noticing that the old owner is gone
 //   epigrid_<service>_ignored_events_total    by reason: what changed nothing
 //   epigrid_<service>_shard_restarts_total    by reason: a shard began again from its view
 //   epigrid_<service>_audits_total            by result: OK, AUDIT_DIFFERS, or why it was not made
@@ -41,6 +43,7 @@ class ProjectorMetrics final : public ProjectorObserver {
   void OnRestart(Shard shard, const Status& why) override;
   void OnAlert(ProjectorAlert alert, Shard shard, std::string_view detail) override;
   void OnAudit(Shard shard, const Status& status) override;
+  void OnTakeover(size_t taken, size_t owned, Duration took) override;
   void OnLook(const ProjectorSnapshot& snapshot) override;
   void OnViewWait(const Status& why) override;
   void OnLogWait(const Status& why) override;
@@ -65,6 +68,7 @@ class ProjectorMetrics final : public ProjectorObserver {
   prometheus::Counter& view_retries_;
   prometheus::Counter& log_retries_;
   prometheus::Histogram& age_;
+  prometheus::Histogram& takeover_;
   prometheus::Gauge& oldest_age_;
   prometheus::Gauge& time_lag_;
   prometheus::Gauge& audit_age_;

@@ -48,6 +48,14 @@ TEST(ProjectorMetrics, WhatWaitsIsSeenThoughNothingIsCommitted) {
   EXPECT_THAT(metrics.Text(), HasSubstr("epigrid_test_owned_shards{state=\"LIVE\"} 0"));
 }
 
+TEST(ProjectorMetrics, TakeoversAreTimed) {
+  Metrics metrics;
+  ProjectorMetrics projector("test", metrics);
+  projector.OnTakeover(32, 64, std::chrono::milliseconds(1'500));
+  EXPECT_THAT(metrics.Text(), HasSubstr("epigrid_test_takeover_seconds_sum 1.5"));
+  EXPECT_THAT(metrics.Text(), HasSubstr("epigrid_test_takeover_seconds_count 1"));
+}
+
 TEST(ProjectorMetrics, CountsWhatIsAskedAgain) {
   Metrics metrics;
   ProjectorMetrics projector("test", metrics);

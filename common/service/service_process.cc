@@ -13,6 +13,7 @@ void AddToProcess(Process& process, const StorageConfig& storage, ServiceRuntime
   runtime.OnReadiness([&process, &runtime](std::string_view why_not) {
     process.readiness().Set(runtime.service(), why_not);
   });
+  process.OnStopBegins([&runtime] { runtime.HandOver(); });
   runtime.GiveUpStartWhen([&process] { return process.StopRequested(); });
   if (storage.serves_calls()) process.AddService(api, full_name, runtime.service());
 }

@@ -173,11 +173,17 @@ Status ServiceRuntime::StartProjector() {
   return OkStatus();
 }
 
+void ServiceRuntime::HandOver() {
+  if (projector_ == nullptr || handed_over_.has_value()) return;
+  handed_over_ = projector_->host.Stop();
+}
+
 void ServiceRuntime::Stop() {
   EPIGRID_CHECK(started_, "what is stopped was started");
   started_ = false;
   api_loop_.RunOnLoop([this] { watching_ = {}; });
-  if (projector_ != nullptr) projector_->host.Stop().Wait();
+  HandOver();
+  if (handed_over_.has_value()) std::move(*handed_over_).Wait();
   shards_->Stop().Wait();
   projector_.reset();
   api_loop_.RunOnLoop([this] {

@@ -20,6 +20,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/base/event_loop.h"
@@ -81,6 +82,9 @@ class ServiceRuntime {
   // LOG_MISMATCH and the like, VIEW_EVICTS, VIEW_CONFIG_UNREADABLE; UNAVAILABLE if it was given up
   // before the log answered.
   Status Start();
+  // Begins to give the shards to others, which Stop waits for: so that those of all services of a
+  // process go at once.
+  void HandOver();
   // Once; also by the destructor.
   void Stop();
 
@@ -145,6 +149,7 @@ class ServiceRuntime {
   std::unique_ptr<LogDurabilityWatch> durability_watch_;
   Task<void> watching_durability_;
   std::unique_ptr<Projector> projector_;
+  std::optional<Future<Done>> handed_over_;
   PendingWorkFunction pending_work_;
   ViewWatch::Report on_readiness_ = [](std::string_view) {};
   std::function<bool()> give_up_start_ = [] { return false; };

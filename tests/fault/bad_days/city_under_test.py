@@ -1,10 +1,10 @@
-"""The city under test: log, view, and two instances of each service, in one process each or in four.
+"""The city under test: log, view, and instances of each service, one of each in a process or in four.
 
     with CityUnderTest(directory, log=RedisLog(directory), view=SingleView(directory), layout="together") as under_test:
         city = under_test.partners("load")       # harness/city.py: calls go to whichever instance serves
         under_test.instances[0].kill()
 
-Layouts: `together` is epigrid-dev twice; `apart` is each service's own binary, twice.
+Layouts: `together` is epigrid-dev, once for each role; `apart` is each service's own binary, once for each role.
 """
 
 import contextlib
@@ -29,8 +29,8 @@ NOTIFICATION_SETTINGS = {
 class Instance(Process):
     """One process of the city, with its name, its ports and the services in it."""
 
-    def __init__(self, under_test, number, services, bin_dir, environment):
-        self.services, self.number = services, number
+    def __init__(self, under_test, number, role, services, bin_dir, environment):
+        self.services, self.number, self.role = services, number, role
         self.port, self.admin_port = free_port(), free_port()
         self.bin_dir = bin_dir  # whose binary it runs from its next start on; None: that under test
         self._under_test = under_test
@@ -38,14 +38,22 @@ class Instance(Process):
         name = f"{self._program}-{number}"
         super().__init__(name, [], under_test.directory / name, environment)
 
+    @property
+    def serves(self):
+        return self.role != "projector"
+
+    @property
+    def folds(self):
+        return self.role != "api"
+
     def start(self):
         under_test = self._under_test
         flags = {
-            "instance-name": self.name, "server-listen": f"127.0.0.1:{self.port}", "server-drain-delay": "0s",
+            "instance-name": self.name, "instance-role": self.role, "server-listen": f"127.0.0.1:{self.port}", "server-drain-delay": "0s",
             "server-callers": under_test.callers, "admin-listen": f"127.0.0.1:{self.admin_port}",
             **under_test.log.settings(), **under_test.view.settings()}
         for service in self.services:
-            flags |= under_test.settings_of(service, self.number, alone=len(self.services) == 1)
+            flags |= under_test.settings_of(service, self)
         program = self.bin_dir / self._program if self.bin_dir else binary(self._program)
         self._command = [str(program), *(f"--{flag}={value}" for flag, value in flags.items())]
         super().start()
@@ -81,7 +89,7 @@ class _ByService:
 
 
 class CityUnderTest:
-    def __init__(self, directory, log, view, receiver, layout="together", copies=2, environments=None,
+    def __init__(self, directory, log, view, receiver, layout="together", roles=("all", "all"), environments=None,
                  bin_dir=None):
         self.directory = directory
         self.log, self.view, self.receiver = log, view, receiver
@@ -95,12 +103,12 @@ class CityUnderTest:
         self._operator_token = write_secret(directory / "operator.token", self._tokens["operator"])
         self._stack = contextlib.ExitStack()
         self.instances = []
-        for number in range(1, copies + 1):
+        for number, role in enumerate(roles, 1):
             environment = (environments or {}).get(number)
             for services in ([SERVICES] if layout == "together" else [(service,) for service in SERVICES]):
-                self.instances.append(Instance(self, number, services, bin_dir, environment))
+                self.instances.append(Instance(self, number, role, services, bin_dir, environment))
 
-    def settings_of(self, service, number, alone):
+    def settings_of(self, service, instance):
         flags = {}
         if service != "notification":
             flags[f"{service.replace('_', '-')}-time-zone"] = self.calendar.zone_name
@@ -109,9 +117,10 @@ class CityUnderTest:
         if service == "notification":
             flags |= NOTIFICATION_SETTINGS | {
                 "notification-endpoints": self._endpoints, "notification-identity-token-file": self._sender_token}
-            if alone:
-                identity = [one for one in self.instances if one.services == ("identity",)][number - 1]
-                flags["notification-identity-address"] = f"127.0.0.1:{identity.port}"
+            if not (instance.serves and "identity" in instance.services):  # else it asks itself
+                serving = [one for one in self.instances if one.serves and "identity" in one.services]
+                asked = next((one for one in serving if one.number == instance.number), serving[0])
+                flags["notification-identity-address"] = f"127.0.0.1:{asked.port}"
         return flags
 
     # --- life -------------------------------------------------------------------------------------------------------
@@ -135,7 +144,7 @@ class CityUnderTest:
         self._stack.__exit__(*why)  # told why, so that what fails now does not hide it
 
     def serving(self, service):
-        return [one for one in self.instances if service in one.services]
+        return [one for one in self.instances if one.serves and service in one.services]
 
     # --- who calls --------------------------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ class Report:
     checks: int
     longest_without_check_s: float
     recovered_s: float  # from the end of what befell the city to reports that go through again
+    results: list  # what the row itself has measured
 
     def line(self):
         counts = collections.Counter(next((kind for kind in KINDS if problem.startswith(kind)), "other")
@@ -46,7 +47,8 @@ class Report:
         told = ", ".join(f"{kind} {counts[kind]}" for kind in KINDS if kind != "not told by anybody" or counts[kind])
         other = f", other {counts['other']}" if counts["other"] else ""
         return (f"{self.row}: {told}{other}; gate checks failed {self.checks_failed} of {self.checks}, longest without one "
-                f"{self.longest_without_check_s:.1f} s; recovered after {self.recovered_s:.1f} s")
+                f"{self.longest_without_check_s:.1f} s; recovered after {self.recovered_s:.1f} s"
+                + "".join(f"; {result}" for result in self.results))
 
 
 class BadDay:
@@ -58,7 +60,7 @@ class BadDay:
         self._directory = directory
         self.under_test = self.log = self.view = self.city = self.load = self.probes = None
         self.parked_expected = 0
-        self.problems, self.notes = [], []
+        self.problems, self.notes, self.results = [], [], []
         self.checks = []  # () -> problems; of what the row itself has told, at quiet
         self._mended_at = None
 
@@ -84,7 +86,7 @@ class BadDay:
         began = time.monotonic()
         self.log, self.view = self.options.stores(self._directory, self.row)
         with WebhookReceiver(tolerance_s=self.row.webhook_tolerance_s) as receiver, CityUnderTest(
-                self._directory, self.log, self.view, receiver, layout=self.row.layout or self.options.layout,
+                self._directory, self.log, self.view, receiver, layout=self.row.layout or self.options.layout, roles=self.row.roles,
                 environments=self.row.environments(self._directory),
                 bin_dir=self.options.previous if self.row.starts_previous else None) as self.under_test:
             from bad_days.probes import Probes  # needs the generated stubs
@@ -152,4 +154,4 @@ class BadDay:
                 f"twice, p99 {p99 * 1000:.0f} ms; {len(self.probes.reports)} reports")
         text = "\n".join([text, *self.notes])
         return Report(self.row.name, self.problems, text, time.monotonic() - began, len(failed), len(checks), longest,
-                      max(0.0, recovered - self._mended_at))
+                      max(0.0, recovered - self._mended_at), self.results)

@@ -14,6 +14,7 @@ TOPIC_PREFIX = "epigrid."
 
 class KafkaLog:
     kind = "kafka"
+    session_s = 6.0  # after which silence is taken for death, unless set otherwise
 
     def __init__(self, directory, gated=False, disk_mebibytes=None):
         directory.mkdir(parents=True, exist_ok=True)

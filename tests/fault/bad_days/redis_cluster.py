@@ -20,6 +20,11 @@ class ClusterView:
     def settings(self):
         return {"view-redis-cluster": self._script.read("seeds")}
 
+    @property
+    def address(self):
+        """A node's; each is told what is published at any."""
+        return self.settings()["view-redis-cluster"].split(",")[0]
+
     def start(self):
         self._script.start()
 

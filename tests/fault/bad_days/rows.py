@@ -22,6 +22,7 @@ class Row:
     log_disk_mebibytes: int | None = None
     needs: dict = dataclasses.field(default_factory=dict)  # for example {"log": "redis"}
     layout: str | None = None
+    roles: tuple = ("all", "all")  # of the instances of each service
     retry_at_once: bool = False  # gates need not wait as they are told before they ask once more
     starts_previous: bool = False  # the instances begin with the version before
     webhook_tolerance_s: int = TOLERANCE_S
@@ -81,6 +82,35 @@ def rolling_restart(day):
         instance.stop()
         instance.start()
         instance.await_ready()
+
+
+# Of each service two instances fold and two are called.
+ROLES = ("projector", "api", "all")
+HANDOVER_S = 2.0  # what may go by beside the silence that is taken for death
+
+
+def _handovers(day, end, bound_s):
+    from bad_days.handover import Handovers  # needs the generated stubs
+
+    with Handovers(day) as handovers:
+        for _ in range(day.seconds(5, 1)):
+            for number, role in enumerate(ROLES, 1):
+                if role != "api":
+                    day.await_gates()
+                    handovers.measure(number, end, bound_s)
+    day.results.append(handovers.told())
+
+
+@row(roles=ROLES)
+def shards_handed_over(day):
+    """SIGTERM of who folds: others have all of its shards within two seconds."""
+    _handovers(day, lambda instance: instance.stop(), HANDOVER_S)
+
+
+@row(roles=ROLES)
+def shards_taken_over(day):
+    """SIGKILL of who folds: others have all of its shards two seconds after its session has run out."""
+    _handovers(day, lambda instance: instance.kill(), day.log.session_s + HANDOVER_S)
 
 
 # --- the log -----------------------------------------------------------------------------------------------------------

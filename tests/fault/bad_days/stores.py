@@ -85,6 +85,7 @@ class RedisStore:
 
 class RedisLog(RedisStore):
     kind = "redis"
+    session_s = 3.0  # after which silence is taken for death, unless set otherwise
 
     def __init__(self, directory, gated=False, disk_mebibytes=None):
         self.disk = SmallDisk(directory / "log", disk_mebibytes) if disk_mebibytes else None
@@ -124,6 +125,10 @@ class SingleView(RedisStore):
 
     def __init__(self, directory, gated=False):
         super().__init__("view", directory, durable=False, gated=gated)
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.redis.port}"
 
     def lose_everything(self):
         """Killed, and started with nothing."""
