@@ -98,18 +98,26 @@ Status CutShard(const KafkaCore& core, const TopicShard& of, Offset first_kept) 
   return OkStatus();
 }
 
+bool CutMeanwhile(const Result<std::vector<LogRecord>>& read) {
+  return !read.ok() && read.status().reason() == "LOG_START_MOVED";
+}
+
 Result<std::vector<LogRecord>> ReadAfter(const KafkaCore& core, const TopicShard& from,
                                          Offset after, size_t limit) {
   const std::string topic = core.TopicName(from.topic);
   EPIGRID_ASSIGN_OR_RETURN(const KafkaRange range, core.reader->Range(topic, from.shard));
   const Offset start = KafkaCore::StartOf(range);
   if (after < start) return LogStartMoved(from, start, after);
-  return core.reader->Read(topic, from.shard, KafkaCore::PositionAfter(after), range.end, limit);
+  auto read =
+      core.reader->Read(topic, from.shard, KafkaCore::PositionAfter(after), range.end, limit);
+  if (!CutMeanwhile(read)) return read;
+  EPIGRID_ASSIGN_OR_RETURN(const KafkaRange moved, core.reader->Range(topic, from.shard));
+  return LogStartMoved(from, KafkaCore::StartOf(moved), after);
 }
 
 // The newest records that fit are found from the end backwards, in ever larger steps.
-Result<std::vector<LogRecord>> ReadLast(const KafkaCore& core, const TopicShard& from,
-                                        size_t limit) {
+Result<std::vector<LogRecord>> TryReadLast(const KafkaCore& core, const TopicShard& from,
+                                           size_t limit) {
   const std::string topic = core.TopicName(from.topic);
   EPIGRID_ASSIGN_OR_RETURN(const KafkaRange range, core.reader->Range(topic, from.shard));
   std::vector<LogRecord> newest;  // newest first
@@ -135,6 +143,14 @@ Result<std::vector<LogRecord>> ReadLast(const KafkaCore& core, const TopicShard&
   }
   std::reverse(newest.begin(), newest.end());
   return newest;
+}
+
+Result<std::vector<LogRecord>> ReadLast(const KafkaCore& core, const TopicShard& from,
+                                        size_t limit) {
+  for (;;) {
+    auto read = TryReadLast(core, from, limit);
+    if (!CutMeanwhile(read)) return read;
+  }
 }
 
 Status RaiseFloors(KafkaCore& core, const std::string& group,

@@ -66,7 +66,16 @@ Result<std::vector<LogRecord>> KafkaReader::Read(const std::string& topic_name, 
       return LogUnavailable("a shard could not be read in time");
     }
     const Message message(rd_kafka_consumer_poll(client_.get(), KafkaMillis(left)));
-    // An error is the client's own trouble, which it goes on with until the deadline.
+    if (message != nullptr && message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
+      place_.reset();
+      EPIGRID_ASSIGN_OR_RETURN(const KafkaRange range, Range(topic_name, shard));
+      if (range.begin > position) {
+        return LogStartMoved({topic_name, shard}, KafkaCore::StartOf(range),
+                             static_cast<Offset>(position));
+      }
+      continue;
+    }
+    // Another error is the client's own trouble, which it goes on with until the deadline.
     if (message == nullptr || message->err != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
     place_->position = message->offset + 1;
     if (message->offset >= end) break;  // where the topic was compacted up to the end

@@ -26,7 +26,8 @@ class KafkaReader {
 
   Result<KafkaRange> Range(const std::string& topic_name, Shard shard);
   // Records from this position up to `end`, at most `limit` and no more once they are
-  // kReadBytesMax bytes. LOG_UNAVAILABLE if they have not come within the deadline.
+  // kReadBytesMax bytes. LOG_UNAVAILABLE if they have not come within the deadline; LOG_START_MOVED
+  // if the first of them was cut meanwhile.
   Result<std::vector<LogRecord>> Read(const std::string& topic_name, Shard shard, int64_t position,
                                       int64_t end, size_t limit);
 

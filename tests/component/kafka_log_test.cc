@@ -7,6 +7,7 @@
 #include <functional>
 #include <thread>
 
+#include "common/event_log/kafka_reader.h"
 #include "common/kafka/handle.h"
 #include "common/kafka/testing/kafka_server.h"
 #include "common/kafka/topics.h"
@@ -253,6 +254,26 @@ TEST(KafkaLog, EveryRecordIsReadOnceAndInOrderWhileLeadersMove) {
 }
 
 // Of many one or another hears that the brokers are away before it listens.
+// Between the question where a shard begins and the answer to what is asked for then.
+TEST(KafkaLog, WhatIsCutWhileItIsReadIsNotWaitedFor) {
+  KafkaUnderTest storage;
+  const auto log = MustOpen(storage.loop(), storage.options());
+  const std::vector<NewRecord> ten(10, {kInbox, "", "value"});
+  ASSERT_TRUE(log->NewProducer()->Append(ten).Wait().ok());
+  KafkaReader reader(
+      NewKafkaClient(RD_KAFKA_CONSUMER, storage.options().kafka,
+                     {{"group.id", "test"}, {"auto.offset.reset", "error"}}, RD_KAFKA_EVENT_NONE)
+          .value(),
+      seconds(60));
+  const std::string topic = storage.options().topic_prefix + kInbox.topic;
+  const KafkaRange range = reader.Range(topic, kInbox.shard).value();
+  ASSERT_TRUE(log->Cut(kInbox, 6).Wait().ok());
+  const auto began = std::chrono::steady_clock::now();
+  const auto read = reader.Read(topic, kInbox.shard, range.begin, range.end, 10);
+  EXPECT_EQ(read.status().reason(), "LOG_START_MOVED");
+  EXPECT_LT(std::chrono::steady_clock::now() - began, seconds(30));
+}
+
 TEST(KafkaLog, EveryProducerAnswersThatIsMadeWhileTheBrokersAreAway) {
   KafkaUnderTest kafka;
   const auto log = kafka.NewLog();
