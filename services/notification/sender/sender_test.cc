@@ -317,6 +317,25 @@ TEST_F(SenderTest, WaitsNoLongerWhenItsClockIsSetBack) {
   EXPECT_EQ(StateOf(message), v1::MESSAGE_STATE_DELIVERED);
 }
 
+// Its own clock says that each attempt is over: as the fold may be about to give it up, nothing is
+// sent. A smaller error is the fold's to allow for.
+TEST_F(SenderTest, AClockFarAheadDelaysAMessageAndLosesNone) {
+  SimProcess process(world_.scheduler());
+  process.set_clock_error(std::chrono::hours(1));
+  world_.contacts().Set(kPerson, {{"web", "a"}});
+  const std::string message = world_.shard().Change(kPerson, COLOUR_RED);
+  Sender sender(process, world_.outbox(), world_.contacts(), world_.channels(), world_.random(),
+                [](Shard) { return true; }, {.shard_count = 1});
+  sender.Start();
+  world_.RunUntil([&] { return world_.shard().Message(kPerson, message).attempts_size() > 0; });
+  world_.RunIdle();
+  EXPECT_EQ(LastAttempt(message).reason(), "TOO_LATE");
+  EXPECT_TRUE(world_.web().sent.empty());
+  process.set_clock_error(std::chrono::minutes(9));
+  RunUntil(message, v1::MESSAGE_STATE_DELIVERED);
+  EXPECT_THAT(world_.web().sent, SizeIs(1));
+}
+
 TEST_F(SenderTest, AppendsResultsUntilTheyAreInTheLog) {
   const std::string message = world_.shard().Change(kPerson, COLOUR_RED);
   world_.contacts().Set(kPerson, {{"web", "a"}});
