@@ -17,21 +17,6 @@ namespace {
 using StringMap = std::map<std::string, std::string>;
 using Offsets = std::vector<Offset>;
 
-std::vector<KafkaTopicSpec> TopicSpecs(const KafkaCore& core, const LogIdentity& identity) {
-  std::vector<KafkaTopicSpec> specs = {KafkaMetadata::TopicSpec(core.options)};
-  const uint32_t min_insync = core.options.min_insync_replicas;
-  for (const std::string& topic :
-       std::set<std::string>(identity.topics.begin(), identity.topics.end())) {
-    specs.push_back({.name = core.TopicName(topic),
-                     .partitions = identity.shard_count,
-                     .replication = core.options.replication,
-                     .settings = core.options.compacted_topics.contains(topic)
-                                     ? KafkaCompactedTopicSettings(min_insync)
-                                     : KafkaFactTopicSettings(min_insync)});
-  }
-  return specs;
-}
-
 std::vector<TopicShard> ShardsOf(const LogIdentity& identity) {
   std::vector<TopicShard> shards;
   for (const std::string& topic : identity.topics) {
@@ -51,7 +36,7 @@ Status OpenLog(KafkaCore& core, const LogIdentity& identity) {
                                                          RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR));
   }
   EPIGRID_RETURN_IF_ERROR(EnsureKafkaTopics(core.client.get(), core.options.topic_care,
-                                            TopicSpecs(core, identity),
+                                            KafkaLogTopics(core.options, identity),
                                             core.options.kafka.deadline));
   if (core.metadata == nullptr) {
     EPIGRID_ASSIGN_OR_RETURN(KafkaClient metadata_reader, core.NewReader(RD_KAFKA_EVENT_NONE));
@@ -217,6 +202,22 @@ Task<Result<Offset>> FetchEnd(Future<Result<Offsets>> asked) {
 }
 
 }  // namespace
+
+std::vector<KafkaTopicSpec> KafkaLogTopics(const KafkaLogOptions& options,
+                                           const LogIdentity& identity) {
+  std::vector<KafkaTopicSpec> specs = {KafkaMetadata::TopicSpec(options)};
+  const uint32_t min_insync = options.min_insync_replicas;
+  for (const std::string& topic :
+       std::set<std::string>(identity.topics.begin(), identity.topics.end())) {
+    specs.push_back({.name = options.topic_prefix + topic,
+                     .partitions = identity.shard_count,
+                     .replication = options.replication,
+                     .settings = options.compacted_topics.contains(topic)
+                                     ? KafkaCompactedTopicSettings(min_insync)
+                                     : KafkaFactTopicSettings(min_insync)});
+  }
+  return specs;
+}
 
 KafkaLog::KafkaLog(EventLoop& loop, KafkaLogOptions options)
     : core_(std::make_unique<KafkaCore>(loop, std::move(options))) {}

@@ -62,6 +62,10 @@ struct KafkaLogOptions {
   size_t poll_bytes_target = 4 << 20;
 };
 
+// The topics of a log as Open wants them, that of the metadata first.
+std::vector<KafkaTopicSpec> KafkaLogTopics(const KafkaLogOptions& options,
+                                           const LogIdentity& identity);
+
 struct KafkaCore;
 
 class KafkaLog final : public EventLog {

@@ -174,6 +174,43 @@ Result<std::map<std::string, FoundTopic>> AwaitTopics(rd_kafka_t* client,
 
 }  // namespace
 
+Result<std::map<std::string, uint32_t>> ListKafkaTopics(rd_kafka_t* client, Duration deadline) {
+  EPIGRID_ASSIGN_OR_RETURN(const auto found, FindTopics(client, deadline));
+  std::map<std::string, uint32_t> partitions;
+  for (const auto& [name, topic] : found) partitions[name] = topic.partitions;
+  return partitions;
+}
+
+Status SetKafkaTopicSettings(rd_kafka_t* client, const std::vector<KafkaTopicSpec>& topics,
+                             Duration deadline) {
+  static constexpr std::string_view kDoing = "alter the topics";
+  std::vector<Resource> resources;
+  std::vector<rd_kafka_ConfigResource_t*> raw;
+  for (const KafkaTopicSpec& spec : topics) {
+    resources.emplace_back(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, spec.name.c_str()));
+    raw.push_back(resources.back().get());
+    for (const auto& [name, value] : spec.settings) {
+      rd_kafka_ConfigResource_set_config(raw.back(), name.c_str(), value.c_str());
+    }
+  }
+  const KafkaQueue queue(rd_kafka_queue_new(client));
+  const KafkaAdminOptions options =
+      NewKafkaAdminOptions(client, RD_KAFKA_ADMIN_OP_ALTERCONFIGS, deadline);
+  rd_kafka_AlterConfigs(client, raw.data(), raw.size(), options.get(), queue.get());
+  EPIGRID_ASSIGN_OR_RETURN(const KafkaEvent answer,
+                           AwaitKafkaAnswer(queue.get(), deadline, kDoing));
+  size_t count = 0;
+  const rd_kafka_ConfigResource_t** altered = rd_kafka_AlterConfigs_result_resources(
+      rd_kafka_event_AlterConfigs_result(answer.get()), &count);
+  for (size_t i = 0; i < count; ++i) {
+    const rd_kafka_resp_err_t error = rd_kafka_ConfigResource_error(altered[i]);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return KafkaStatus(error, kDoing, rd_kafka_ConfigResource_name(altered[i]));
+    }
+  }
+  return OkStatus();
+}
+
 std::map<std::string, std::string> KafkaFactTopicSettings(uint32_t min_insync_replicas) {
   return {{"cleanup.policy", "delete"},
           {"max.message.bytes", std::to_string(2 << 20)},

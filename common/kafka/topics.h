@@ -34,6 +34,13 @@ std::map<std::string, std::string> KafkaFactTopicSettings(uint32_t min_insync_re
 // and not within an hour.
 std::map<std::string, std::string> KafkaCompactedTopicSettings(uint32_t min_insync_replicas);
 
+// All topics of the brokers by name, each with its number of partitions.
+Result<std::map<std::string, uint32_t>> ListKafkaTopics(rd_kafka_t* client, Duration deadline);
+
+// Gives topics the settings of their specs, and no others of their own.
+Status SetKafkaTopicSettings(rd_kafka_t* client, const std::vector<KafkaTopicSpec>& topics,
+                             Duration deadline);
+
 // Blocks, for `deadline` a question. FAILED_PRECONDITION LOG_MISMATCH says everything that differs;
 // PERMISSION_DENIED LOG_FORBIDDEN names what this client may not do; UNAVAILABLE LOG_UNAVAILABLE.
 Status EnsureKafkaTopics(rd_kafka_t* client, KafkaTopicCare care,

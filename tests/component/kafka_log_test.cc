@@ -80,18 +80,11 @@ class KafkaUnderTest final : public EventLogUnderTest {
  private:
   // nullptr: as the log makes its topics.
   void SetBatchBytesMax(const std::string& topic, const char* bytes) {
-    using Resource = KafkaOwned<rd_kafka_ConfigResource_t, &rd_kafka_ConfigResource_destroy>;
-    const Resource resource(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
     auto settings = KafkaFactTopicSettings(1);
     if (bytes != nullptr) settings["max.message.bytes"] = bytes;
-    for (const auto& [name, value] : settings) {
-      rd_kafka_ConfigResource_set_config(resource.get(), name.c_str(), value.c_str());
-    }
-    rd_kafka_ConfigResource_t* raw = resource.get();
-    const KafkaQueue queue(rd_kafka_queue_new(admin_.get()));
-    rd_kafka_AlterConfigs(admin_.get(), &raw, 1, nullptr, queue.get());
-    const auto answer = AwaitKafkaAnswer(queue.get(), seconds(10), "alter a topic");
-    EPIGRID_CHECK(answer.ok(), answer.status().ToString());
+    const Status set = SetKafkaTopicSettings(
+        admin_.get(), {{.name = topic, .settings = std::move(settings)}}, seconds(10));
+    EPIGRID_CHECK(set.ok(), set.ToString());
   }
 
   // Whether a record to the topic's last shard, which no test looks at, is taken.

@@ -9,6 +9,7 @@ import pytest
 
 from harness import stubs
 from harness.epigrid import running
+from harness.logs import KafkaLogs, RedisLogs
 from harness.webhooks import WebhookReceiver
 
 
@@ -57,18 +58,28 @@ def receiver():
         yield webhooks
 
 
+@pytest.fixture(scope="module")
+def logs(request):
+    """What makes the logs of a file's tests: Redis, or what ON_BOTH_LOGS (harness/logs.py) says."""
+    if getattr(request, "param", "redis") == "redis":
+        yield RedisLogs()
+        return
+    with _directory_of(request.node) as path, KafkaLogs(path / "kafka") as kafka:
+        yield kafka
+
+
 @pytest.fixture
-def epigrid(directory, receiver):
-    """epigrid-dev with two Redis servers of its own, ready to serve; its messages go to the receiver."""
-    with running(directory, receiver=receiver) as process:
+def epigrid(directory, receiver, logs):
+    """epigrid-dev with a log and a view of its own, ready to serve; its messages go to the receiver."""
+    with running(directory, logs, receiver=receiver) as process:
         yield process
 
 
 @pytest.fixture(scope="module")
-def shared_epigrid(request):
+def shared_epigrid(request, logs):
     """epigrid-dev for all tests of one file that have people and places of their own."""
     with _directory_of(request.node) as path, _honest_receiver() as webhooks, \
-            running(path, receiver=webhooks) as process:
+            running(path, logs, receiver=webhooks) as process:
         yield process
 
 

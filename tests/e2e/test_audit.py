@@ -3,8 +3,11 @@
 import pytest
 
 from harness.epigrid import SERVICES, running
+from harness.logs import ON_BOTH_LOGS
 from harness.views import assert_as_before, generations, lose_views, populate, read_again, rebuild_views
 from harness.waiting import wait_until
+
+pytestmark = ON_BOTH_LOGS
 
 
 def read_log(city, topic, shard, **keywords):
@@ -24,12 +27,12 @@ def log_end(city, service, shard):
 
 
 @pytest.fixture
-def cut(directory, receiver):
+def cut(directory, receiver, logs):
     """A quiet city whose inboxes were all cut behind snapshots that hold everything that was done in it."""
     from harness.city import City  # needs the generated stubs
 
     settings = {"audit-interval": "1s", "log-retention": "0s"}
-    with running(directory, receiver=receiver, settings=settings) as epigrid:
+    with running(directory, logs, receiver=receiver, settings=settings) as epigrid:
         city = City(epigrid, scope="cut")
         people = populate(city)
         city.quiet()

@@ -1,7 +1,6 @@
 """A backup taken while all serves, brought to an empty machine, by one command each."""
 
 import contextlib
-import pathlib
 import shutil
 import subprocess
 
@@ -9,49 +8,44 @@ import grpc
 
 from harness import errors
 from harness.epigrid import EpigridDev, running
-from harness.processes import Redis
+from harness.logs import ON_BOTH_LOGS
+from harness.processes import REPOSITORY, Redis
 from harness.views import populate
 from harness.waiting import wait_until
 from harness.workers import Workers
 
-DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
-
-
-def run(command, *arguments):
-    done = subprocess.run([DEPLOY / command, *arguments], text=True, capture_output=True)
-    assert done.returncode == 0, done.stderr
+pytestmark = ON_BOTH_LOGS
 
 
 def back_up(epigrid, directory):
     # The master key file is the operator's, and goes another way.
-    run("backup", "--log", f"127.0.0.1:{epigrid.log.port}", "--configuration", epigrid.directory / "callers.yaml",
-        "--configuration", epigrid.directory / "endpoints.yaml", directory)
+    epigrid.log.back_up(directory, "--configuration", epigrid.directory / "callers.yaml",
+                        "--configuration", epigrid.directory / "endpoints.yaml")
     return directory
 
 
 @contextlib.contextmanager
-def restored(backup, directory, old):
+def restored(logs, backup, directory, old):
     """epigrid-dev on what was restored from the backup, on a machine that has the old one's master key file besides."""
     shutil.move(old.directory / "master.keys", directory / "master.keys")
-    run("restore", backup, directory / "log")
-    for name in ("callers.yaml", "endpoints.yaml"):
-        assert (directory / "log" / "configuration" / name).read_bytes() == (old.directory / name).read_bytes()
     zones = {f"{service}-time-zone": old.calendar.zone_name for service in (
         "identity", "health-code", "contact-tracing")}
-    with Redis("restored-log", directory / "log", durable=True) as log, \
-            Redis("restored-view", directory / "view", durable=False) as view, \
-            EpigridDev(directory / "epigrid", log, view, receiver=old.receiver, name="restored",
-                       master_keys=directory / "master.keys", settings=zones) as epigrid:
-        epigrid.calendar = old.calendar
-        yield epigrid
+    with logs.restored(backup, directory / "log") as log, \
+            Redis("restored-view", directory / "view", durable=False) as view:
+        for name in ("callers.yaml", "endpoints.yaml"):
+            assert (directory / "log" / "configuration" / name).read_bytes() == (old.directory / name).read_bytes()
+        with EpigridDev(directory / "epigrid", log, view, receiver=old.receiver, name="restored",
+                        master_keys=directory / "master.keys", settings=zones) as epigrid:
+            epigrid.calendar = old.calendar
+            yield epigrid
 
 
-def test_a_city_comes_back_as_it_was(directory, receiver):
+def test_a_city_comes_back_as_it_was(directory, receiver, logs):
     from harness.city import City
 
     # With audits, so that a part of the log is gone and snapshots stand for it.
     settings = {"audit-interval": "1s", "log-retention": "0s"}
-    with running(directory / "old", receiver=receiver, settings=settings) as old:
+    with running(directory / "old", logs, receiver=receiver, settings=settings) as old:
         city = City(old, scope="backup")
         people = populate(city)
         city.quiet()
@@ -61,7 +55,7 @@ def test_a_city_comes_back_as_it_was(directory, receiver):
         backup = back_up(old, directory / "backup")
         lost = city.register("lost")[0]
         old.kill()
-        with restored(backup, directory, old) as epigrid:
+        with restored(logs, backup, directory, old) as epigrid:
             city = City(epigrid, scope="backup")
             city.quiet()
             assert city.digests() == digests
@@ -91,11 +85,11 @@ class Registrations(Workers):
             self.people += self._city.register(f"person-{len(self.people)}")
 
 
-def test_what_was_acknowledged_before_a_backup_is_in_it_whatever_goes_on(directory, receiver):
+def test_what_was_acknowledged_before_a_backup_is_in_it_whatever_goes_on(directory, receiver, logs):
     from epigrid.identity.v1 import identity_pb2 as identity
     from harness.city import City
 
-    with running(directory / "old", receiver=receiver) as old:
+    with running(directory / "old", logs, receiver=receiver) as old:
         city = City(old, scope="load")
         city.quiet()
         with Registrations(city) as registrations:
@@ -105,7 +99,7 @@ def test_what_was_acknowledged_before_a_backup_is_in_it_whatever_goes_on(directo
             after = len(registrations.people)
             wait_until(lambda: len(registrations.people) > after + 5, "registrations after the backup")
         old.kill()
-        with restored(backup, directory, old) as epigrid:
+        with restored(logs, backup, directory, old) as epigrid:
             city = City(epigrid, scope="load")
             city.quiet()
             assert city.parked() == []
@@ -121,13 +115,15 @@ def test_what_was_acknowledged_before_a_backup_is_in_it_whatever_goes_on(directo
                     assert errors.of(refusal).reason == "PERSON_UNKNOWN"
 
 
-def test_a_backup_that_is_not_whole_is_refused(directory, receiver):
-    with running(directory / "old", receiver=receiver) as old:
+def test_a_backup_that_is_not_whole_is_refused(directory, receiver, logs):
+    with running(directory / "old", logs, receiver=receiver) as old:
         backup = back_up(old, directory / "backup")
-    for spoil in (lambda: (backup / "log.rdb").write_bytes((backup / "log.rdb").read_bytes() + b"x"),
-                  lambda: (backup / "SHA256SUMS").unlink()):
+    records = max(backup.rglob("*"), key=lambda file: file.stat().st_size)
+    destination = ["--kafka", old.log.brokers] if logs.kind == "kafka" else []
+    for spoil in (lambda: records.write_bytes(records.read_bytes() + b"x"), (backup / "SHA256SUMS").unlink):
         spoil()
-        refused = subprocess.run([DEPLOY / "restore", backup, directory / "log"], text=True, capture_output=True)
+        refused = subprocess.run([REPOSITORY / "deploy/restore", *destination, backup, directory / "log"], text=True,
+                                 capture_output=True, check=False)
         assert refused.returncode == 1
         assert "restore: " in refused.stderr
-        assert not (directory / "log" / "appendonlydir").exists()
+        assert list((directory / "log").glob("*")) == []

@@ -19,7 +19,7 @@ class ServiceBinary(Process):
         name = "epigrid-" + service.replace("_", "-")
         flags = {
             "server-listen": f"127.0.0.1:{self.port}", "server-drain-delay": "0s", "admin-listen": "",
-            "log-redis-address": f"127.0.0.1:{log.port}", "view-redis-address": f"127.0.0.1:{view.port}", **settings}
+            **log.settings(), **view.settings(), **settings}
         super().__init__(name, [binary(name), *(f"--{flag}={value}" for flag, value in flags.items())], directory / name)
 
     def start(self):

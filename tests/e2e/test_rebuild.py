@@ -3,7 +3,10 @@ told anything again."""
 
 import pytest
 
+from harness.logs import ON_BOTH_LOGS
 from harness.views import assert_as_before, lose_views, populate, read_again, rebuild_views
+
+pytestmark = ON_BOTH_LOGS
 
 
 @pytest.fixture

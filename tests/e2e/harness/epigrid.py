@@ -11,6 +11,7 @@ import urllib.request
 import grpc
 
 from harness.calendar import Calendar
+from harness.logs import RedisLogs
 from harness.processes import Process, Redis, binary, free_port
 
 
@@ -75,7 +76,7 @@ def make_master_keys(path):
 
 
 class EpigridDev(Process):
-    """All services in one process on one port, with its own directory; the two Redis servers are given.
+    """All services in one process on one port, with its own directory; the log and the view are given.
 
     Messages go to the receiver, if there is one. `settings` are further flags, by name without the dashes. Callers: see
     token(); processes that one channel leads to share `tokens`. Days are those of `calendar`. Killed and started again it
@@ -101,8 +102,8 @@ class EpigridDev(Process):
             "server-callers": write_callers(directory / "callers.yaml", self._tokens),
             "server-drain-delay": "0s",
             "admin-listen": f"127.0.0.1:{self.admin_port}",
-            "log-redis-address": f"127.0.0.1:{log.port}",
-            "view-redis-address": f"127.0.0.1:{view.port}",
+            **log.settings(),
+            **view.settings(),
             **(settings or {}),
         }
         super().__init__(
@@ -155,9 +156,9 @@ class Token(grpc.UnaryUnaryClientInterceptor):
 
 
 @contextlib.contextmanager
-def running(directory, **keywords):
-    """The two Redis servers and epigrid-dev, started and stopped together; keywords as EpigridDev has them."""
-    with Redis("redis-log", directory / "log", durable=True) as log, \
+def running(directory, logs=RedisLogs(), **keywords):
+    """The log, the view and epigrid-dev, started and stopped together; keywords as EpigridDev has them."""
+    with logs.new(directory) as log, \
             Redis("redis-view", directory / "view", durable=False) as view, \
             EpigridDev(directory / "epigrid", log, view, **keywords) as epigrid:
         yield epigrid

@@ -143,6 +143,7 @@ class Redis(Process):
 
     def __init__(self, name, directory, durable):
         self.port = free_port()
+        self._what = "log" if durable else "view"
         super().__init__(name, [
             "redis-server", "--port", self.port, "--bind", "127.0.0.1", "--dir", directory, "--save", "",
             "--maxmemory-policy", "noeviction", "--appendonly", "yes" if durable else "no",
@@ -152,6 +153,10 @@ class Redis(Process):
     def start(self):
         super().start()
         self.wait_ready(lambda: self.call("PING") == "PONG", "an answer to PING")
+
+    def settings(self):
+        """The flags by which services reach it."""
+        return {f"{self._what}-redis-address": f"127.0.0.1:{self.port}"}
 
     def call(self, *words):
         """One command by the Redis protocol; returns a simple answer, or "" if there is no connection yet."""

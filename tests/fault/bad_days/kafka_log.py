@@ -4,7 +4,7 @@ import contextlib
 import time
 
 from bad_days.gates import Gate
-from bad_days.script import Script
+from harness.script import Script
 from bad_days.stores import SmallDisk
 from harness.processes import REPOSITORY
 

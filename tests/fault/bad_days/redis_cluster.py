@@ -3,7 +3,7 @@
 import subprocess
 import time
 
-from bad_days.script import Script
+from harness.script import Script
 from harness.processes import REPOSITORY
 from harness.waiting import wait_until
 
