@@ -35,9 +35,10 @@ Status OpenLog(KafkaCore& core, const LogIdentity& identity) {
                                                           {"linger.ms", "0"}},
                                                          RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR));
   }
-  EPIGRID_RETURN_IF_ERROR(EnsureKafkaTopics(core.client.get(), core.options.topic_care,
-                                            KafkaLogTopics(core.options, identity),
-                                            core.options.kafka.deadline));
+  Status topics =
+      EnsureKafkaTopics(core.client.get(), core.options.topic_care,
+                        KafkaLogTopics(core.options, identity), core.options.kafka.deadline);
+  if (!topics.ok()) return KafkaLoginRefused(core.client.get(), std::move(topics));
   if (core.metadata == nullptr) {
     EPIGRID_ASSIGN_OR_RETURN(KafkaClient metadata_reader, core.NewReader(RD_KAFKA_EVENT_NONE));
     core.metadata = std::make_unique<KafkaMetadata>(

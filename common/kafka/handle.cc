@@ -95,6 +95,20 @@ Result<KafkaClient> NewKafkaClient(rd_kafka_type_t type, const KafkaOptions& opt
   return client;
 }
 
+Status KafkaLoginRefused(rd_kafka_t* client, Status failed) {
+  const KafkaQueue queue(rd_kafka_queue_get_main(client));
+  while (const KafkaEvent event{rd_kafka_queue_poll(queue.get(), 0)}) {
+    if (rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_ERROR ||
+        rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR__AUTHENTICATION) {
+      continue;
+    }
+    failed = {Code::kPermissionDenied, "LOG_FORBIDDEN",
+              fmt::format("the brokers refuse log.kafka_user and log.kafka_password: {}",
+                          rd_kafka_event_error_string(event.get()))};
+  }
+  return failed;
+}
+
 int KafkaMillis(Duration duration) {
   const auto millis = std::chrono::ceil<std::chrono::milliseconds>(duration).count();
   return static_cast<int>(std::clamp<int64_t>(millis, 0, std::numeric_limits<int>::max()));

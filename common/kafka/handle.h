@@ -57,6 +57,11 @@ Result<KafkaClient> NewKafkaClient(rd_kafka_type_t type, const KafkaOptions& opt
                                    const KafkaSettings& settings, int events,
                                    KafkaCallbacks callbacks = {});
 
+// What came of a question that failed: PERMISSION_DENIED LOG_FORBIDDEN if the brokers refused this
+// client's login meanwhile, which librdkafka takes for a connection that fails; else `failed`.
+// Takes all events off the client's queue, which has RD_KAFKA_EVENT_ERROR.
+Status KafkaLoginRefused(rd_kafka_t* client, Status failed);
+
 // Milliseconds as librdkafka takes them.
 int KafkaMillis(Duration duration);
 

@@ -36,7 +36,8 @@ void KafkaConfig::AddTo(ConfigSpec& spec, const std::string* kind) {
   spec.Add(&tls_ca, "log.kafka_tls_ca",
            "PEM file of the certificates by which brokers are known; empty: the system's");
   spec.Add(&tls_certificate, "log.kafka_tls_certificate",
-           "PEM file of the certificate by which brokers know this process; empty: none");
+           "PEM file of the certificate by which brokers know this process; empty: none. This and "
+           "the other files of TLS are read at the start alone: restart to renew them");
   spec.Add(&tls_key, "log.kafka_tls_key", "PEM file of its private key");
   spec.Add(&user, "log.kafka_user",
            "user for SASL/SCRAM-SHA-512; empty: none. Brokers from Kafka 4.0 on refuse what "
