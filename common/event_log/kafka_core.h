@@ -91,7 +91,7 @@ struct KafkaCore {
   std::atomic<uint32_t> shard_count = 0;  // zero until Open has succeeded
 
   // Set by Open, on `questions`.
-  KafkaClient client;                   // asks, and writes metadata
+  KafkaClient client;                   // asks
   std::unique_ptr<KafkaReader> reader;  // for Read
   std::unique_ptr<KafkaMetadata> metadata;
   std::map<std::string, KafkaClient> floors;  // by group

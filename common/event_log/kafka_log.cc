@@ -28,12 +28,8 @@ std::vector<TopicShard> ShardsOf(const LogIdentity& identity) {
 // On `questions`; may be called again after it failed.
 Status OpenLog(KafkaCore& core, const LogIdentity& identity) {
   if (core.client == nullptr) {
-    EPIGRID_ASSIGN_OR_RETURN(core.client, NewKafkaClient(RD_KAFKA_PRODUCER, core.options.kafka,
-                                                         {{"enable.idempotence", "true"},
-                                                          {"acks", "all"},
-                                                          {"message.timeout.ms", "0"},
-                                                          {"linger.ms", "0"}},
-                                                         RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR));
+    EPIGRID_ASSIGN_OR_RETURN(core.client, NewKafkaClient(RD_KAFKA_PRODUCER, core.options.kafka, {},
+                                                         RD_KAFKA_EVENT_NONE));
   }
   Status topics =
       EnsureKafkaTopics(core.client.get(), core.options.topic_care,
@@ -42,8 +38,7 @@ Status OpenLog(KafkaCore& core, const LogIdentity& identity) {
   if (core.metadata == nullptr) {
     EPIGRID_ASSIGN_OR_RETURN(KafkaClient metadata_reader, core.NewReader(RD_KAFKA_EVENT_NONE));
     core.metadata = std::make_unique<KafkaMetadata>(
-        core.options, core.client.get(),
-        KafkaReader(std::move(metadata_reader), core.options.kafka.deadline));
+        core.options, KafkaReader(std::move(metadata_reader), core.options.kafka.deadline));
   }
   EPIGRID_RETURN_IF_ERROR(core.metadata->CheckIdentity(identity));
   if (core.reader == nullptr) {

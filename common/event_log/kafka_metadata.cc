@@ -40,11 +40,8 @@ KafkaTopicSpec KafkaMetadata::TopicSpec(const KafkaLogOptions& options) {
           .settings = KafkaFactTopicSettings(options.min_insync_replicas)};
 }
 
-KafkaMetadata::KafkaMetadata(const KafkaLogOptions& options, rd_kafka_t* writer, KafkaReader reader)
-    : topic_name_(TopicSpec(options).name),
-      deadline_(options.kafka.deadline),
-      writer_(writer),
-      reader_(std::move(reader)) {}
+KafkaMetadata::KafkaMetadata(const KafkaLogOptions& options, KafkaReader reader)
+    : options_(options), topic_name_(TopicSpec(options).name), reader_(std::move(reader)) {}
 
 Status KafkaMetadata::CheckIdentity(const LogIdentity& wanted) {
   EPIGRID_RETURN_IF_ERROR(CatchUp());
@@ -126,6 +123,19 @@ Status KafkaMetadata::Heed(const LogRecord& logged) {
   return OkStatus();
 }
 
+Status KafkaMetadata::NeedWriter() {
+  if (writer_ != nullptr && rd_kafka_fatal_error(writer_.get(), nullptr, 0) == 0) {
+    return OkStatus();
+  }
+  EPIGRID_ASSIGN_OR_RETURN(writer_, NewKafkaClient(RD_KAFKA_PRODUCER, options_.kafka,
+                                                   {{"enable.idempotence", "true"},
+                                                    {"acks", "all"},
+                                                    {"message.timeout.ms", "0"},
+                                                    {"linger.ms", "0"}},
+                                                   RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR));
+  return OkStatus();
+}
+
 Status KafkaMetadata::Produce(const LogMetadataRecord& record) {
   std::string value = record.SerializeAsString();
   void* const flush = reinterpret_cast<void*>(flushes_);  // NOLINT(performance-no-int-to-ptr)
@@ -134,22 +144,23 @@ Status KafkaMetadata::Produce(const LogMetadataRecord& record) {
   arguments[1] = {.vtype = RD_KAFKA_VTYPE_VALUE, .u = {.mem = {value.data(), value.size()}}};
   arguments[2] = {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u = {.i = RD_KAFKA_MSG_F_COPY}};
   arguments[3] = {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u = {.ptr = flush}};
-  const KafkaError refused(rd_kafka_produceva(writer_, arguments.data(), arguments.size()));
+  const KafkaError refused(rd_kafka_produceva(writer_.get(), arguments.data(), arguments.size()));
   if (refused != nullptr) return LogUnavailable(rd_kafka_error_string(refused.get()));
   return OkStatus();
 }
 
 Status KafkaMetadata::Write(const std::vector<LogMetadataRecord>& records) {
+  EPIGRID_RETURN_IF_ERROR(NeedWriter());
   ++flushes_;
   for (const LogMetadataRecord& record : records) EPIGRID_RETURN_IF_ERROR(Produce(record));
 
-  const SteadyClock::time_point give_up = SteadyClock::now() + deadline_;
-  const KafkaQueue queue(rd_kafka_queue_get_main(writer_));
+  const SteadyClock::time_point give_up = SteadyClock::now() + options_.kafka.deadline;
+  const KafkaQueue queue(rd_kafka_queue_get_main(writer_.get()));
   for (size_t acknowledged = 0; acknowledged < records.size();) {
     const auto left = std::chrono::duration_cast<Duration>(give_up - SteadyClock::now());
     if (left <= Duration::zero()) {
       // What is not on its way yet shall not come after what is written next.
-      rd_kafka_purge(writer_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+      rd_kafka_purge(writer_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
       return LogUnavailable("a write of the log's metadata was not acknowledged in time");
     }
     const KafkaEvent event(rd_kafka_queue_poll(queue.get(), KafkaMillis(left)));
@@ -160,6 +171,8 @@ Status KafkaMetadata::Write(const std::vector<LogMetadataRecord>& records) {
       if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return KafkaStatus(message->err, "write the log's metadata");
       }
+      // Taken for written, with no place: see decision 18.
+      if (message->offset < 0) return LogUnavailable("a write of the log's metadata is uncertain");
       ++acknowledged;
     }
   }

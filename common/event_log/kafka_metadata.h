@@ -24,8 +24,8 @@ class KafkaMetadata {
  public:
   static KafkaTopicSpec TopicSpec(const KafkaLogOptions& options);
 
-  // The writer outlives it.
-  KafkaMetadata(const KafkaLogOptions& options, rd_kafka_t* writer, KafkaReader reader);
+  // `options` outlive it.
+  KafkaMetadata(const KafkaLogOptions& options, KafkaReader reader);
 
   // Leaves the mark of this identity if there is none. LOG_MISMATCH.
   Status CheckIdentity(const LogIdentity& wanted);
@@ -46,10 +46,12 @@ class KafkaMetadata {
   Status Heed(const LogRecord& record);
   Status Write(const std::vector<internal::v1::LogMetadataRecord>& records);
   Status Produce(const internal::v1::LogMetadataRecord& record);
+  // Is there afterwards, in place of one that will not write any more.
+  Status NeedWriter();
 
+  const KafkaLogOptions& options_;
   const std::string topic_name_;
-  const Duration deadline_;
-  rd_kafka_t* const writer_;
+  KafkaClient writer_;  // null: nothing has been written yet
   KafkaReader reader_;
   int64_t position_ = 0;  // of the next record to be read
   uintptr_t flushes_ = 0;

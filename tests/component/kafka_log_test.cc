@@ -211,6 +211,19 @@ TEST(KafkaLog, AfterAnErrorForGoodNothingOfTheSameProducerLands) {
   EXPECT_TRUE(log->NewProducer()->Append({{kInbox, "", "after"}}).Wait().ok());
 }
 
+// So does what is known of shards: its writer is one whose errors may be for good, too.
+TEST(KafkaLog, MetadataIsWrittenAgainAfterAnErrorForGood) {
+  MockKafkaUnderTest storage;
+  const auto log = MustOpen(storage.loop(), storage.options());
+  ASSERT_TRUE(log->PutShardMetadata(kInbox, "field", "before").Wait().ok());
+  storage.Fail(kProduce, {RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER});
+  const Result<Done> failed = log->PutShardMetadata(kInbox, "field", "lost").Wait();
+  EXPECT_EQ(failed.status().reason(), "LOG_UNAVAILABLE") << failed.status().ToString();
+  const Result<Done> after = log->PutShardMetadata(kInbox, "field", "after").Wait();
+  EXPECT_TRUE(after.ok()) << after.status().ToString();
+  EXPECT_EQ(log->ShardMetadata(kInbox).Wait()->at("field"), "after");
+}
+
 // Leaders move and connections break while records come and are read.
 TEST(KafkaLog, EveryRecordIsReadOnceAndInOrderWhileLeadersMove) {
   MockKafkaUnderTest storage;
