@@ -51,7 +51,7 @@ struct KafkaLogOptions {
   // Of every topic: how many brokers hold a record, and how many have it before it is acknowledged.
   uint32_t replication = 3;
   uint32_t min_insync_replicas = 2;
-  // After this long without an acknowledgement an Append has an unknown outcome.
+  // What waits for a shard that acknowledges nothing for this long has an unknown outcome.
   Duration append_deadline = std::chrono::seconds(5);
   // How long a record may wait for others to go out with it.
   Duration linger = std::chrono::milliseconds(1);

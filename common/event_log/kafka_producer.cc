@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <list>
@@ -73,16 +74,21 @@ class KafkaProducer::State : public std::enable_shared_from_this<State> {
 
  private:
   struct Waiting;
+  struct Receiver {                        // a shard
+    int64_t last = -1;                     // acknowledged place
+    size_t waiting = 0;                    // records that are not yet reported on
+    SteadyClock::time_point silent_since;  // if any waits
+  };
   // What a record's report is about.
   struct Slot {
     Waiting* append = nullptr;
+    Receiver* receiver = nullptr;
     Offset offset = 0;
   };
   struct Waiting {
     std::vector<Slot> slots;
     size_t left = 0;  // not yet reported on
     size_t bytes = 0;
-    SteadyClock::time_point give_up;
     bool failed = false;
     bool possibly_written = false;  // some of it
     Promise<Result<Offsets>> promise;
@@ -96,9 +102,10 @@ class KafkaProducer::State : public std::enable_shared_from_this<State> {
   // Under the mutex.
   Status Send(Waiting& append, std::vector<NewRecord>& records);
   rd_kafka_topic_t* TopicHandle(const std::string& topic);
+  void Await(const TopicShard& from, Slot& slot);
   void Break(std::string_view why);
   void Purge();
-  bool Acknowledged(const rd_kafka_message_t& message);
+  static bool Acknowledged(const rd_kafka_message_t& message, Receiver& by);
   void Report(const rd_kafka_message_t& message, std::vector<Finished>& finished);
   Result<Offsets> ResultOf(const Waiting& append) const;
 
@@ -116,7 +123,7 @@ class KafkaProducer::State : public std::enable_shared_from_this<State> {
   std::map<std::string, KafkaTopic> topics_;
   AppendBacklog backlog_;
   std::list<Waiting> waiting_;
-  std::map<std::pair<const rd_kafka_topic_t*, int32_t>, int64_t> positions_;  // acknowledged last
+  std::map<TopicShard, Receiver> receivers_;  // all that there ever were
   bool broken_ = false;
   std::string broken_by_;
 
@@ -167,9 +174,8 @@ Future<Result<Offsets>> KafkaProducer::State::Append(std::vector<NewRecord> reco
   }
   Waiting& append = waiting_.emplace_back();
   append.self = std::prev(waiting_.end());
-  append.slots.resize(records.size(), {&append, 0});
+  append.slots.resize(records.size(), {.append = &append});
   append.bytes = bytes;
-  append.give_up = SteadyClock::now() + core_.options.append_deadline;
   Future<Result<Offsets>> future = append.promise.future();
   if (Status status = Send(append, records); !status.ok()) {
     Break(status.message());
@@ -198,8 +204,15 @@ Status KafkaProducer::State::Send(Waiting& append, std::vector<NewRecord>& recor
     const KafkaError refused(rd_kafka_produceva(client_.get(), arguments.data(), arguments.size()));
     if (refused != nullptr) return LogUnavailable(rd_kafka_error_string(refused.get()));
     ++append.left;
+    Await(record.to, append.slots[i]);
   }
   return OkStatus();
+}
+
+void KafkaProducer::State::Await(const TopicShard& from, Slot& slot) {
+  Receiver& receiver = receivers_[from];
+  if (receiver.waiting++ == 0) receiver.silent_since = SteadyClock::now();
+  slot.receiver = &receiver;
 }
 
 rd_kafka_topic_t* KafkaProducer::State::TopicHandle(const std::string& topic) {
@@ -253,11 +266,10 @@ void KafkaProducer::State::Drain() {
 // one behind it succeeds, and gives it no place (-1001) or one that it makes up (-1 and what
 // follows). It may not be there: a partition that does not know the producer yet takes whatever
 // batch comes first. Then nothing that follows in the shard is acknowledged either.
-bool KafkaProducer::State::Acknowledged(const rd_kafka_message_t& message) {
+bool KafkaProducer::State::Acknowledged(const rd_kafka_message_t& message, Receiver& by) {
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
-  int64_t& last = positions_.try_emplace({message.rkt, message.partition}, -1).first->second;
-  const bool in_place = message.offset > last;
-  last = in_place ? message.offset : std::numeric_limits<int64_t>::max();
+  const bool in_place = message.offset > by.last;
+  by.last = in_place ? message.offset : std::numeric_limits<int64_t>::max();
   return in_place;
 }
 
@@ -265,7 +277,9 @@ void KafkaProducer::State::Report(const rd_kafka_message_t& message,
                                   std::vector<Finished>& finished) {
   Slot& slot = *static_cast<Slot*>(message._private);
   Waiting& append = *slot.append;
-  if (Acknowledged(message)) {
+  --slot.receiver->waiting;
+  slot.receiver->silent_since = SteadyClock::now();
+  if (Acknowledged(message, *slot.receiver)) {
     slot.offset = KafkaCore::OffsetOf(message.offset);
     append.possibly_written = true;
   } else {
@@ -293,8 +307,11 @@ Result<Offsets> KafkaProducer::State::ResultOf(const Waiting& append) const {
 void KafkaProducer::State::LookForLate() {
   {
     std::lock_guard lock(mutex_);
-    // In the order of their calls, and so of their deadlines.
-    const bool late = !waiting_.empty() && waiting_.front().give_up <= SteadyClock::now();
+    // Not by how long an append waits: what is slow since there is much would begin again.
+    const auto since = SteadyClock::now() - core_.options.append_deadline;
+    const bool late = std::ranges::any_of(receivers_, [since](const auto& entry) {
+      return entry.second.waiting > 0 && entry.second.silent_since <= since;
+    });
     if (late) Break("the brokers did not acknowledge it in time");
     // A purge misses what is on its way from one broker's thread to another's.
     if (broken_ && !waiting_.empty()) Purge();

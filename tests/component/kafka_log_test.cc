@@ -211,7 +211,29 @@ TEST(KafkaLog, AfterAnErrorForGoodNothingOfTheSameProducerLands) {
   EXPECT_TRUE(log->NewProducer()->Append({{kInbox, "", "after"}}).Wait().ok());
 }
 
-// So does what is known of shards: its writer is one whose errors may be for good, too.
+// Brokers that are slow, but go on: what waits behind much waits for longer than any may be silent.
+TEST(KafkaLog, SlowBrokersAreWaitedForAsLongAsTheyAcknowledge) {
+  MockKafkaUnderTest storage;
+  const auto log = MustOpen(storage.loop(), storage.options());
+  const auto producer = log->NewProducer();
+  ASSERT_TRUE(producer->Append({{kInbox, "", "before"}}).Wait().ok());
+  for (int broker = 1; broker <= 3; ++broker) {
+    rd_kafka_mock_broker_set_rtt(storage.cluster(), broker, 1'000);
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  std::vector<Future<Result<std::vector<Offset>>>> futures;
+  for (int i = 0; i < 30; ++i) {  // each a request of its own, a few of them under way at once
+    futures.push_back(producer->Append({{kInbox, "", std::string(1'000'000, 'x')}}));
+  }
+  for (auto& future : futures) {
+    const auto answer = std::move(future).Wait();
+    EXPECT_TRUE(answer.ok()) << answer.status().ToString();
+  }
+  EXPECT_GT(std::chrono::steady_clock::now() - begin, storage.options().append_deadline);
+  EXPECT_FALSE(producer->broken());
+}
+
+// What is known of shards has a writer of its own, whose errors may be for good, too.
 TEST(KafkaLog, MetadataIsWrittenAgainAfterAnErrorForGood) {
   MockKafkaUnderTest storage;
   const auto log = MustOpen(storage.loop(), storage.options());
