@@ -10,6 +10,14 @@ std::string TopicShardName(const TopicShard& of) {
   return fmt::format("{}/{}", of.topic, of.shard);
 }
 
+std::vector<TopicShard> AllShards(const std::vector<std::string>& topics, uint32_t shard_count) {
+  std::vector<TopicShard> all;
+  for (const std::string& topic : topics) {
+    for (Shard shard = 0; shard < shard_count; ++shard) all.push_back({topic, shard});
+  }
+  return all;
+}
+
 Status OfShard(Status status, const TopicShard& shard) {
   return std::move(status).With("topic", shard.topic).With("shard", std::to_string(shard.shard));
 }

@@ -51,6 +51,9 @@ struct TopicShard {
 // "<topic>/<shard>".
 std::string TopicShardName(const TopicShard& of);
 
+// Every shard of each topic, topic after topic.
+std::vector<TopicShard> AllShards(const std::vector<std::string>& topics, uint32_t shard_count);
+
 // A record on its way into the log.
 struct NewRecord {
   TopicShard to;

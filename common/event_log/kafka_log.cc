@@ -17,19 +17,11 @@ namespace {
 using StringMap = std::map<std::string, std::string>;
 using Offsets = std::vector<Offset>;
 
-std::vector<TopicShard> ShardsOf(const LogIdentity& identity) {
-  std::vector<TopicShard> shards;
-  for (const std::string& topic : identity.topics) {
-    for (Shard shard = 0; shard < identity.shard_count; ++shard) shards.push_back({topic, shard});
-  }
-  return shards;
-}
-
 // On `questions`; may be called again after it failed.
 Status OpenLog(KafkaCore& core, const LogIdentity& identity) {
   if (core.client == nullptr) {
     EPIGRID_ASSIGN_OR_RETURN(core.client, NewKafkaClient(RD_KAFKA_PRODUCER, core.options.kafka, {},
-                                                         RD_KAFKA_EVENT_NONE));
+                                                         RD_KAFKA_EVENT_ERROR));
   }
   Status topics =
       EnsureKafkaTopics(core.client.get(), core.options.topic_care,
@@ -47,7 +39,8 @@ Status OpenLog(KafkaCore& core, const LogIdentity& identity) {
   }
   // Topics that were made a moment ago: until every shard is led, so that the first records are not
   // refused by who is about to lead it.
-  EPIGRID_RETURN_IF_ERROR(core.FetchBounds(ShardsOf(identity), RD_KAFKA_OFFSET_END).status());
+  const std::vector<TopicShard> shards = AllShards(identity.topics, identity.shard_count);
+  EPIGRID_RETURN_IF_ERROR(core.FetchBounds(shards, RD_KAFKA_OFFSET_END).status());
   core.shard_count = identity.shard_count;
   return OkStatus();
 }

@@ -127,12 +127,7 @@ Status KafkaMetadata::NeedWriter() {
   if (writer_ != nullptr && rd_kafka_fatal_error(writer_.get(), nullptr, 0) == 0) {
     return OkStatus();
   }
-  EPIGRID_ASSIGN_OR_RETURN(writer_, NewKafkaClient(RD_KAFKA_PRODUCER, options_.kafka,
-                                                   {{"enable.idempotence", "true"},
-                                                    {"acks", "all"},
-                                                    {"message.timeout.ms", "0"},
-                                                    {"linger.ms", "0"}},
-                                                   RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR));
+  EPIGRID_ASSIGN_OR_RETURN(writer_, NewKafkaWriter(options_.kafka, /*linger=*/Duration(0)));
   return OkStatus();
 }
 

@@ -37,24 +37,12 @@ bool CertainlyNotWritten(const rd_kafka_message_t& message) {
 }
 
 Result<KafkaClient> NewWriter(const KafkaCore& core) {
-  const auto linger = std::chrono::duration<double, std::milli>(core.options.linger).count();
-  return NewKafkaClient(
-      RD_KAFKA_PRODUCER, core.options.kafka,
-      {{"enable.idempotence", "true"},
-       {"enable.gapless.guarantee", "true"},
-       {"acks", "all"},
-       // Late ones are ours to find: what librdkafka gives up by itself may leave a gap.
-       {"message.timeout.ms", "0"},
-       {"linger.ms", fmt::format("{}", linger)},
-       {"batch.num.messages", "10000"},
-       {"batch.size", std::to_string(1 << 20)},
-       {"message.max.bytes", std::to_string(2 << 20)},
-       {"compression.type", "lz4"},
-       {"retry.backoff.ms", "20"},
-       // AppendBacklog bounds what waits, so that these never do.
-       {"queue.buffering.max.messages", "10000000"},
-       {"queue.buffering.max.kbytes", std::to_string(2'000'000)}},
-      RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
+  KafkaSettings settings = KafkaBulkSettings();
+  settings.emplace_back("retry.backoff.ms", "20");
+  // AppendBacklog bounds what waits, so that these never do.
+  settings.emplace_back("queue.buffering.max.messages", "10000000");
+  settings.emplace_back("queue.buffering.max.kbytes", "2000000");
+  return NewKafkaWriter(core.options.kafka, core.options.linger, settings);
 }
 
 }  // namespace

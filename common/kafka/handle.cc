@@ -95,6 +95,25 @@ Result<KafkaClient> NewKafkaClient(rd_kafka_type_t type, const KafkaOptions& opt
   return client;
 }
 
+Result<KafkaClient> NewKafkaWriter(const KafkaOptions& options, Duration linger,
+                                   const KafkaSettings& settings) {
+  const auto millis = std::chrono::duration<double, std::milli>(linger).count();
+  KafkaSettings all = {{"enable.idempotence", "true"},
+                       {"acks", "all"},
+                       {"message.timeout.ms", "0"},
+                       {"linger.ms", fmt::format("{}", millis)}};
+  all.insert(all.end(), settings.begin(), settings.end());
+  return NewKafkaClient(RD_KAFKA_PRODUCER, options, all, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
+}
+
+KafkaSettings KafkaBulkSettings() {
+  return {{"enable.gapless.guarantee", "true"},
+          {"batch.num.messages", "10000"},
+          {"batch.size", std::to_string(1 << 20)},
+          {"message.max.bytes", std::to_string(2 << 20)},
+          {"compression.type", "lz4"}};
+}
+
 Status KafkaLoginRefused(rd_kafka_t* client, Status failed) {
   const KafkaQueue queue(rd_kafka_queue_get_main(client));
   while (const KafkaEvent event{rd_kafka_queue_poll(queue.get(), 0)}) {

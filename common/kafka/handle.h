@@ -57,6 +57,14 @@ Result<KafkaClient> NewKafkaClient(rd_kafka_type_t type, const KafkaOptions& opt
                                    const KafkaSettings& settings, int events,
                                    KafkaCallbacks callbacks = {});
 
+// A client whose records are written once and in their order, and acknowledged by all replicas in
+// sync. It never gives one up by itself, which may leave a gap: what is late is the caller's to
+// find. Reports on records and errors come as events.
+Result<KafkaClient> NewKafkaWriter(const KafkaOptions& options, Duration linger,
+                                   const KafkaSettings& settings = {});
+// Beside these: for many records, of which none may land behind one that did not, in large batches.
+KafkaSettings KafkaBulkSettings();
+
 // What came of a question that failed: PERMISSION_DENIED LOG_FORBIDDEN if the brokers refused this
 // client's login meanwhile, which librdkafka takes for a connection that fails; else `failed`.
 // Takes all events off the client's queue, which has RD_KAFKA_EVENT_ERROR.

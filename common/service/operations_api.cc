@@ -63,7 +63,7 @@ Task<Result<Duration>> EventAge(ServiceRuntime& runtime, Shard shard, const Shar
 Task<Status> DescribeRebuilds(ServiceRuntime& runtime, pb::ServiceStatus& status) {
   std::vector<Future<Result<std::map<std::string, std::string>>>> all;
   for (const TopicShard& of :
-       AllShards(InboxTopic(runtime.service()), static_cast<uint32_t>(status.shards_size()))) {
+       AllShards({InboxTopic(runtime.service())}, static_cast<uint32_t>(status.shards_size()))) {
     all.push_back(runtime.log().ShardMetadata(of));
   }
   for (size_t i = 0; i < all.size(); ++i) {

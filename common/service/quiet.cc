@@ -42,7 +42,7 @@ Task<Status> LookAtShards(ServiceRuntime& runtime, Look& look) {
 
 Task<Status> LookAtSubscriptions(ServiceRuntime& runtime, Look& look) {
   for (const std::string& topic : runtime.fold().subscriptions()) {
-    const std::vector<TopicShard> shards = AllShards(topic, runtime.shard_count());
+    const std::vector<TopicShard> shards = AllShards({topic}, runtime.shard_count());
     EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<Offset> ends,
                                 co_await runtime.log().Ends(shards));
     EPIGRID_CO_ASSIGN_OR_RETURN(const std::vector<Offset> floors,

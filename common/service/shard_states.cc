@@ -4,12 +4,6 @@
 
 namespace epigrid {
 
-std::vector<TopicShard> AllShards(const std::string& topic, uint32_t shard_count) {
-  std::vector<TopicShard> all;
-  for (Shard shard = 0; shard < shard_count; ++shard) all.push_back({topic, shard});
-  return all;
-}
-
 Task<Result<std::vector<ShardState>>> ReadShardStates(ServiceRuntime& runtime) {
   co_await runtime.loop().Sleep(Duration(0));  // the view is used on its loop
   const uint32_t shard_count = runtime.shard_count();
@@ -35,7 +29,7 @@ Task<Result<std::vector<ShardState>>> ReadShardStates(ServiceRuntime& runtime) {
   }
 
   // Last, so that what is behind these ends is no older than what was read of the view.
-  const std::vector<TopicShard> inboxes = AllShards(InboxTopic(runtime.service()), shard_count);
+  const std::vector<TopicShard> inboxes = AllShards({InboxTopic(runtime.service())}, shard_count);
   const Result<std::vector<Offset>> ends = co_await runtime.log().Ends(inboxes);
   if (!ends.ok() && ends.status().code() != Code::kDataLoss) co_return ends.status();
   for (Shard shard = 0; shard < shard_count; ++shard) {

@@ -20,7 +20,4 @@ struct ShardState {
 // One for each shard, in order. Read in three pipelined rounds. Ends on the runtime's loop.
 Task<Result<std::vector<ShardState>>> ReadShardStates(ServiceRuntime& runtime);
 
-// The shard s of a topic, for every s.
-std::vector<TopicShard> AllShards(const std::string& topic, uint32_t shard_count);
-
 }  // namespace epigrid

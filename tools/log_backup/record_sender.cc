@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kRecordsMax = 200'000;
 constexpr size_t kBytesMax = 64 << 20;
+constexpr Duration kLinger = std::chrono::milliseconds(20);
 // Without a single report.
 constexpr Duration kPatience = std::chrono::seconds(60);
 
@@ -26,20 +27,10 @@ RecordSender::RecordSender(KafkaClient client)
     : client_(std::move(client)), queue_(rd_kafka_queue_get_main(client_.get())) {}
 
 Result<RecordSender> RecordSender::Make(const KafkaOptions& kafka) {
-  EPIGRID_ASSIGN_OR_RETURN(KafkaClient client,
-                           NewKafkaClient(RD_KAFKA_PRODUCER, kafka,
-                                          {{"enable.idempotence", "true"},
-                                           {"enable.gapless.guarantee", "true"},
-                                           {"acks", "all"},
-                                           {"message.timeout.ms", "0"},
-                                           {"linger.ms", "20"},
-                                           {"batch.num.messages", "10000"},
-                                           {"batch.size", std::to_string(1 << 20)},
-                                           {"message.max.bytes", std::to_string(2 << 20)},
-                                           {"compression.type", "lz4"},
-                                           {"queue.buffering.max.messages", "1000000"},
-                                           {"queue.buffering.max.kbytes", "1000000"}},
-                                          RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR));
+  KafkaSettings settings = KafkaBulkSettings();
+  settings.emplace_back("queue.buffering.max.messages", "1000000");
+  settings.emplace_back("queue.buffering.max.kbytes", "1000000");
+  EPIGRID_ASSIGN_OR_RETURN(KafkaClient client, NewKafkaWriter(kafka, kLinger, settings));
   return RecordSender(std::move(client));
 }
 

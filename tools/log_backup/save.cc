@@ -46,7 +46,9 @@ class Saver {
     options.topic_care = KafkaTopicCare::kTrust;
     return options;
   }
-  std::vector<TopicShard> ShardsOf(const std::vector<std::string>& topics) const;
+  std::vector<TopicShard> ShardsOf(const std::vector<std::string>& topics) const {
+    return AllShards(topics, layout_.shard_count);
+  }
   Result<Offsets> Starts(const std::vector<std::string>& topics);
   Result<Offsets> Ends(const std::vector<std::string>& topics);
   Status SaveFloors();
@@ -76,14 +78,6 @@ class Saver {
   std::map<std::string, Offset> snapshots_;  // that were begun: id, and what is in them
   Offsets in_snapshots_;                     // by inbox: what is in its furthest whole snapshot
 };
-
-std::vector<TopicShard> Saver::ShardsOf(const std::vector<std::string>& topics) const {
-  std::vector<TopicShard> shards;
-  for (const std::string& topic : topics) {
-    for (Shard shard = 0; shard < layout_.shard_count; ++shard) shards.push_back({topic, shard});
-  }
-  return shards;
-}
 
 Result<Offsets> Zip(const std::vector<TopicShard>& shards, Result<std::vector<Offset>> offsets) {
   if (!offsets.ok()) return offsets.status();
