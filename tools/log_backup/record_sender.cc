@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 
+#include "common/event_log/log_errors.h"
 #include "common/kafka/topics.h"
 
 namespace epigrid::log_backup {
@@ -81,6 +82,8 @@ Status RecordSender::Heed(const rd_kafka_message_t& message) {
   --records_;
   bytes_ -= message.key_len + message.len;
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return KafkaStatus(message.err, "write records");
+  // Taken for written, with no place: see docs/decisions/0018.
+  if (message.offset < 0) return LogUnavailable("whether a record was written is uncertain");
   const auto place = reinterpret_cast<uintptr_t>(message._private);
   // Kafka counts from 0.
   const Offset got = static_cast<Offset>(message.offset) + 1;
